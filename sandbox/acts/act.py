@@ -1,0 +1,249 @@
+"""The kernel: permission, idempotency, one transaction, one instant, the rows, one log entry. No act can forget them.
+
+An act is a function `(act, given) -> done` in the table ACTS. It takes ids and a frozen given, returns a frozen done;
+no row object, request, user or locale crosses. Everything goes through the store's one door.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, get_type_hints
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.acts.refusals import KeyReused, NotFound, NotPermitted
+from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation, may
+from sandbox.store.answers import ANSWERS
+from sandbox.store.door import Door, Transaction
+from sandbox.store.engine import Statement
+from sandbox.store.fields import Fields, canonical, defaults_of
+from sandbox.store.ids import new_id
+from sandbox.store.scope import OWNED, relation_to, trial_of
+from sandbox.store.trials import TRIALS
+
+Clock = Callable[[], datetime]
+Given = TypeVar("Given", bound=Fields)
+
+
+class Receipt(BaseModel):
+    """Where the act stands in the log: the leaf's sequence number and hash."""
+
+    model_config = ConfigDict(frozen=True)
+    seq: int
+    leaf: str
+
+
+class Done(BaseModel):
+    """The base of every act's answer: frozen, plain values. `receipt` is filled by the kernel."""
+
+    model_config = ConfigDict(frozen=True)
+    receipt: Receipt | None = None
+
+
+class Made(Done):
+    """The id of what was made or changed."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActKind:
+    """A row of ACTS. `on` is the kind of object the act is about, reached through its trial where it has one."""
+
+    name: str
+    function: Callable[..., Any]
+    given: type[Fields]
+    done: type[Done]
+    on: str | None
+
+
+ACTS: dict[str, ActKind] = {}
+A = TypeVar("A", bound=Callable[..., Any])
+
+
+def act(on: str | None = None) -> Callable[[A], A]:
+    """Put a function into ACTS under its own name; its annotations say what it takes and answers."""
+
+    def enter(function: A) -> A:
+        hints = get_type_hints(function)
+        name = function.__name__
+        ACTS[name] = ActKind(name, function, hints["given"], hints["return"], on)
+        return function
+
+    return enter
+
+
+class DryRun(Exception):
+    """Carries what would have been answered out of a transaction that is rolled back."""
+
+    def __init__(self, done: Done) -> None:
+        self.done = done
+
+
+@dataclass
+class Act:
+    """What an act's function gets: the instant, the actor, its trial, and the only ways to write."""
+
+    transaction: Transaction
+    now: datetime
+    zone: ZoneInfo
+    actor: Actor
+    relation: Relation | None = None
+    object_id: str | None = None
+    trial: dict[str, Any] = field(default_factory=dict)
+    logged_as: str | None = None
+    reason: str | None = None
+    request: str | None = None
+    seq: int = -1
+    old: list[Any] = field(default_factory=list)
+    new: list[Any] = field(default_factory=list)
+
+    @property
+    def connection(self) -> sa.Connection:
+        """For reading inside the act's transaction."""
+        return self.transaction.connection
+
+    def id(self, prefix: str) -> str:
+        """A fresh public id at the act's instant."""
+        return new_id(prefix, self.now)
+
+    def insert(self, table: sa.Table, values: Mapping[str, Any]) -> None:
+        """Add one row; it enters the entry's digest."""
+        values = {**defaults_of(table), **values}
+        _insert(table, tuple(values)).run(self.connection, values)
+        self.new.append([table.name, values])
+
+    def update(self, table: sa.Table, row_id: str, **values: Any) -> None:
+        """Change columns of one row by id; old and new values enter the entry's digest."""
+        before = self.trial if table is TRIALS and self.trial.get("id") == row_id else None
+        if before is not None:
+            self.old.append([table.name, row_id, {name: before[name] for name in values}])
+            before.update(values)
+        _update(table, tuple(values)).run(self.connection, {"row_id": row_id, **values})
+        self.new.append([table.name, row_id, values])
+
+    def change_trial(self, **values: Any) -> None:
+        """Change the act's trial; its version goes up, so that ETags and edits see it."""
+        self.update(TRIALS, self.trial["id"], **values, version=self.trial["version"] + 1)
+
+    def row(self, table: sa.Table, row_id: str) -> dict[str, Any]:
+        """One row by id; raises NotFound."""
+        found = self.connection.execute(sa.select(table).where(table.c.id == row_id)).mappings().first()
+        if found is None:
+            raise NotFound
+        return dict(found)
+
+    def caused(self, name: str, do: Callable[["Act"], Any], trial: dict[str, Any] | None = None) -> Any:
+        """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""
+        sub = Act(self.transaction, self.now, self.zone, SYSTEM_ACTOR, Relation.SYSTEM, self.object_id,
+                  self.trial if trial is None else trial, name, request=self.request)
+        return _entered(sub, lambda: do(sub), cause=self.seq)
+
+
+def _entered(act: Act, do: Callable[[], Any], cause: int | None = None) -> Any:
+    slot = act.transaction.log.reserve()
+    act.seq = act.transaction.log.seq_of(slot)
+    result = do()
+    act.transaction.log.fill(slot, at=act.now, actor=act.actor.id, role=act.actor.role.value, act=act.logged_as or "",
+                             subject=act.object_id, trial=act.trial.get("id"), reason=act.reason, old=act.old,
+                             new=act.new, cause=cause, request=act.request)
+    return result
+
+
+_statements: dict[tuple[str, str, tuple[str, ...]], Statement] = {}
+
+
+def _insert(table: sa.Table, names: tuple[str, ...]) -> Statement:
+    key = ("insert", table.name, names)
+    if key not in _statements:
+        _statements[key] = Statement(sa.insert(table).values({n: sa.bindparam(n, type_=table.c[n].type)
+                                                              for n in names}))
+    return _statements[key]
+
+
+def _update(table: sa.Table, names: tuple[str, ...]) -> Statement:
+    key = ("update", table.name, names)
+    if key not in _statements:
+        values = {n: sa.bindparam(n, type_=table.c[n].type) for n in names}
+        _statements[key] = Statement(sa.update(table).where(table.c.id == sa.bindparam("row_id")).values(values))
+    return _statements[key]
+
+
+_stored = sa.select(ANSWERS.c.digest, ANSWERS.c.answer).where(ANSWERS.c.actor_id == sa.bindparam("actor"),
+                                                             ANSWERS.c.key == sa.bindparam("key"))
+
+
+class Acts:
+    """All acts, at one clock, through one door. Safe to call from any number of threads."""
+
+    def __init__(self, door: Door, clock: Clock, zone: ZoneInfo) -> None:
+        self._door = door
+        self.clock = clock
+        self.zone = zone
+
+    def do(self, name: str, actor: Actor, data: Mapping[str, Any] | Fields, on: str | None = None, *,
+           key: str | None = None, dry_run: bool = False, request: str | None = None) -> Any:
+        """Do an act; durable on return. The answer to a repeated key is the stored one.
+
+        Raises NotFound, NotPermitted, Refused (Unmet with every need), Invalid, KeyReused, pydantic's ValidationError,
+        Busy and Unknown. What is not yours is not found before anything of the given is looked at."""
+        kind = ACTS[name]
+
+        def job(transaction: Transaction) -> Done:
+            act = self._arrive(transaction, kind, actor, on, request)
+            given = data if isinstance(data, kind.given) else kind.given.model_validate(data)
+            return self._once(act, kind, given, key, dry_run)
+
+        if not isinstance(data, Fields):
+            data = self._validated(kind, actor, data, on)
+        try:
+            done: Done = self._door.submit(job)
+        except DryRun as outcome:
+            done = outcome.done
+        return done
+
+    def _validated(self, kind: ActKind, actor: Actor, data: Mapping[str, Any], on: str | None) -> Any:
+        """Outside the door, where it costs nobody else; a fault is left for the job, which narrows first."""
+        try:
+            return kind.given.model_validate(data)
+        except ValueError:
+            return data
+
+    def _arrive(self, transaction: Transaction, kind: ActKind, actor: Actor, on: str | None,
+                request: str | None) -> Act:
+        act = Act(transaction, self.clock(), self.zone, actor, object_id=on, logged_as=kind.name, request=request)
+        if kind.on in OWNED:
+            trial_id = on if kind.on == "trial" else trial_of(act.connection, OWNED[kind.on], on or "")
+            act.relation = relation_to(act.connection, actor, trial_id or "")
+            if act.relation is Relation.NONE:
+                raise NotFound
+            act.trial = act.row(TRIALS, trial_id or "")
+        if not may(actor, kind.name, act.relation):
+            raise NotPermitted("not_permitted")
+        return act
+
+    def _once(self, act: Act, kind: ActKind, given: Fields, key: str | None, dry_run: bool) -> Done:
+        mark = _digest(kind.name, act.object_id, given) if key else ""
+        if key:
+            stored = act.connection.execute(_stored, {"actor": act.actor.id, "key": key}).first()
+            if stored:
+                if stored.digest != mark:
+                    raise KeyReused("key_reused")
+                return kind.done.model_validate(stored.answer)
+        done = _entered(act, lambda: kind.function(act, given))
+        if dry_run:
+            raise DryRun(done)
+        seq, leaf = act.transaction.log.leaf_of(act.seq)
+        done = done.model_copy(update={"receipt": Receipt(seq=seq, leaf=leaf)})
+        if key:
+            answer = {"actor_id": act.actor.id, "key": key, "act": kind.name, "digest": mark,
+                      "answer": done.model_dump(mode="json"), "at": act.now}
+            _insert(ANSWERS, tuple(answer)).run(act.connection, answer)
+        return done
+
+
+def _digest(name: str, on: str | None, given: Fields) -> str:
+    return hashlib.sha256(canonical([name, on, given.plain()])).hexdigest()

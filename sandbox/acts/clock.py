@@ -1,0 +1,177 @@
+"""What the clock does when something has come due. Each due is claimed by deleting its row in the act that does it."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field as PydanticField
+
+from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.light import assess
+from sandbox.acts.moves import carry_out, missing_needs, trip
+from sandbox.acts.refusals import NotFound, Refused
+from sandbox.acts.schedule import arm_review, notify
+from sandbox.rules.lifecycle import ROWS, Cause
+from sandbox.rules.risk import Light
+from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
+from sandbox.store.fields import Fields
+from sandbox.store.incidents import INCIDENTS, IncidentState
+from sandbox.store.reviews import REVIEWS, ReviewState
+from sandbox.store.trials import SEATS, TRIALS
+from sandbox.store.types import Flag, Short, Time
+from sandbox.store.votes import DECISIONS, Outcome
+
+LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE)
+GRACE = timedelta(hours=24)
+
+
+class DueGiven(Fields):
+    """The due to do."""
+
+    due_id: Short
+
+
+class DueDone(Done):
+    """What kind of due was done, for which object."""
+
+    kind: str
+    object_id: str
+
+
+@act()
+def run_due(act: Act, given: DueGiven) -> DueDone:
+    """Claim one due and do its work, or neither. Raises NotFound when another process was first."""
+    due = act.row(DUES, given.due_id)
+    if due["at"] > act.now:
+        raise NotFound
+    act.connection.execute(sa.delete(DUES).where(DUES.c.id == due["id"]))
+    act.object_id, act.logged_as = due["object_id"], due["kind"]
+    if due["trial_id"]:
+        act.trial = act.row(TRIALS, due["trial_id"])
+    WORK[due["kind"]](act, due)
+    return DueDone(kind=due["kind"], object_id=due["object_id"])
+
+
+def open_review(act: Act, due: Mapping[str, Any]) -> None:
+    """A planned review opens: every seated reviewer is told."""
+    review = act.row(REVIEWS, due["object_id"])
+    if review["state"] != ReviewState.PLANNED:
+        return
+    act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
+    arm_review(act, {**review, "state": ReviewState.OPEN})
+    seats = sa.select(SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
+    for account in act.connection.execute(seats).scalars().all():
+        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+
+
+def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody reviewed and nobody stood in: the trial stops. Never a mark on the firm."""
+    if act.row(REVIEWS, due["object_id"])["state"] in (ReviewState.PLANNED, ReviewState.OPEN):
+        trip(act, Cause.REVIEW_OVERDUE)
+
+
+def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
+    """A report a day late turns the light yellow."""
+    assess(act, Light.YELLOW)
+    notify(act, "feedback_late", role="firm")
+
+
+def feedback_missing(act: Act, due: Mapping[str, Any]) -> None:
+    """A second report in a row is missing."""
+    trip(act, Cause.FEEDBACK_MISSING)
+
+
+def end_date(act: Act, due: Mapping[str, Any]) -> None:
+    """The end: to the evaluation with what is needed for it, otherwise stopped until it is there."""
+    row = ROWS.get(("open_exit_review", act.trial["state"]))
+    if row is None:
+        return
+    if missing_needs(act, row):
+        trip(act, Cause.END_DATE_REACHED)
+    else:
+        act.caused(row.name, lambda sub: carry_out(sub, row))
+
+
+def kill_switch(act: Act, due: Mapping[str, Any]) -> None:
+    """The kill switch was not tested for 38 days."""
+    trip(act, Cause.UNSAFE_VERSION)
+
+
+def grave_unmitigated(act: Act, due: Mapping[str, Any]) -> None:
+    """An S2 without mitigation inside its clock."""
+    incident = act.row(INCIDENTS, due["object_id"])
+    if incident["state"] == IncidentState.OPEN:
+        trip(act, Cause.GRAVE_INCIDENT)
+
+
+def remind_idle(act: Act, due: Mapping[str, Any]) -> None:
+    """Tell the firm that the trial will lapse."""
+    notify(act, "remind_idle", role="firm", dedupe=due["object_id"])
+
+
+def lapse(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody moved for as long as the state allows."""
+    row = ROWS.get(("lapse", act.trial["state"]))
+    if row is not None and not missing_needs(act, row):
+        act.caused("lapse", lambda sub: carry_out(sub, row))
+
+
+def expire_decision(act: Act, due: Mapping[str, Any]) -> None:
+    """A proposal nobody confirmed in time."""
+    decision = act.row(DECISIONS, due["object_id"])
+    if decision["outcome"] == Outcome.WAITING:
+        act.update(DECISIONS, decision["id"], outcome=Outcome.EXPIRED.value)
+
+
+WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
+    DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue, DueKind.FEEDBACK_LATE: feedback_late,
+    DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
+    DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
+    DueKind.EXPIRE_DECISION: expire_decision,
+}
+
+
+class ClockGiven(Fields):
+    """Why lateness waits: a step of the clock or an outage, or too many trials late at once."""
+
+    kind: HoldKind
+    since: Time
+    until: Time
+    trials: Annotated[list[Short], PydanticField(max_length=10_000)] = []
+
+
+@act()
+def note_clock(act: Act, given: ClockGiven) -> Made:
+    """Open a hold: no lateness trigger fires until a person releases it. The beat of the tick is set to now."""
+    act.logged_as = f"hold_{given.kind.value}"
+    hold = act.id("ho")
+    act.insert(HOLDS, {"id": hold, "kind": given.kind.value, "since": given.since, "until": given.until,
+                       "trials": given.trials, "at": act.now})
+    act.connection.execute(sa.update(PULSE).values(at=act.now))
+    notify(act, "clock_held", role="regulator", dedupe=hold, why=given.kind.value, n=len(given.trials))
+    return Made(id=hold)
+
+
+class ReleaseGiven(Fields):
+    """Whether lateness of before the hold counts after all; otherwise its deadlines move."""
+
+    proceed: Flag = False
+
+
+@act()
+def release_hold(act: Act, given: ReleaseGiven) -> Made:
+    """A person looked: deadlines that fell into the hold move by its length and a day, or stand as they are."""
+    hold = act.row(HOLDS, act.object_id or "")
+    if hold["released_at"] is not None:
+        raise Refused("already_decided")
+    act.update(HOLDS, hold["id"], released_at=act.now, released_by=act.actor.id, proceed=given.proceed)
+    if not given.proceed:
+        late = sa.select(DUES.c.id, DUES.c.at).where(DUES.c.kind.in_(LATENESS), DUES.c.at <= act.now)
+        moved = max(hold["until"] - hold["since"], timedelta(0)) + GRACE
+        for due in act.connection.execute(late).all():
+            act.connection.execute(sa.update(DUES).where(DUES.c.id == due.id).values(
+                at=max(due.at + moved, act.now + GRACE)))
+    return Made(id=hold["id"])

@@ -1,0 +1,89 @@
+"""The second regulator's word: the vote that makes what another proposed, in the vote's own act."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.accounts import check_invitation, send_invitation
+from sandbox.acts.act import Act, Done, act
+from sandbox.acts.adoption import AdoptGiven, adopt_all
+from sandbox.acts.moves import MoveGiven, carry_out, missing_needs, row_from
+from sandbox.acts.refusals import NotPermitted, Refused, Unmet
+from sandbox.acts.schedule import drop_due
+from sandbox.rules.facts import Decision
+from sandbox.store.accounts import ACCOUNTS, InvitationFields
+from sandbox.store.dues import DueKind
+from sandbox.store.fields import canonical
+from sandbox.store.trials import TRIALS
+from sandbox.store.votes import DECISIONS, DecisionVoteFields, Outcome, Value
+
+
+class Decided(Done):
+    """How the decision ended and what came of it."""
+
+    id: str
+    outcome: str
+    state: str | None = None
+    result: dict[str, Any] = {}
+
+
+@act()
+def vote_on_decision(act: Act, given: DecisionVoteFields) -> Decided:
+    """Confirm or refuse what another regulator proposed. Needs are checked again; what they lack keeps it waiting."""
+    decision = act.row(DECISIONS, act.object_id or "")
+    _check_open(act, decision)
+    if given.value is Value.ABSTAIN:
+        return Decided(id=decision["id"], outcome=Outcome.WAITING.value)
+    confirmed = given.value is Value.FOR
+    if decision["trial_id"]:
+        act.trial = act.row(TRIALS, decision["trial_id"])
+    result = CARRIED_OUT[decision["act"]](act, decision) if confirmed else {}
+    outcome = (Outcome.CONFIRMED if confirmed else Outcome.REFUSED).value
+    act.update(DECISIONS, decision["id"], outcome=outcome, voted_by=act.actor.id, voted_at=act.now,
+               reason=given.reason)
+    drop_due(act, DueKind.EXPIRE_DECISION, decision["id"])
+    return Decided(id=decision["id"], outcome=outcome, state=act.trial.get("state"), result=result)
+
+
+def _check_open(act: Act, decision: Mapping[str, Any]) -> None:
+    """Waiting, not expired, unchanged, proposed by someone else whose account still stands."""
+    if decision["outcome"] != Outcome.WAITING:
+        raise Refused("already_decided", outcome=decision["outcome"])
+    if decision["proposed_by"] == act.actor.id:
+        raise NotPermitted("own_proposal")
+    if decision["expires_at"] <= act.now:
+        raise Refused("decision_expired")
+    proposer = act.connection.execute(sa.select(ACCOUNTS.c.active).where(
+        ACCOUNTS.c.id == decision["proposed_by"])).scalar()
+    if proposer is not True and proposer != 1:
+        raise Refused("proposer_gone")
+    kept = hashlib.sha256(canonical([decision["act"], decision["trial_id"], decision["given"]])).hexdigest()
+    if kept != decision["digest"]:
+        raise Refused("decision_changed")
+
+
+def _move(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
+    given = MoveGiven.model_validate(decision["given"])
+    row = row_from(act, given.move)
+    missing = missing_needs(act, row, Decision(decision["proposed_by"], act.actor.id))
+    if missing:
+        raise Unmet(row.name, missing)
+    act.caused(row.name, lambda sub: carry_out(sub, row, given.reason))
+    return {"move": row.name}
+
+
+def _adopt(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
+    return {"trials": adopt_all(act, AdoptGiven.model_validate(decision["given"])).trials}
+
+
+def _invite(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
+    given = InvitationFields.model_validate(decision["given"])
+    check_invitation(act, given)
+    return {"secret": send_invitation(act, given).secret}
+
+
+CARRIED_OUT: dict[str, Callable[[Act, Mapping[str, Any]], dict[str, Any]]] = {
+    "make_move": _move, "adopt_trial": _adopt, "invite": _invite,
+}

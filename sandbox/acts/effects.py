@@ -1,0 +1,197 @@
+"""What a move brings with it: one small function per move that does more than change the state."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act
+from sandbox.acts.schedule import (
+    WHILE_IDLE,
+    WHILE_RUNNING,
+    arm_idle,
+    arm_running,
+    drop_dues,
+    notify,
+    plan_review,
+)
+from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.facts import DAY
+from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
+from sandbox.rules.risk import Light
+from sandbox.store.facts import sections
+from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.trials import LIMITS, SUSPENSIONS
+
+REDUCED = 0.5
+"""Share of volume and people that tuning leaves (调优)."""
+EXIT_DAYS = 60
+EMERGENCY = timedelta(hours=72)
+
+
+def submitted(act: Act, row: Move) -> None:
+    """A new round and a new version of the dossier: votes of earlier ones no longer count."""
+    act.change_trial(round=act.trial["round"] + 1, dossier_version=act.trial["dossier_version"] + 1)
+    drop_dues(act, WHILE_IDLE)
+    notify(act, "submitted", role="regulator")
+
+
+def idle(act: Act, row: Move) -> None:
+    """The firm's turn: reminders, and a lapse at the end of patience."""
+    arm_idle(act)
+
+
+def started(act: Act, row: Move) -> None:
+    """Freeze plan, caps and limits; set the end; make the first review and the feedback schedule."""
+    drop_dues(act, WHILE_IDLE)
+    bodies = {kind: found[-1].body for kind, found in sections(act.connection, act.trial, act.now).items()}
+    exposure, plan, tier = bodies["exposure"], bodies["plan"], TIERS[act.trial["tier"]]
+    schedule = bodies["schedules"]
+    first = schedule.get("first_review_day") or tier.first_day
+    act.change_trial(
+        starts_at=act.now, running_since=act.now, plan_version=1, days_before=0.0, day_limit=exposure["days"],
+        ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
+        model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
+        feedback_days=schedule.get("feedback_every_days") or tier.feedback_days,
+        review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),
+    )
+    freeze_limits(act, plan["limits"])
+    plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
+    arm_running(act)
+    notify(act, "started", role="firm")
+
+
+def caps(exposure: Mapping[str, Any], share: float = 1.0) -> dict[str, Any]:
+    """The capped dimensions as columns, times the share that the state allows."""
+    people = exposure.get("people")
+    return {
+        "cap_volume": None if exposure.get("volume") is None else exposure["volume"] * share,
+        "cap_people": None if people is None else int(people * share),
+        "cap_hours": exposure.get("hours"), "cap_money": exposure.get("money"),
+    }
+
+
+def freeze_limits(act: Act, limits: list[dict[str, Any]]) -> None:
+    """The plan's limits, weights normalised, kept for good."""
+    whole = sum(limit["weight"] for limit in limits)
+    for limit in limits:
+        act.insert(LIMITS, {"trial_id": act.trial["id"], "indicator": limit["indicator"],
+                            "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole})
+
+
+def tuning(act: Act, row: Move) -> None:
+    """Exposure drops: what is left of the caps is halved."""
+    end_suspension(act, row)
+    act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    arm_running(act)
+
+
+def _remaining(act: Act, share: float) -> dict[str, Any]:
+    """Used so far plus the share of what was left: a reduced cap must not be a breach by itself."""
+    trial = act.trial
+    cut: dict[str, Any] = {}
+    if trial["cap_volume"] is not None:
+        cut["cap_volume"] = trial["used_volume"] + max(0.0, trial["cap_volume"] - trial["used_volume"]) * share
+    if trial["cap_people"] is not None:
+        cut["cap_people"] = trial["used_people"] + int(max(0, trial["cap_people"] - trial["used_people"]) * share)
+    return cut
+
+
+def resumed(act: Act, row: Move) -> None:
+    """Full caps again under a new plan version."""
+    end_suspension(act, row)
+    exposure = sections(act.connection, act.trial, act.now).get("exposure")
+    restored = caps(exposure[-1].body) if exposure else {}
+    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
+    arm_running(act)
+
+
+def lifted(act: Act, row: Move) -> None:
+    """Goes on; a new epoch when the cause was a red light: only that resets evidence."""
+    causes = end_suspension(act, row)
+    act.change_trial(running_since=act.now, **(_new_epoch(act) if Cause.RISK_RED in causes else {}))
+    arm_running(act)
+
+
+def _new_epoch(act: Act) -> dict[str, Any]:
+    return {"epoch": act.trial["epoch"] + 1, "light": Light.GREY.value, "log_e": 0.0, "cleared_at_log_e": None}
+
+
+def voided(act: Act, row: Move) -> None:
+    """The same epoch and caps; the days stopped are given back."""
+    stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
+    end_suspension(act, row)
+    back = act.trial["ends_at"] + (act.now - stop["at"])
+    light = Light.GREEN.value if act.trial["light"] == Light.RED else act.trial["light"]
+    act.change_trial(running_since=act.now, ends_at=back, light=light,
+                     **({"tune_since": act.now} if row.target == "tune" else {}))
+    arm_running(act)
+
+
+def end_suspension(act: Act, row: Move) -> tuple[str, ...]:
+    """Close the open suspension, if any; returns its causes."""
+    if act.trial["suspension_id"] is None:
+        return ()
+    stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
+    if stop["ended_at"] is None:
+        act.update(SUSPENSIONS, stop["id"], ended_at=act.now, ended_by=row.name)
+    return (stop["cause"], *stop["other_causes"].split())
+
+
+def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
+    """Stop: the clocks of running stop too; an emergency review is called unless the cause is administrative."""
+    stop = act.id("su")
+    act.insert(SUSPENSIONS, {"id": stop, "trial_id": act.trial["id"], "cause": cause.value, "other_causes": "",
+                             "left": row.source, "at": act.now, "by": act.actor.id, "reason": reason})
+    act.change_trial(suspension_id=stop)
+    drop_dues(act, WHILE_RUNNING)
+    if cause not in NEEDS_NO_REVIEW:
+        plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    notify(act, "suspended", role="regulator", cause=cause.value)
+    notify(act, "suspended", role="firm", cause=cause.value)
+
+
+def exiting(act: Act, row: Move) -> None:
+    """The running clocks end; the evaluation has sixty days."""
+    end_suspension(act, row)
+    drop_dues(act, WHILE_RUNNING)
+    notify(act, "exit_opened", role="reviewer", until=days_after(act.now, EXIT_DAYS, act.zone).isoformat())
+
+
+def winding(act: Act, row: Move) -> None:
+    """Nothing new is owed but the way out."""
+    end_suspension(act, row)
+    drop_dues(act, WHILE_RUNNING)
+
+
+def ended(act: Act, row: Move) -> None:
+    """Nothing is owed any more; reviews not held are dropped."""
+    drop_dues(act)
+    act.connection.execute(sa.update(REVIEWS).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),
+    ).values(state=ReviewState.DROPPED))
+    notify(act, "ended", role="firm", state=row.target)
+
+
+def reopened(act: Act, row: Move) -> None:
+    """Decided again by other people: the fresh panel and a new round."""
+    act.change_trial(appeals=act.trial["appeals"] + 1, panel_no=act.trial["panel_no"] + 1,
+                     round=act.trial["round"] + 1)
+
+
+EFFECTS: dict[str, Callable[[Act, Move], None]] = {
+    "submit": submitted, "ask_correction": idle, "admit": idle, "start_trial": started, "begin_tuning": tuning,
+    "resume_trial": resumed, "lift_suspension": lifted, "void_suspension": voided, "void_into_tuning": voided,
+    "open_exit_review": exiting, "wind_down": winding, "reopen_on_appeal": reopened, "withdraw": ended,
+    "lapse": ended, "decline": ended, "revoke_admission": ended, "standardise": ended, "complete": ended,
+    "file_failure": ended, "close_withdrawn": ended, "terminate": ended,
+}
+"""`suspend` needs its cause and is called by name; the other moves only change the state."""
+
+
+def count_days(act: Act, source: str) -> dict[str, Any]:
+    """Days of exposure, added up when a running state is left."""
+    if source not in RUNNING:
+        return {}
+    return {"days_before": act.trial["days_before"] + (act.now - act.trial["running_since"]) / DAY}

@@ -1,0 +1,156 @@
+"""The light of a trial, re-assessed in the transaction of the fact that may change it. Only people lift a red."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act
+from sandbox.acts.moves import trip
+from sandbox.acts.schedule import plan_review
+from sandbox.rules.cadence import days_after
+from sandbox.rules.facts import DAY
+from sandbox.rules.lifecycle import RUNNING, Cause
+from sandbox.rules.risk import (
+    INDICATORS,
+    Kind,
+    Light,
+    cap_light,
+    combine,
+    light,
+    log_e_bernoulli,
+    log_e_up,
+    thresholds,
+    too_early,
+)
+from sandbox.store.engine import Statement
+from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.trials import COUNTERS, LIMITS
+
+CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
+        ("used_money", "cap_money"))
+YELLOW_REVIEW_DAYS = 7
+
+_counts = Statement(
+    sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight,
+              sa.func.coalesce(COUNTERS.c.events, 0), sa.func.coalesce(COUNTERS.c.itemised, 0),
+              sa.func.coalesce(COUNTERS.c.exposures, 0.0))
+    .select_from(LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id,
+                                                    COUNTERS.c.indicator == LIMITS.c.indicator,
+                                                    COUNTERS.c.epoch == sa.bindparam("epoch"))))
+    .where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(LIMITS.c.indicator))
+
+_key = (COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch"),
+        COUNTERS.c.indicator == sa.bindparam("indicator"))
+_add = Statement(sa.update(COUNTERS).where(*_key).values(
+    events=COUNTERS.c.events + sa.bindparam("more_events"), itemised=COUNTERS.c.itemised + sa.bindparam("more_items"),
+    exposures=COUNTERS.c.exposures + sa.bindparam("more_exposures")))
+_open = Statement(sa.insert(COUNTERS).values(
+    trial_id=sa.bindparam("trial_id"), epoch=sa.bindparam("epoch"), indicator=sa.bindparam("indicator"),
+    events=sa.bindparam("more_events"), itemised=sa.bindparam("more_items"), exposures=sa.bindparam("more_exposures")))
+
+
+def indicators_counting(event: str) -> tuple[str, ...]:
+    """The indicators that count an event of this name; one the plan names counts itself."""
+    built_in = tuple(row.id for row in INDICATORS.values() if event in row.events)
+    return built_in or (event,)
+
+
+def denominator(indicator: str, report: Mapping[str, Any]) -> float:
+    """The report's denominator for the indicator: exposures, or the reviewed or labelled cases."""
+    row = INDICATORS.get(indicator)
+    value = report.get(row.denominator if row else "exposures")
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def limits_of(act: Act) -> tuple[str, ...]:
+    """The indicators with an agreed limit."""
+    rows = _counts.run(act.connection, {"trial_id": act.trial["id"], "epoch": -1}).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> None:
+    """Add a report's events and denominators to the counters, or take them off again."""
+    events: dict[str, int] = {}
+    for name, number in (report.get("events") or {}).items():
+        for indicator in indicators_counting(name):
+            events[indicator] = events.get(indicator, 0) + number
+    for indicator in dict.fromkeys((*limits_of(act), *events)):
+        add(act, epoch, indicator, events=sign * events.get(indicator, 0),
+            exposures=sign * denominator(indicator, report))
+
+
+def add(act: Act, epoch: int, indicator: str, *, events: int = 0, itemised: int = 0, exposures: float = 0.0) -> None:
+    """Add to one counter; it is opened when it is not there."""
+    values = {"trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "more_events": events,
+              "more_items": itemised, "more_exposures": exposures}
+    if _add.run(act.connection, values).rowcount == 0:
+        _open.run(act.connection, values)
+
+
+def assess(act: Act, *rules: Light) -> Light:
+    """Combine the evidence, latch the light, and act on it: yellow calls a review, red suspends in this transaction."""
+    trial = act.trial
+    found = _counts.run(act.connection, {"trial_id": trial["id"], "epoch": trial["epoch"]}).fetchall()
+    at = thresholds(beside_budget=False, cleared_at=trial["cleared_at_log_e"] or 0.0)
+    found = [(*row[:5], row[5] + unreported(act, row[0])) for row in found]
+    total = evidence(found)
+    now = light(total, at, early=all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found),
+                rules=[*rules, *_cap_lights(trial)])
+    latched = Light(trial["light"])
+    if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
+        now = latched
+    if (now.value, total) != (trial["light"], trial["log_e"]):
+        act.change_trial(light=now.value, log_e=total)
+    _act_on(act, latched, now, total >= at.red)
+    return now
+
+
+def evidence(found: Any) -> float:
+    """Combined log evidence of rows (indicator, limit, weight, events, itemised, exposures)."""
+    if not found:
+        return 0.0
+    logs = [log_e(indicator, p0, max(events, items), n) for indicator, p0, _, events, items, n in found]
+    return combine([weight for _, _, weight, *_ in found], logs)
+
+
+def log_e(indicator: str, p0: float, events: int, exposures: float) -> float:
+    """Log evidence of one indicator in the form its row names; nothing counted is no evidence."""
+    row = INDICATORS.get(indicator)
+    if row is not None and row.kind in (Kind.DISPARITY, Kind.RULE):
+        return 0.0
+    if row is not None and row.kind is Kind.BERNOULLI:
+        return log_e_bernoulli(min(events, int(exposures)), int(exposures), p0)
+    return log_e_up(events, p0 * exposures) if exposures or events else 0.0
+
+
+def unreported(act: Act, indicator: str) -> float:
+    """Exposures that may have happened since the last report, at the rate the caps allow: the denominator of events
+    already told is never taken smaller than the reports say, nor the events judged without one."""
+    row, trial = INDICATORS.get(indicator), act.trial
+    if (row is not None and row.denominator != "exposures") or trial["state"] not in RUNNING:
+        return 0.0
+    since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
+    return float(trial["rate_per_day"] or 0.0) * max(0.0, (act.now - since) / DAY)
+
+
+def _cap_lights(trial: Mapping[str, Any]) -> list[Light]:
+    """A cap that is passed suspends by its own trigger; here it warns."""
+    lights = [cap_light(trial[used], trial[cap]) for used, cap in CAPS if trial[cap] is not None]
+    return [Light.YELLOW for one in lights if one is not Light.GREEN]
+
+
+def _act_on(act: Act, before: Light, now: Light, statistics: bool) -> None:
+    if any(act.trial[cap] is not None and act.trial[used] > act.trial[cap] for used, cap in CAPS):
+        trip(act, Cause.CAP_EXCEEDED)
+    if now is Light.RED and statistics and act.trial["state"] in (*RUNNING, "exit_review"):
+        trip(act, Cause.RISK_RED)
+    elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
+        plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
+                    reason="yellow")
+
+
+def _yellow_review_open(act: Act) -> bool:
+    return act.connection.execute(sa.select(REVIEWS.c.id).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
+        REVIEWS.c.state == ReviewState.OPEN)).first() is not None

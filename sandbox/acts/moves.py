@@ -1,0 +1,129 @@
+"""The one act that makes all moves, and the second signature. Its log action is the move's name."""
+
+import hashlib
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act, Done, act
+from sandbox.acts.effects import EFFECTS, count_days, suspended
+from sandbox.acts.refusals import NotPermitted, Refused, Unmet
+from sandbox.acts.schedule import notify, put_due
+from sandbox.rules.access import PARTY_OF, Relation, may_move
+from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.facts import Decision
+from sandbox.rules.lifecycle import CAUSE_BY_PARTY, ROWS, STATES, Cause, Move, Stage, moves_from
+from sandbox.rules.needs import groups_for, unmet
+from sandbox.rules.working_days import Calendar, add_working_days
+from sandbox.store.dues import DueKind
+from sandbox.store.facts import load_facts
+from sandbox.store.fields import canonical
+from sandbox.store.trials import MOVES_MADE, SUSPENSIONS, MoveFields
+from sandbox.store.types import Short
+from sandbox.store.votes import DECISIONS, Outcome
+
+DECIDE_WITHIN = 3
+"""Working days a proposal lives."""
+
+
+class MoveGiven(MoveFields):
+    """Which move, and what the person says."""
+
+    move: Short
+
+
+class Moved(Done):
+    """What became of it: made (the new state), or proposed (the decision that waits)."""
+
+    outcome: str
+    state: str
+    decision: str | None = None
+
+
+@act(on="trial")
+def make_move(act: Act, given: MoveGiven) -> Moved:
+    """Make a move, or propose it when only the second regulator is missing. Raises Unmet with every unmet need."""
+    row = row_from(act, given.move)
+    assert act.relation is not None
+    if not may_move(row, act.relation):
+        raise NotPermitted("not_your_move", move=row.name)
+    missing = missing_needs(act, row)
+    if missing == ("two_regulators",):
+        return propose_move(act, row, given)
+    if missing:
+        raise Unmet(row.name, missing)
+    act.logged_as = row.name
+    carry_out(act, row, given.reason)
+    return Moved(outcome="made", state=row.target)
+
+
+def row_from(act: Act, name: str) -> Move:
+    """The move's row from the present state; refused with what can happen instead."""
+    row = ROWS.get((name, act.trial["state"]))
+    if row is None:
+        raise Refused("not_from_here", move=name, state=act.trial["state"],
+                      moves=[other.name for other in moves_from(act.trial["state"])])
+    return row
+
+
+def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> tuple[str, ...]:
+    """Every need of the move that does not hold now."""
+    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, decision)
+    return unmet(row, facts)
+
+
+def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | None = None) -> None:
+    """Change the state and everything that goes with it. The caller has checked permission and needs."""
+    side = STATES[row.target].stage is Stage.SIDE
+    from_side = STATES[row.source].stage is Stage.SIDE
+    act.change_trial(state=row.target, state_since=act.now, left=(act.trial["left"] if from_side else row.source)
+                     if side else None, **count_days(act, row.source))
+    if row.name == "suspend":
+        party = PARTY_OF[act.relation or Relation.SYSTEM]
+        cause = cause or CAUSE_BY_PARTY[party]
+        suspended(act, row, cause, reason)
+    elif row.name in EFFECTS:
+        EFFECTS[row.name](act, row)
+    act.reason = cause.value if cause else None
+    act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": row.name, "source": row.source,
+                            "target": row.target, "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
+                            "cause": cause.value if cause else None, "reason": reason})
+
+
+def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:
+    """A decision that waits for another regulator; asked again while it waits, the same one is named."""
+    waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(
+        DECISIONS.c.trial_id == act.trial["id"], DECISIONS.c.move == row.name,
+        DECISIONS.c.outcome == Outcome.WAITING)).scalar()
+    decision = waiting or propose(act, "make_move", given.plain(), move=row.name)
+    return Moved(outcome="proposed", state=row.source, decision=decision)
+
+
+def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None) -> str:
+    """Keep what would be done and its digest, for three working days; returns the decision's id."""
+    decision, trial_id = act.id("de"), act.trial.get("id")
+    last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN"))
+    expires = end_of_day(last, act.zone)
+    act.logged_as = f"propose_{move or name}"
+    act.insert(DECISIONS, {
+        "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,
+        "digest": hashlib.sha256(canonical([name, trial_id, given])).hexdigest(), "proposed_by": act.actor.id,
+        "proposed_at": act.now, "expires_at": expires, "outcome": Outcome.WAITING.value,
+    })
+    put_due(act, DueKind.EXPIRE_DECISION, decision, expires, trial_id)
+    notify(act, "decision_waits", role="regulator", dedupe=decision, move=move or name)
+    return decision
+
+
+def trip(act: Act, cause: Cause) -> bool:
+    """A trigger: the system suspends in this transaction; a trial already stopped notes the further cause."""
+    row = ROWS.get(("suspend", act.trial["state"]))
+    if row is not None:
+        act.caused("suspend", lambda sub: carry_out(sub, row, cause=cause))
+        return True
+    if act.trial["state"] == "suspended":
+        stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
+        known = {stop["cause"], *stop["other_causes"].split()}
+        if cause.value not in known:
+            act.update(SUSPENSIONS, stop["id"], other_causes=f"{stop['other_causes']} {cause.value}".strip())
+    return False

@@ -1,0 +1,69 @@
+"""Seats on a trial's panels: assigned by a regulator, answered by the reviewer, ended by recusal (回避)."""
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act, Made, act
+from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
+from sandbox.acts.schedule import notify
+from sandbox.rules.access import Relation, Role
+from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.fields import Fields
+from sandbox.store.trials import SEATS, SeatAnswer, SeatFields
+from sandbox.store.types import Long
+
+CLOSED_FOR_APPEAL = ("declined", "terminated")
+
+
+@act(on="trial")
+def assign_reviewer(act: Act, given: SeatFields) -> Made:
+    """Offer a seat. While an appeal is open the seat is on the fresh panel. Nobody reviews and re-reviews one trial."""
+    person = act.connection.execute(sa.select(ACCOUNTS).where(
+        ACCOUNTS.c.id == given.account_id, ACCOUNTS.c.role == Role.REVIEWER, ACCOUNTS.c.active)).mappings().first()
+    if person is None:
+        raise invalid("account_id", "unknown_id")
+    number = act.trial["panel_no"] + (act.trial["state"] in CLOSED_FOR_APPEAL)
+    held = act.connection.execute(sa.select(SEATS.c.panel, SEATS.c.panel_no).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == given.account_id)).all()
+    if (given.panel, number) in [(seat.panel, seat.panel_no) for seat in held]:
+        raise Refused("already_seated")
+    if {"review", "rereview"} == {given.panel, *(s.panel for s in held if s.panel != "running")} - {"running"}:
+        raise Refused("double_role")
+    seat = act.id("st")
+    act.insert(SEATS, {
+        **given.model_dump(mode="json"), "id": seat, "trial_id": act.trial["id"], "panel_no": number, "at": act.now,
+        "organisation_id": person["organisation_id"], "constituency": person["constituency"],
+        "external": person["external"],
+    })
+    notify(act, "seat_offered", account=given.account_id, dedupe=seat, panel=given.panel)
+    return Made(id=seat)
+
+
+@act(on="seat")
+def answer_assignment(act: Act, given: SeatAnswer) -> Made:
+    """The reviewer's answer, conflict question first; a conflict closes the trial to them at once."""
+    seat = act.row(SEATS, act.object_id or "")
+    if seat["account_id"] != act.actor.id:
+        raise NotFound
+    if seat["recused_at"] is not None or seat["accepted"] is not None:
+        raise Refused("seat_answered")
+    act.update(SEATS, seat["id"], conflict=given.conflict, accepted=given.accepted and not given.conflict,
+               statement=given.statement)
+    return Made(id=seat["id"])
+
+
+class RecusalGiven(Fields):
+    """Why a seat ends."""
+
+    reason: Long
+
+
+@act(on="seat")
+def recuse_reviewer(act: Act, given: RecusalGiven) -> Made:
+    """End a seat: the reviewer's own, or any by a regulator. Access ends with this act."""
+    seat = act.row(SEATS, act.object_id or "")
+    if act.relation is not Relation.OFFICER and seat["account_id"] != act.actor.id:
+        raise NotPermitted("not_your_seat")
+    if seat["recused_at"] is not None:
+        raise Refused("seat_answered")
+    act.update(SEATS, seat["id"], recused_at=act.now, statement=given.reason)
+    return Made(id=seat["id"])

@@ -1,0 +1,51 @@
+"""How an act says no: each refusal carries all its reasons as words, so that any door can say them in any language."""
+
+from sandbox.words import Word, word
+
+
+class NotFound(Exception):
+    """It does not exist, or it is not yours: the same answer."""
+
+
+class Refused(Exception):
+    """Not now: the state of things does not allow it. `code` is stable, `reasons` are sentences."""
+
+    def __init__(self, code: str, *reasons: Word, **details: object) -> None:
+        self.code = code
+        self.reasons = reasons or (word(f"refused.{code}"),)
+        self.details = details
+        super().__init__(code)
+
+
+class NotPermitted(Refused):
+    """This actor may not do this at all."""
+
+
+class Stale(Refused):
+    """Someone else changed it since it was read."""
+
+
+class KeyReused(Refused):
+    """The idempotency key came before with another body."""
+
+
+class Unmet(Refused):
+    """A move whose needs are not all met; names every one."""
+
+    def __init__(self, move: str, needs: tuple[str, ...]) -> None:
+        super().__init__("needs_unmet", *(word(f"need.{name}") for name in needs), move=move)
+        self.move = move
+        self.needs = needs
+
+
+class Invalid(Exception):
+    """What was given does not fit what is kept: one word per field, by its path."""
+
+    def __init__(self, *errors: tuple[tuple[str | int, ...], Word]) -> None:
+        self.errors = errors
+        super().__init__(", ".join(".".join(map(str, path)) for path, _ in errors))
+
+
+def invalid(field: str, code: str, **values: str | int | float) -> Invalid:
+    """One field's error."""
+    return Invalid(((field,), word(f"error.{code}", **values)))

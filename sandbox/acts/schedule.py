@@ -1,0 +1,153 @@
+"""Due times of a trial: what the clock owes it while it runs, waits or is stopped. Rows that follow from the record."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act
+from sandbox.rules.cadence import (
+    YELLOW_AFTER,
+    cap_at,
+    days_after,
+    end_of_day,
+    local_day,
+    next_due,
+    overdue_trigger_at,
+)
+from sandbox.rules.facts import DAY, parse_day
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.store.dues import DUES, NOTICES, DueKind
+from sandbox.store.engine import Statement
+from sandbox.store.facts import sections
+from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+
+OPENS_BEFORE = timedelta(days=7)
+KILL_SWITCH_LATE = 38
+IDLE_DAYS = {"admitted": ((60, 80, 87), 90), "correction": ((30, 45, 55), 60)}
+WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.FEEDBACK_LATE, DueKind.FEEDBACK_MISSING,
+                 DueKind.END_DATE, DueKind.KILL_SWITCH)
+WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
+
+_drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),
+                                            DUES.c.object_id == sa.bindparam("object_id")))
+_put = Statement(sa.insert(DUES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in DUES.c}))
+_notify = Statement(sa.insert(NOTICES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in NOTICES.c}))
+
+
+def put_due(act: Act, kind: DueKind, object_id: str, at: datetime, trial_id: str | None = None) -> None:
+    """One due of a kind and object; a later call replaces it."""
+    _drop_one.run(act.connection, {"kind": kind.value, "object_id": object_id})
+    _put.run(act.connection, {"id": act.id("du"), "kind": kind.value, "object_id": object_id, "trial_id": trial_id,
+                              "at": at, "attempts": 0})
+
+
+def drop_due(act: Act, kind: DueKind, object_id: str) -> None:
+    """Nothing is owed there any more."""
+    _drop_one.run(act.connection, {"kind": kind.value, "object_id": object_id})
+
+
+def drop_dues(act: Act, kinds: Iterable[DueKind] = tuple(DueKind)) -> None:
+    """Drop the trial's dues of these kinds."""
+    act.connection.execute(sa.delete(DUES).where(DUES.c.trial_id == act.trial["id"], DUES.c.kind.in_(list(kinds))))
+
+
+def notify(act: Act, kind: str, *, account: str | None = None, role: str | None = None, dedupe: str = "",
+           **content: Any) -> None:
+    """A notice in the act's transaction: to one account, or to everyone of a role who sees the trial."""
+    trial_id = act.trial.get("id")
+    key = f"{kind}:{account or role}:{dedupe or act.seq}"
+    _notify.run(act.connection, {
+        "id": act.id("no"), "dedupe": key, "kind": kind, "account_id": account, "role": role, "trial_id": trial_id,
+        "content": content, "at": act.now, "sent_at": None,
+    })
+
+
+def arm_idle(act: Act) -> None:
+    """Reminders and the lapse of a state that must not last."""
+    days, lapse = IDLE_DAYS[act.trial["state"]]
+    since, trial_id = act.trial["state_since"], act.trial["id"]
+    for day in days:
+        put_due(act, DueKind.REMIND_IDLE, f"{trial_id}:{day}", since + timedelta(days=day), trial_id)
+    put_due(act, DueKind.LAPSE, trial_id, since + timedelta(days=lapse), trial_id)
+
+
+def arm_running(act: Act) -> None:
+    """Everything owed to a running trial, from its record as it stands; safe to call again."""
+    trial = act.trial
+    if trial["state"] not in RUNNING:
+        return
+    arm_feedback(act)
+    arm_kill_switch(act)
+    put_due(act, DueKind.END_DATE, trial["id"], trial["ends_at"], trial["id"])
+    planned = act.connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings()
+    for review in planned.all():
+        arm_review(act, dict(review))
+
+
+def arm_feedback(act: Act) -> None:
+    """Yellow a day after the next report's deadline; the trigger when the one after it is missing too."""
+    trial = act.trial
+    if trial["state"] not in RUNNING:
+        return
+    due = next_report_due(act)
+    put_due(act, DueKind.FEEDBACK_LATE, trial["id"], due + YELLOW_AFTER, trial["id"])
+    second = days_after(due, trial["feedback_days"], act.zone)
+    put_due(act, DueKind.FEEDBACK_MISSING, trial["id"], second, trial["id"])
+
+
+def next_report_due(act: Act) -> datetime:
+    """24:00 of the day on which the period after the last covered one ends; a stop moves it to the restart."""
+    trial = act.trial
+    since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
+    return end_of_day(local_day(since, act.zone) + trial["feedback_days"] * DAY, act.zone)
+
+
+def arm_kill_switch(act: Act) -> None:
+    """The trigger 38 days after the last test of the kill switch."""
+    found = sections(act.connection, act.trial, act.now).get("kill_switch")
+    tested = parse_day(found[-1].body["tested_on"]) if found else None
+    day = tested or local_day(act.trial["running_since"], act.zone)
+    put_due(act, DueKind.KILL_SWITCH, act.trial["id"], end_of_day(day + KILL_SWITCH_LATE * DAY, act.zone),
+            act.trial["id"])
+
+
+def arm_review(act: Act, review: dict[str, Any]) -> None:
+    """A planned review opens a week before it is due; an open one suspends the trial when it stays overdue."""
+    trial = act.trial
+    if review["state"] == ReviewState.PLANNED:
+        put_due(act, DueKind.OPEN_REVIEW, review["id"], review["due_at"] - OPENS_BEFORE, trial["id"])
+    cap = cap_at(last_held(act) or trial["starts_at"], trial["tier"], act.zone)
+    at = max(overdue_trigger_at(review["due_at"], trial["tier"], act.zone, cap), review["due_at"])
+    put_due(act, DueKind.REVIEW_OVERDUE, review["id"], at, trial["id"])
+
+
+def last_held(act: Act) -> datetime | None:
+    """When the last review of the trial was held; an officer's stand-in check does not count here."""
+    query = sa.select(sa.func.max(REVIEWS.c.held_at)).where(REVIEWS.c.trial_id == act.trial["id"],
+                                                           REVIEWS.c.stand_in.is_(False))
+    return act.connection.execute(query).scalar()
+
+
+def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = False,
+                suspension: str | None = None, reason: str | None = None) -> str:
+    """A review with its dues; returns its id."""
+    review = {"id": act.id("rv"), "trial_id": act.trial["id"], "kind": kind.value, "due_at": due,
+              "state": (ReviewState.OPEN if open_now else ReviewState.PLANNED).value,
+              "opened_at": act.now if open_now else None, "suspension_id": suspension, "reason": reason,
+              "stand_in": False}
+    act.insert(REVIEWS, review)
+    if act.trial["state"] in RUNNING:
+        arm_review(act, review)
+    return str(review["id"])
+
+
+def plan_next_review(act: Act, held: datetime) -> str:
+    """The periodic review after one that was held: counted from that day, so lateness does not stack."""
+    trial = act.trial
+    anchor = last_held(act) or trial["starts_at"]
+    due = min(next_due(held, anchor, trial["tier"], act.zone),
+              end_of_day(local_day(held, act.zone) + trial["review_days"] * DAY, act.zone))
+    return plan_review(act, ReviewKind.PERIODIC, due)

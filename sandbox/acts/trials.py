@@ -1,0 +1,178 @@
+"""Applications and their record: apply, complete section by section, vote on what needs a vote."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import Field as PydanticField
+
+from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Stale, invalid
+from sandbox.acts.schedule import arm_kill_switch
+from sandbox.rules.access import Relation
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.store.fields import Fields
+from sandbox.store.scenarios import SCENARIOS
+from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
+from sandbox.store.trials import SEATS, TRIALS, TrialChange, TrialFields
+from sandbox.store.types import Short, Whole
+from sandbox.store.votes import MATTERS, VOTES, VoteFields
+from sandbox.words import word
+
+FIRST = 1
+NUMBER_WIDTH = 4
+
+
+@act()
+def apply(act: Act, given: TrialFields) -> Made:
+    """A draft application (申报) in an open scenario; its public number is the next free one."""
+    scenario = act.connection.execute(sa.select(SCENARIOS.c.status, SCENARIOS.c.unit).where(
+        SCENARIOS.c.id == given.scenario_id)).first()
+    if scenario is None or scenario.status == "draft":
+        raise invalid("scenario_id", "unknown_id")
+    if scenario.status != "open":
+        raise Refused("scenario_closed")
+    trial_id = next_number(act)
+    begin(act, trial_id, {**given.model_dump(mode="json"), "organisation_id": act.actor.organisation_id,
+                          "state": "draft", "unit": scenario.unit})
+    return Made(id=trial_id)
+
+
+def next_number(act: Act) -> str:
+    """ES-0001, ES-0002 …: one writer at a time hands them out."""
+    last = act.connection.execute(sa.select(TRIALS.c.id).order_by(sa.func.length(TRIALS.c.id).desc(),
+                                                                 TRIALS.c.id.desc()).limit(1)).scalar()
+    return f"ES-{(int(last[3:]) + 1 if last else FIRST):0{NUMBER_WIDTH}}"
+
+
+def begin(act: Act, trial_id: str, values: dict[str, Any]) -> None:
+    """The trial's row with its first instant; it becomes the act's trial."""
+    act.insert(TRIALS, {"id": trial_id, "state_since": act.now, "created_at": act.now, **values})
+    act.trial, act.object_id = act.row(TRIALS, trial_id), trial_id
+
+
+@act(on="trial")
+def change_trial(act: Act, given: TrialChange) -> Made:
+    """Change the application's identity while it can still be changed."""
+    if act.trial["state"] not in ("draft", "correction"):
+        raise Refused("not_in_this_state", state=act.trial["state"])
+    act.change_trial(**{name: value for name, value in given.model_dump(mode="json").items() if value is not None})
+    return Made(id=act.trial["id"])
+
+
+class SectionGiven(Fields):
+    """A section's kind and body. `version` is the one that was read (If-Match); None does not check."""
+
+    kind: Short
+    body: dict[str, Any]
+    version: Whole | None = None
+
+
+class SectionFiled(Done):
+    """The version now current."""
+
+    kind: str
+    version: int
+
+
+@act(on="trial")
+def file_section(act: Act, given: SectionGiven) -> SectionFiled:
+    """File a new version of a section; the old ones stay. The body is validated by the section's own fields."""
+    kind = SECTIONS.get(given.kind)
+    if kind is None:
+        raise invalid("kind", "unknown_id")
+    check_writer(act, kind)
+    body = kind.fields.model_validate(given.body).model_dump(mode="json")
+    current = current_version(act, given.kind)
+    if given.version is not None and given.version != current:
+        raise Stale("section_changed", kind=given.kind, version=current)
+    act.insert(SECTION_ROWS, {
+        "id": act.id("se"), "trial_id": act.trial["id"], "kind": given.kind, "version": current + 1, "body": body,
+        "author_id": act.actor.id, "role": act.actor.role.value, "at": act.now,
+    })
+    act.connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.trial_id == act.trial["id"], DRAFTS.c.kind == given.kind,
+                                                   DRAFTS.c.account_id == act.actor.id))
+    _columns_from(act, given.kind, body)
+    return SectionFiled(kind=given.kind, version=current + 1)
+
+
+def check_writer(act: Act, kind: SectionKind) -> None:
+    """Whether this relation writes this kind, and whether the state is one in which it is written."""
+    if act.relation not in kind.by:
+        raise NotPermitted("not_your_section", kind=kind.kind)
+    if act.trial["state"] not in kind.states:
+        raise Refused("not_in_this_state", kind=kind.kind, state=act.trial["state"])
+
+
+def current_version(act: Act, kind: str) -> int:
+    """The last version of a section; 0 when there is none."""
+    query = sa.select(sa.func.coalesce(sa.func.max(SECTION_ROWS.c.version), 0)).where(
+        SECTION_ROWS.c.trial_id == act.trial["id"], SECTION_ROWS.c.kind == kind)
+    return int(act.connection.execute(query).scalar_one())
+
+
+def _columns_from(act: Act, kind: str, body: dict[str, Any]) -> None:
+    """What of a section is searched, capped or clocked is also a column of the trial."""
+    if kind == "tier":
+        act.change_trial(tier=body["tier"], listed=body["listed"], environment=body["environment"])
+    elif kind == "kill_switch" and act.trial["state"] in RUNNING:
+        arm_kill_switch(act)
+        act.change_trial()
+    else:
+        act.change_trial()
+
+
+class DraftGiven(Fields):
+    """What was typed so far, unchecked."""
+
+    kind: Short
+    raw: dict[str, Any] = PydanticField(max_length=500)
+
+
+@act(on="trial")
+def save_draft(act: Act, given: DraftGiven) -> Made:
+    """Keep a form as it stands, without checking it; filing the section removes it."""
+    kind = SECTIONS.get(given.kind)
+    if kind is None:
+        raise invalid("kind", "unknown_id")
+    check_writer(act, kind)
+    mine = (DRAFTS.c.trial_id == act.trial["id"], DRAFTS.c.kind == given.kind, DRAFTS.c.account_id == act.actor.id)
+    act.connection.execute(sa.delete(DRAFTS).where(*mine))
+    act.connection.execute(sa.insert(DRAFTS).values(
+        trial_id=act.trial["id"], kind=given.kind, account_id=act.actor.id, raw=given.raw, at=act.now))
+    return Made(id=given.kind)
+
+
+@act(on="trial")
+def cast_vote(act: Act, given: VoteFields) -> Made:
+    """A vote on a matter: in the present round, on the version that the voter saw."""
+    matter = MATTERS[given.matter]
+    if act.relation not in matter.by:
+        raise NotPermitted("not_your_vote", matter=matter.name)
+    if act.trial["state"] not in matter.states:
+        raise Refused("not_in_this_state", matter=matter.name, state=act.trial["state"])
+    if (given.subject is not None) != bool(matter.subjects) or given.subject not in (None, *matter.subjects):
+        raise invalid("subject", "unknown_id")
+    seat = own_seat(act, matter.panel) if act.relation in (Relation.SEATED, Relation.CHAIR) and matter.panel else {}
+    version = current_version(act, given.subject) if given.subject else act.trial["dossier_version"]
+    if given.subject and version == 0:
+        raise Invalid((("subject",), word("error.no_section", section=word(f"section.{given.subject}"))))
+    vote = act.id("vo")
+    act.insert(VOTES, {
+        "id": vote, "trial_id": act.trial["id"], "round": act.trial["round"], "version": version,
+        "account_id": act.actor.id, "organisation_id": act.actor.organisation_id, "role": act.actor.role.value,
+        "constituency": act.actor.constituency, "external": bool(seat.get("external")), "at": act.now,
+        **given.model_dump(mode="json"),
+    })
+    return Made(id=vote)
+
+
+def own_seat(act: Act, panel: str) -> dict[str, Any]:
+    """The actor's accepted seat on the panel; refused without one."""
+    found = act.connection.execute(sa.select(SEATS).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == act.actor.id, SEATS.c.panel == panel,
+        SEATS.c.panel_no == act.trial["panel_no"], SEATS.c.recused_at.is_(None))).mappings().first()
+    if found is None:
+        raise NotPermitted("no_seat", panel=panel)
+    if found["accepted"] is not True:
+        raise Refused("seat_not_accepted", panel=panel)
+    return dict(found)

@@ -1,0 +1,52 @@
+"""The program that runs: database, door, acts and clock, opened once per process and closed at its end."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+import sandbox.acts.clock
+import sandbox.acts.decisions
+import sandbox.acts.feedback
+import sandbox.acts.incidents
+import sandbox.acts.panel
+import sandbox.acts.reviews
+import sandbox.acts.scenarios
+import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
+from sandbox.acts.act import Acts, Clock
+from sandbox.store.door import Door
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.settings import Settings
+
+
+@dataclass(frozen=True)
+class Program:
+    """Everything a page, a job or a command needs. The database is already at the newest schema."""
+
+    settings: Settings
+    clock: Clock
+    readers: sa.Engine
+    writer: sa.Engine
+    door: Door
+    acts: Acts
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection that sees one snapshot and cannot write."""
+        with self.readers.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Answer everything accepted, then let go of the database."""
+        self.door.close()
+        self.readers.dispose()
+        self.writer.dispose()
+
+
+def open_program(settings: Settings, clock: Clock) -> Program:
+    """Open the database at the settings' address; its schema must be current (`migrate`)."""
+    url = database_url(settings.data, settings.database_url)
+    writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
+    door = Door(writer)
+    return Program(settings, clock, readers, writer, door, Acts(door, clock, settings.zone))

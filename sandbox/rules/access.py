@@ -1,0 +1,139 @@
+"""Who may do what: roles, relations to a trial, scopes of tokens, and one row for every act."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sandbox.rules.lifecycle import Move, Party
+
+
+class Role(StrEnum):
+    """What an account is. SYSTEM is the clock and the statistics; no account has it."""
+
+    ADMINISTRATOR = "administrator"
+    REGULATOR = "regulator"
+    FIRM = "firm"
+    REVIEWER = "reviewer"
+    DEPARTMENT = "department"
+    SYSTEM = "system"
+
+
+class Constituency(StrEnum):
+    """The side a reviewer speaks for (行业专家、科研机构、市场与用户代表)."""
+
+    INDUSTRY = "industry"
+    RESEARCH = "research"
+    MARKET = "market"
+
+
+class Scope(StrEnum):
+    """What a token may do: read, file facts, decide (moves, votes, grants)."""
+
+    READ = "read"
+    FILE = "file"
+    DECIDE = "decide"
+
+
+class Relation(StrEnum):
+    """How an actor stands to one trial. NONE sees nothing: the trial is missing for them."""
+
+    NONE = "none"
+    SYSTEM = "system"
+    OFFICER = "officer"
+    OWNER = "owner"
+    SEATED = "seated"
+    CHAIR = "chair"
+    LEAD = "lead"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: an account, a token's bearer, or the system. Carries no name."""
+
+    id: str
+    role: Role
+    organisation_id: str | None = None
+    constituency: str | None = None
+    scopes: frozenset[str] = frozenset(Scope)
+
+
+SYSTEM_ACTOR = Actor("system", Role.SYSTEM)
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One act: the roles that may, the relations to the trial they need, the scope a token needs."""
+
+    act: str
+    roles: tuple[Role, ...]
+    relations: tuple[Relation, ...] = ()
+    scope: Scope = Scope.FILE
+
+
+def permission(act: str, *roles: Role, of: tuple[Relation, ...] = (), scope: Scope = Scope.FILE) -> Permission:
+    """A row of PERMISSIONS."""
+    return Permission(act, roles, of, scope)
+
+
+ADMINISTRATOR, REGULATOR, FIRM, REVIEWER, DEPARTMENT, SYSTEM = Role
+SEATS = (Relation.SEATED, Relation.CHAIR)
+ANYONE_SIGNED_IN = (ADMINISTRATOR, REGULATOR, FIRM, REVIEWER, DEPARTMENT)
+
+PERMISSIONS = {row.act: row for row in (
+    permission("register_organisation", ADMINISTRATOR, REGULATOR),
+    permission("join_alias", ADMINISTRATOR, REGULATOR),
+    permission("invite", ADMINISTRATOR, REGULATOR, scope=Scope.DECIDE),
+    permission("accept_invitation", SYSTEM),
+    permission("make_first_administrator", SYSTEM),
+    permission("change_account", ADMINISTRATOR, SYSTEM, scope=Scope.DECIDE),
+    permission("issue_token", *ANYONE_SIGNED_IN, scope=Scope.DECIDE),
+    permission("revoke_token", *ANYONE_SIGNED_IN),
+    permission("publish_scenario", REGULATOR, DEPARTMENT, scope=Scope.DECIDE),
+    permission("change_scenario", REGULATOR, DEPARTMENT, scope=Scope.DECIDE),
+    permission("apply", FIRM),
+    permission("change_trial", FIRM, of=(Relation.OWNER,)),
+    permission("file_section", FIRM, REGULATOR, REVIEWER, of=(Relation.OWNER, Relation.OFFICER, *SEATS)),
+    permission("save_draft", FIRM, REGULATOR, REVIEWER, of=(Relation.OWNER, Relation.OFFICER, *SEATS)),
+    permission("cast_vote", FIRM, REGULATOR, REVIEWER, of=(Relation.OWNER, Relation.OFFICER, *SEATS),
+               scope=Scope.DECIDE),
+    permission("make_move", FIRM, REGULATOR, REVIEWER, SYSTEM,
+               of=(Relation.OWNER, Relation.OFFICER, Relation.CHAIR, Relation.SYSTEM), scope=Scope.DECIDE),
+    permission("vote_on_decision", REGULATOR, scope=Scope.DECIDE),
+    permission("assign_reviewer", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
+    permission("answer_assignment", REVIEWER, of=SEATS),
+    permission("recuse_reviewer", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("file_feedback", FIRM, of=(Relation.OWNER,)),
+    permission("correct_feedback", FIRM, of=(Relation.OWNER,)),
+    permission("decide_correction", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
+    permission("import_feedback", REGULATOR, of=(Relation.OFFICER,)),
+    permission("file_incident", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
+    permission("update_incident", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
+    permission("give_opinion", REVIEWER, of=SEATS),
+    permission("conclude_review", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
+    permission("call_review", REGULATOR, of=(Relation.OFFICER,)),
+    permission("clear_yellow", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("adopt_trial", REGULATOR, scope=Scope.DECIDE),
+    permission("release_hold", REGULATOR, scope=Scope.DECIDE),
+    permission("run_due", SYSTEM),
+    permission("note_clock", SYSTEM),
+)}
+
+PARTY_OF = {Relation.OWNER: Party.FIRM, Relation.OFFICER: Party.REGULATOR, Relation.CHAIR: Party.CHAIR,
+            Relation.SYSTEM: Party.SYSTEM}
+
+
+def may(actor: Actor, act: str, relation: Relation | None = None) -> bool:
+    """Whether the actor may do the act, given the relation to the trial it is about (None: about no trial)."""
+    row = PERMISSIONS[act]
+    related = relation is None or not row.relations or relation in row.relations
+    return actor.role in row.roles and row.scope in actor.scopes and related
+
+
+def may_move(row: Move, relation: Relation) -> bool:
+    """Whether this relation is one of the parties that the move's row names."""
+    return PARTY_OF.get(relation) in row.by
+
+
+def movable(rows: Iterable[Move], relation: Relation) -> tuple[Move, ...]:
+    """The moves of these that the relation may take."""
+    return tuple(row for row in rows if may_move(row, relation))

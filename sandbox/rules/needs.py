@@ -1,0 +1,460 @@
+"""What must be true before a move: one statement each, pure, with the fact groups it reads and where it is met.
+
+A need never looks at who asks: permission is the move's. `meet` names the place that meets it: a section's kind, or one
+of panel, votes:<matter>, reviews, feedback, incidents, decision, clock.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+from sandbox.rules.cadence import TIERS
+from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
+from sandbox.rules.evaluation import evaluation
+from sandbox.rules.facts import Facts, Seat, Vote, parse_day
+from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
+from sandbox.words import Word, word
+
+CONSTITUENCIES = ("industry", "research", "market")
+REREVIEWERS = 5
+NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
+DAY_LIMIT_WITH_EXTENSION = 360
+SILENT_DAYS = 14
+"""Ten working days of silence are never fewer than fourteen calendar days."""
+IDLE = {"admitted": (90, 3), "correction": (60, 3)}
+"""Days without a step, and reminders that must have been sent, before a lapse."""
+EXTERNAL_CAUSES = (Cause.VOLUNTARY, Cause.END_DATE_REACHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A named statement about the facts."""
+
+    name: str
+    holds: Callable[[Facts], bool]
+    reads: tuple[str, ...]
+    holder: str
+    meet: str
+
+    @property
+    def word(self) -> Word:
+        return word(f"need.{self.name}")
+
+
+def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
+    """At least `quorum` voted for or against, and two thirds of them in favour."""
+    counted = [vote for vote in votes if vote.value in ("for", "against")]
+    return len(counted) >= quorum and sum(v.value == "for" for v in counted) >= ceil(len(counted) * 2 / 3)
+
+
+def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
+    """Votes of people who hold a seat that counts: a recused reviewer's vote does not."""
+    people = {seat.person for seat in facts.seats(panel)}
+    return [vote for vote in votes if vote.person in people]
+
+
+def quorum(facts: Facts) -> int:
+    """The tier's quorum; the strictest while no tier is set."""
+    return TIERS[facts.trial.tier or "R4"].quorum
+
+
+def approved(facts: Facts, kind: str) -> bool:
+    """The current version of the section was approved by a regulator other than its author."""
+    section = facts.section(kind)
+    return section is not None and any(
+        vote.value == "for" and vote.role == "regulator" and vote.person != section.author
+        for vote in facts.cast("approve", subject=kind, version=section.version)
+    )
+
+
+def all_yes(body: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Every named answer is yes."""
+    return bool(body) and all(body.get(name) is True for name in names)
+
+
+def dossier_complete(facts: Facts) -> bool:
+    """Every section that the procedure asks for is filed and the commitment is signed."""
+    wanted = required_sections(facts.trial.simplified)
+    signed = all_yes(facts.body("commitment"), ("conflicts_declared", "commitment_signed"))
+    return signed and all(facts.section(kind) for kind in wanted)
+
+
+def eligible(facts: Facts) -> bool:
+    """Five ticks, not on the open market, not prohibited."""
+    return all_yes(facts.body("eligibility"), (
+        "in_scope", "novel", "public_benefit", "sandbox_needed", "ready_to_test", "not_on_market", "not_prohibited",
+    ))
+
+
+def tier_set(facts: Facts) -> bool:
+    """Tier, listed question and environment have answers."""
+    trial = facts.trial
+    return None not in (trial.tier, trial.listed, trial.environment)
+
+
+def panel_in_favour(facts: Facts) -> bool:
+    """Quorum and two thirds of the first panel, one external; an ethics committee's approval where simplified."""
+    approval = facts.body("ethics_approval")
+    if facts.trial.simplified and approval:
+        return True
+    votes = seated(facts, "review", facts.cast("ethics", version=facts.trial.dossier_version))
+    return in_favour(votes, quorum(facts)) and any(vote.external for vote in votes)
+
+
+def listed(facts: Facts) -> bool:
+    """The trial is on one of the three lists, or the regulator's own."""
+    return facts.trial.listed is True
+
+
+def not_listed(facts: Facts) -> bool:
+    """Not listed, and the officer signed that answer."""
+    return facts.trial.listed is False and facts.body("tier").get("listing_signed") is True
+
+
+def rereview_in_favour(facts: Facts) -> bool:
+    """Five or more independent re-reviewers, two thirds in favour; no person or body of the first review among them."""
+    votes = seated(facts, "rereview", facts.cast("rereview", version=facts.trial.dossier_version))
+    first = facts.cast("ethics")
+    before = {vote.person for vote in first} | {vote.body for vote in first}
+    return in_favour(votes, REREVIEWERS) and not any(v.person in before or v.body in before for v in votes)
+
+
+def reasons_given(facts: Facts) -> bool:
+    """Reasons, basis and appeal notice, written in the present state."""
+    return facts.body("reasons", since=facts.trial.state_since).get("appeal_notice") is True
+
+
+def plan_locked(facts: Facts) -> bool:
+    """Firm and regulator both signed this version of the plan."""
+    plan = facts.section("plan")
+    if plan is None:
+        return False
+    signed = {v.role for v in facts.cast("sign", subject="plan", version=plan.version) if v.value == "for"}
+    return {"firm", "regulator"} <= signed
+
+
+def exposure_limited(facts: Facts) -> bool:
+    """Every dimension has a value or a reason why it does not apply."""
+    body = facts.body("exposure")
+    return bool(body) and not dimensions_missing(body)
+
+
+def safeguards_in_place(facts: Facts) -> bool:
+    """Each medium risk has a safeguard with an owner; the four mandatory ones stand; the kill switch was tested."""
+    risks = facts.body("risks").get("risks", ())
+    guarded = all(r.get("safeguard") and r.get("owner") for r in risks if r["likelihood"] * r["severity"] >= 6)
+    tested = parse_day(facts.body("kill_switch").get("tested_on"))
+    recent = tested is not None and facts.now.date() - tested <= timedelta(days=KILL_SWITCH_DAYS)
+    return guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
+
+
+def panel_assigned(facts: Facts) -> bool:
+    """The running panel has all three constituencies and the tier's quorum, accepted and without conflict."""
+    return full_panel(facts.seats("running"), quorum(facts))
+
+
+def full_panel(seats: Iterable[Seat], size: int) -> bool:
+    """Quorum met and each constituency seated."""
+    seats = tuple(seats)
+    return len(seats) >= size and {seat.constituency for seat in seats} >= set(CONSTITUENCIES)
+
+
+def consent_approved(facts: Facts) -> bool:
+    """Approved text with the five items and a tested way out; or an approved legal ground for no consent."""
+    body = facts.body("consent")
+    items = all_yes(body, ("nature", "conditions", "rights", "reversal", "contact"))
+    return bool(body) and (bool(body.get("legal_ground")) or (items and body.get("withdrawal_tested") is True)) \
+        and approved(facts, "consent")
+
+
+def redress_arranged(facts: Facts) -> bool:
+    """A mechanism with amount and contact."""
+    return bool(facts.body("redress"))
+
+
+def exit_plan_approved(facts: Facts) -> bool:
+    """The early-exit plan was approved."""
+    return approved(facts, "exit_plan")
+
+
+def public_notice_given(facts: Facts) -> bool:
+    """Published at least seven days ago, objections answered."""
+    body = facts.body("notice")
+    published = parse_day(body.get("published_on"))
+    return published is not None and body.get("objections_answered") is True \
+        and facts.now.date() - published >= timedelta(days=NOTICE_DAYS)
+
+
+def schedules_made(facts: Facts) -> bool:
+    """Intervals for feedback and review exist and none is wider than the tier or the statutory cap allows."""
+    body, tier = facts.body("schedules"), TIERS.get(facts.trial.tier or "")
+    return bool(body) and tier is not None and not any((
+        (body.get("first_review_day") or 0) > tier.first_day, (body.get("review_every_days") or 0) > tier.every_days,
+        (body.get("feedback_every_days") or 0) > tier.feedback_days,
+    ))
+
+
+def filings_recorded(facts: Facts) -> bool:
+    """Each filing is done, due with a date, or not required with a reason; none is past its date."""
+    filings = facts.body("filings").get("filings", ())
+    due = [parse_day(f.get("due_on")) for f in filings if f["status"] == "due"]
+    return bool(filings) and all(day is not None and day >= facts.now.date() for day in due)
+
+
+def data_assessed(facts: Facts) -> bool:
+    """An impact assessment is named wherever personal data is used."""
+    body = facts.body("data_assessment")
+    return bool(body) and (body.get("personal_data") is False or bool(body.get("assessment")))
+
+
+def corrective_plan(facts: Facts) -> bool:
+    """A plan filed since the trial last went on running."""
+    return bool(facts.body("corrective_plan", since=facts.trial.running_since).get("items"))
+
+
+def corrective_items_done(facts: Facts) -> bool:
+    """Every mandatory item closed with evidence, retest passed, reported since tuning began."""
+    body = facts.body("corrective_items", since=facts.trial.tune_since)
+    items = [item for item in body.get("items", ()) if item.get("mandatory", True)]
+    return body.get("retest_passed") is True and all(i.get("closed") is True and i.get("evidence") for i in items)
+
+
+def recent_panel_opinion(facts: Facts) -> bool:
+    """The running panel gave its opinion on going on, with quorum, within thirty days."""
+    since = max(facts.now - timedelta(days=OPINION_DAYS), facts.trial.state_since)
+    votes = [v for v in seated(facts, "running", facts.cast("opinion")) if v.at >= since]
+    return in_favour(votes, quorum(facts))
+
+
+def cause_mitigated(facts: Facts) -> bool:
+    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none."""
+    stop = facts.suspension
+    if stop is not None and all(cause in EXTERNAL_CAUSES for cause in stop.causes):
+        return True
+    section = facts.section("mitigation")
+    if stop is None or section is None or section.at < stop.at:
+        return False
+    verified = facts.cast("verify", subject="mitigation", version=section.version)
+    within = str(section.body["residual_tier"]) <= (facts.trial.tier or "R1")
+    return within and any(v.value == "for" and v.person != section.author for v in verified)
+
+
+def emergency_review_held(facts: Facts) -> bool:
+    """This suspension's emergency review is held; not asked for a voluntary or administrative cause."""
+    stop = facts.suspension
+    if stop is None:
+        return False
+    exempt = all(cause in NEEDS_NO_REVIEW for cause in stop.causes)
+    return exempt or any(r.suspension == stop.id and r.held_at is not None for r in facts.reviews)
+
+
+def retrospective_complete(facts: Facts) -> bool:
+    """The report is filed since the suspension, by both, or by the regulator alone after the firm stayed away."""
+    stop = facts.suspension
+    section = facts.section("retrospective")
+    if stop is None or section is None or section.at < stop.at:
+        return False
+    waited = facts.now - facts.trial.state_since >= timedelta(days=SILENT_DAYS)
+    return section.body.get("firm_took_part") is True or waited
+
+
+def evidence_sufficient(facts: Facts) -> bool:
+    """Every plan metric measured, feedback nearly complete, every review that fell due held."""
+    metrics = {row["name"] for row in facts.body("plan").get("metrics", ())}
+    measured = {row["name"] for row in facts.body("results").get("metrics", ())}
+    proof = facts.proof
+    enough = proof.reports_filed >= min(ceil(0.9 * proof.reports_due), proof.reports_due - 1)
+    held = all(r.held_at is not None for r in facts.reviews if r.due_at <= facts.now)
+    return bool(metrics) and metrics <= measured and enough and held
+
+
+def score_reached(facts: Facts) -> bool:
+    """The composite score meets the graduation line and every gate passes."""
+    scored = evaluation(facts)
+    return gates_passed(facts) and scored is not None and scored.graduates
+
+
+def nothing_open(facts: Facts) -> bool:
+    """No open S1 or S2 incident, no clock overdue, no complaint unanswered past its limit."""
+    proof = facts.proof
+    return not (proof.open_grave or proof.overdue_clocks or proof.late_complaints)
+
+
+def exit_report_countersigned(facts: Facts) -> bool:
+    """The exit report is filed, and the firm answered it, or is silent or gone as the rules allow."""
+    report, answer = facts.section("exit_report"), facts.section("countersignature")
+    if report is None or answer is None or answer.at < report.at:
+        return False
+    silent = answer.body["answer"] == "silent"
+    return not silent or facts.now - report.at >= timedelta(days=SILENT_DAYS)
+
+
+def all_constituencies_scored(facts: Facts) -> bool:
+    """A sheet from each of the three constituencies; each weighs a third."""
+    seats = {seat.person: seat.constituency for seat in facts.seats("running")}
+    return {seats.get(s.author) for s in facts.sections.get("score", ())} >= set(CONSTITUENCIES)
+
+
+def two_regulators(facts: Facts) -> bool:
+    """Proposed by one regulator and confirmed by another; a voluntary pause with no other cause needs one."""
+    stop = facts.suspension
+    if facts.trial.state == "suspended" and stop is not None and stop.causes == (Cause.VOLUNTARY,):
+        return True
+    decision = facts.decision
+    return decision is not None and decision.confirmed_by not in (None, decision.proposed_by)
+
+
+def time_left(facts: Facts) -> bool:
+    """Fewer days used than allowed, at most one extension, and the end date not passed."""
+    trial = facts.trial
+    allowed = max(trial.day_limit, DAY_LIMIT_WITH_EXTENSION if trial.extension_count else 0)
+    open_end = trial.ends_at is None or facts.now < trial.ends_at
+    return trial.days_used(facts.now) < allowed and trial.extension_count <= 1 and open_end
+
+
+def wound_down(facts: Facts) -> bool:
+    """Every item of the checklist is done, or recorded as lawful or not verifiable with reason and owner."""
+    items = facts.body("wind_down")
+    return bool(items) and all(
+        items[f"{name}_status"] == "done" or items.get(f"{name}_reason")
+        for name in ("users_told", "access_closed", "recall", "outputs_reversed", "data_deleted", "complaints_closed")
+    )
+
+
+def failure_form_complete(facts: Facts) -> bool:
+    """The failure filing form is complete."""
+    return bool(facts.body("failure_form"))
+
+
+def diligent(facts: Facts) -> bool:
+    """Four facts established by the regulator, the direction found reasonable by two thirds of the panel."""
+    ticks = all_yes(facts.body("diligence"), ("records_complete", "plan_followed", "told_in_time", "honest"))
+    return ticks and in_favour(seated(facts, "running", facts.cast("diligence")), quorum(facts))
+
+
+def ground_chosen(facts: Facts) -> bool:
+    """A ground for termination is on file."""
+    return bool(facts.body("termination"))
+
+
+def appeal_valid(facts: Facts) -> bool:
+    """The first appeal, within thirty days of the decision, with new facts or an error of procedure."""
+    appeal = facts.section("appeal")
+    return appeal is not None and facts.trial.appeals == 0 \
+        and timedelta(0) <= appeal.at - facts.trial.state_since <= timedelta(days=APPEAL_DAYS)
+
+
+def fresh_panel(facts: Facts) -> bool:
+    """A new panel with quorum is seated, and nobody of an earlier one is on it."""
+    panel = "running" if facts.trial.state == "terminated" else "review"
+    fresh = facts.seats(panel, facts.trial.panel_no + 1)
+    before = {seat.person for seat in facts.panel if seat.panel_no <= facts.trial.panel_no}
+    return len(fresh) >= quorum(facts) and not any(seat.person in before for seat in fresh)
+
+
+def cause_void(facts: Facts) -> bool:
+    """The reason why the cause did not exist is written since the stop, and the firm was told."""
+    stop = facts.suspension
+    return stop is not None and facts.body("void", since=stop.at).get("firm_told") is True
+
+
+def left_trial(facts: Facts) -> bool:
+    """The suspension left from trial."""
+    return facts.suspension is not None and facts.suspension.left == "trial"
+
+
+def left_tune(facts: Facts) -> bool:
+    """The suspension left from tune."""
+    return facts.suspension is not None and facts.suspension.left == "tune"
+
+
+def gates_passed(facts: Facts) -> bool:
+    """All gates of the evaluation pass and no S1 or S2 is open."""
+    gates = ("legality", "data_security", "risk_control", "business_continuity", "redress_paid")
+    return all_yes(facts.body("gates"), gates) and not facts.proof.open_grave
+
+
+def lift_allowed(facts: Facts) -> bool:
+    """No grave cause or breach of plan, stopped for at most fourteen days, left from trial."""
+    stop = facts.suspension
+    return stop is not None and stop.left == "trial" and not set(stop.causes) & set(NEEDS_RETROSPECTIVE) \
+        and facts.now - stop.at <= timedelta(days=STOPPED_DAYS)
+
+
+def cause_external(facts: Facts) -> bool:
+    """The cause is shown to lie outside the system under test."""
+    stop = facts.suspension
+    return stop is not None and bool(facts.body("external_cause", since=stop.at))
+
+
+def idle_long(facts: Facts) -> bool:
+    """Nothing happened for as long as the state allows, and every reminder was sent."""
+    days, reminders = IDLE.get(facts.trial.state, (None, 0))
+    return days is not None and facts.now - facts.trial.state_since >= timedelta(days=days) \
+        and facts.reminders.sent >= reminders
+
+
+def need(holds: Callable[[Facts], bool], *reads: str, holder: str, meet: str) -> Need:
+    """A row of NEEDS; its name is the function's."""
+    return Need(holds.__name__, holds, reads, holder, meet)
+
+
+NEEDS = {row.name: row for row in (
+    need(dossier_complete, "sections", holder="firm", meet="dossier"),
+    need(eligible, "sections", holder="regulator", meet="eligibility"),
+    need(tier_set, holder="regulator", meet="tier"),
+    need(panel_in_favour, "sections", "votes", "panel", holder="reviewer", meet="votes:ethics"),
+    need(listed, holder="regulator", meet="tier"),
+    need(not_listed, "sections", holder="regulator", meet="tier"),
+    need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview"),
+    need(reasons_given, "sections", holder="regulator", meet="reasons"),
+    need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
+    need(exposure_limited, "sections", holder="firm", meet="exposure"),
+    need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
+    need(panel_assigned, "panel", holder="regulator", meet="panel"),
+    need(consent_approved, "sections", "votes", holder="firm", meet="consent"),
+    need(redress_arranged, "sections", holder="firm", meet="redress"),
+    need(exit_plan_approved, "sections", "votes", holder="firm", meet="exit_plan"),
+    need(public_notice_given, "sections", holder="regulator", meet="notice"),
+    need(schedules_made, "sections", holder="regulator", meet="schedules"),
+    need(filings_recorded, "sections", holder="firm", meet="filings"),
+    need(data_assessed, "sections", holder="firm", meet="data_assessment"),
+    need(corrective_plan, "sections", holder="firm", meet="corrective_plan"),
+    need(corrective_items_done, "sections", holder="firm", meet="corrective_items"),
+    need(recent_panel_opinion, "votes", "panel", holder="reviewer", meet="votes:opinion"),
+    need(cause_mitigated, "sections", "votes", "suspension", holder="firm", meet="mitigation"),
+    need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
+    need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
+    need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),
+    need(score_reached, "sections", "panel", "proof", holder="reviewer", meet="score"),
+    need(nothing_open, "proof", holder="firm", meet="incidents"),
+    need(exit_report_countersigned, "sections", holder="firm", meet="countersignature"),
+    need(all_constituencies_scored, "sections", "panel", holder="reviewer", meet="score"),
+    need(two_regulators, "suspension", "decision", holder="regulator", meet="decision"),
+    need(time_left, holder="regulator", meet="clock"),
+    need(wound_down, "sections", holder="firm", meet="wind_down"),
+    need(failure_form_complete, "sections", holder="firm", meet="failure_form"),
+    need(diligent, "sections", "votes", "panel", holder="reviewer", meet="votes:diligence"),
+    need(ground_chosen, "sections", holder="regulator", meet="termination"),
+    need(appeal_valid, "sections", holder="firm", meet="appeal"),
+    need(cause_void, "sections", "suspension", holder="regulator", meet="void"),
+    need(left_trial, "suspension", holder="regulator", meet="clock"),
+    need(left_tune, "suspension", holder="regulator", meet="clock"),
+    need(gates_passed, "sections", "proof", holder="regulator", meet="gates"),
+    need(lift_allowed, "suspension", holder="regulator", meet="clock"),
+    need(cause_external, "sections", "suspension", holder="regulator", meet="external_cause"),
+    need(fresh_panel, "panel", holder="regulator", meet="panel"),
+    need(idle_long, "reminders", holder="system", meet="clock"),
+)}
+
+
+def groups_for(moves: Iterable[Move]) -> frozenset[str]:
+    """The fact groups that the needs of these moves read."""
+    return frozenset(group for move in moves for name in move.needs for group in NEEDS[name].reads)
+
+
+def unmet(move: Move, facts: Facts) -> tuple[str, ...]:
+    """Every need of the move that does not hold, in the table's order."""
+    return tuple(name for name in move.needs if not NEEDS[name].holds(facts))

@@ -1,0 +1,96 @@
+"""What the clock owes: due times, holds that wait for a person, and notices on their way to people."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from sandbox.store.fields import Row, when
+from sandbox.store.types import JSON, column_for
+
+
+class DueKind(StrEnum):
+    """One kind of work the tick does; each has its row in `acts/clock.py`."""
+
+    OPEN_REVIEW = "open_review"
+    REVIEW_OVERDUE = "review_overdue"
+    FEEDBACK_LATE = "feedback_late"
+    FEEDBACK_MISSING = "feedback_missing"
+    END_DATE = "end_date"
+    KILL_SWITCH = "kill_switch"
+    GRAVE_UNMITIGATED = "grave_unmitigated"
+    REMIND_IDLE = "remind_idle"
+    LAPSE = "lapse"
+    EXPIRE_DECISION = "expire_decision"
+
+
+class Due(Row, table=True):
+    """One due time. It is claimed by deleting the row in the transaction that does the work."""
+
+    __tablename__ = "dues"
+    __table_args__ = (
+        sa.UniqueConstraint("kind", "object_id"),
+        sa.Index("ix_dues_at_id", "at", "id"),
+        sa.Index("ix_dues_trial_id", "trial_id"),
+    )
+    id: str = Field(primary_key=True)
+    kind: DueKind = Field(sa_column=column_for(DueKind))
+    object_id: str
+    trial_id: str | None = None
+    at: datetime = Field(sa_column=when(nullable=False))
+    attempts: int = 0
+
+
+class HoldKind(StrEnum):
+    """Why lateness waits for a person: the clock made a step, or too many would stop at once."""
+
+    GAP = "gap"
+    MASS = "mass"
+
+
+class Hold(Row, table=True):
+    """While one is open no lateness trigger fires."""
+
+    __tablename__ = "holds"
+    id: str = Field(primary_key=True)
+    kind: HoldKind = Field(sa_column=column_for(HoldKind))
+    since: datetime = Field(sa_column=when(nullable=False))
+    until: datetime = Field(sa_column=when(nullable=False))
+    trials: list[str] = Field(sa_column=sa.Column(JSON, nullable=False))
+    at: datetime = Field(sa_column=when(nullable=False))
+    released_at: datetime | None = Field(default=None, sa_column=when(index=True))
+    released_by: str | None = None
+    proceed: bool = False
+
+
+class Notice(Row, table=True):
+    """A message to one account (or to all of a role): key and values of its word; waits until mail is configured."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        sa.UniqueConstraint("dedupe"),
+        sa.Index("ix_notices_trial_id_kind", "trial_id", "kind"),
+    )
+    id: str = Field(primary_key=True)
+    dedupe: str
+    kind: str
+    account_id: str | None = Field(default=None, index=True)
+    role: str | None = None
+    trial_id: str | None = None
+    content: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    at: datetime = Field(sa_column=when(nullable=False))
+    sent_at: datetime | None = Field(default=None, sa_column=when())
+
+
+class Pulse(Row, table=True):
+    """One row: when the tick last beat. A gap after it is seen, and lateness waits."""
+
+    __tablename__ = "pulse"
+    id: int = Field(primary_key=True)
+    at: datetime = Field(sa_column=when(nullable=False))
+
+
+DUES, HOLDS = Due.__table__, Hold.__table__  # type: ignore[attr-defined]
+NOTICES, PULSE = Notice.__table__, Pulse.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,89 @@
+"""Engines for SQLite and PostgreSQL: durable writes, snapshot reads, and statements compiled once for the hot path."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+READERS = 72
+"""More than the server's threads: a request never waits for a connection."""
+PRAGMAS = (
+    "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "cache_size=-65536",
+    "wal_autocheckpoint=4000", "temp_store=MEMORY",
+)
+
+
+def database_url(data: Path, url: str | None) -> str:
+    """The configured address, or the embedded file in the data folder."""
+    return url or f"sqlite:///{data / 'sandbox.db'}"
+
+
+def make_engine(url: str, *, writing: bool) -> sa.Engine:
+    """An engine for the writer (BEGIN IMMEDIATE, one connection) or for readers (query only)."""
+    if url.startswith("sqlite"):
+        return _sqlite(url, writing)
+    return sa.create_engine(
+        url, pool_size=2 if writing else READERS, max_overflow=0, pool_pre_ping=True,
+        execution_options={} if writing else {"postgresql_readonly": True},
+    )
+
+
+def _sqlite(url: str, writing: bool) -> sa.Engine:
+    engine = sa.create_engine(url, paramstyle="named", poolclass=QueuePool, pool_size=1 if writing else READERS,
+                              max_overflow=0, connect_args={"check_same_thread": False, "timeout": 15})
+
+    @sa.event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON", "mmap_size=268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begun(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return engine
+
+
+class Statement:
+    """A Core statement compiled once per dialect and run on the driver: three to five times cheaper than execute().
+
+    Values go through the column types' own bind processors, so dates and JSON are kept as everywhere else; results come
+    back as the driver gives them (plain ints, floats and text: select nothing else with it).
+    """
+
+    def __init__(self, statement: Any) -> None:
+        self._statement = statement
+        self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], Mapping[str, Any]]] = {}
+
+    def _ready(self, dialect: sa.Dialect) -> tuple[str, tuple[tuple[str, Any], ...], Mapping[str, Any]]:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            compiled = self._statement.compile(dialect=dialect)
+            pairs = ((name, bind.type.dialect_impl(dialect).bind_processor(dialect))
+                     for name, bind in compiled.binds.items())
+            processors = tuple((name, processor) for name, processor in pairs if processor)
+            constants = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+            found = self._compiled[dialect.name] = (str(compiled), processors, constants)
+        return found
+
+    def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
+        """Execute with these values; returns the driver's cursor."""
+        sql, processors, constants = self._ready(connection.dialect)
+        driver: Any = connection.connection.driver_connection
+        return driver.execute(sql, _bound(values, processors, constants))
+
+    def many(self, connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Execute once per row in one call to the driver."""
+        sql, processors, constants = self._ready(connection.dialect)
+        driver: Any = connection.connection.driver_connection
+        driver.cursor().executemany(sql, [_bound(row, processors, constants) for row in rows])
+
+
+def _bound(values: Mapping[str, Any], processors: tuple[tuple[str, Any], ...], constants: Mapping[str, Any]) -> Any:
+    bound = {**constants, **values}
+    for name, processor in processors:
+        bound[name] = processor(bound[name])
+    return bound

@@ -1,0 +1,138 @@
+"""Usage feedback (使用反馈): one period of use, with its denominators."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field as PydanticField
+from pydantic import model_validator
+from sqlmodel import Field
+
+from sandbox.store.fields import Fields, Row, when
+from sandbox.store.types import JSON, Code, Flag, Instant, Long, Number, Short, Time, Whole, column_for
+
+
+class GroupRow(Fields):
+    """Outcomes of one group: how many, how many favourable."""
+
+    attribute: Short
+    group: Short
+    n: Whole
+    favourable: Whole
+    true_positives: Whole | None = None
+    positives: Whole | None = None
+    false_positives: Whole | None = None
+    negatives: Whole | None = None
+
+
+class FeedbackFields(Fields):
+    """One period's report, half-open. Exposures are in the plan's unit; events are counts by indicator."""
+
+    period_start: Time = Field(sa_type=Instant)
+    period_end: Time = Field(sa_type=Instant)
+    exposures: Number | None = None
+    people: Whole | None = Field(default=None, sa_type=sa.BigInteger)
+    people_new: Whole | None = Field(default=None, sa_type=sa.BigInteger)
+    region: Short | None = None
+    site: Short | None = None
+    hours: Number | None = None
+    money: Number | None = None
+    events: Annotated[dict[Code, Whole], PydanticField(max_length=50)] = Field(
+        default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
+    reviewed: Whole | None = Field(default=None, sa_type=sa.BigInteger)
+    labelled: Whole | None = Field(default=None, sa_type=sa.BigInteger)
+    groups: Annotated[list[GroupRow], PydanticField(max_length=200)] = Field(
+        default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    metrics: Annotated[dict[Code, Annotated[float, PydanticField(allow_inf_nan=False)]],
+                       PydanticField(max_length=100)] = Field(
+        default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
+    model_version: Short | None = None
+    narrative: Long | None = None
+    nil: Flag = False
+
+    @model_validator(mode="after")
+    def _one_period(self) -> "FeedbackFields":
+        if self.period_end <= self.period_start:
+            raise ValueError("period_backwards")
+        if self.nil and (self.exposures or self.events):
+            raise ValueError("nil_with_numbers")
+        if self.exposures is None and not self.nil:
+            raise ValueError("exposures_missing")
+        return self
+
+
+class ImportedReport(FeedbackFields):
+    """A report of a period before adoption: exposures may be unknown, and then its rate is undefined, never zero."""
+
+    source_key: Short
+
+    @model_validator(mode="after")
+    def _one_period(self) -> "ImportedReport":
+        if self.period_end <= self.period_start:
+            raise ValueError("period_backwards")
+        return self
+
+
+class Feedback(FeedbackFields, Row, table=True):
+    """A kept report. Epoch 0 is the record before adoption."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        sa.CheckConstraint("period_end > period_start", name="period_forwards"),
+        sa.CheckConstraint("exposures >= 0", name="exposures_not_negative"),
+        sa.UniqueConstraint("trial_id", "source_key"),
+        sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
+        sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
+    )
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id")
+    epoch: int
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    source_key: str | None = None
+
+
+class CorrectionState(StrEnum):
+    """A correction that softens the record waits for an officer; the others apply at once."""
+
+    WAITING = "waiting"
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+class CorrectionFields(Fields):
+    """The report as it should have been, and why."""
+
+    report: FeedbackFields
+    reason: Long
+
+
+class CorrectionDecision(Fields):
+    """The officer's word on a correction that waits."""
+
+    accept: Flag
+    reason: Long | None = None
+
+
+class Correction(Row, table=True):
+    """A correction keeps the old version: `before` is what the report said, `after` what it should say."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (sa.Index("ix_corrections_feedback_id", "feedback_id"),)
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id", index=True)
+    feedback_id: str = Field(foreign_key="feedback.id")
+    state: CorrectionState = Field(sa_column=column_for(CorrectionState))
+    before: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    after: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    reason: str
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    decided_by: str | None = None
+
+
+CORRECTIONS = Correction.__table__  # type: ignore[attr-defined]
+FEEDBACK = Feedback.__table__  # type: ignore[attr-defined]
+
+

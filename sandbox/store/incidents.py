@@ -1,0 +1,120 @@
+"""Incidents (事件), near misses (险情) and complaints, each with its versions."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import model_validator
+from sqlmodel import Field
+
+from sandbox.store.fields import Fields, Row, when
+from sandbox.store.types import JSON, Code, Instant, Long, Short, Time, column_for
+
+
+class IncidentKind(StrEnum):
+    """What is recorded."""
+
+    INCIDENT = "incident"
+    NEAR_MISS = "near_miss"
+    COMPLAINT = "complaint"
+    EVENT = "event"
+
+
+class Severity(StrEnum):
+    """S1 is the gravest (death, irreversible harm), S4 the mildest."""
+
+    S1 = "S1"
+    S2 = "S2"
+    S3 = "S3"
+    S4 = "S4"
+
+
+class CyberLevel(StrEnum):
+    """The cyberspace authority's own four levels: another scale with its own thresholds."""
+
+    LEVEL_1 = "level_1"
+    LEVEL_2 = "level_2"
+    LEVEL_3 = "level_3"
+    LEVEL_4 = "level_4"
+
+
+class IncidentState(StrEnum):
+    """Open until what had to be done is done."""
+
+    OPEN = "open"
+    MITIGATED = "mitigated"
+    CLOSED = "closed"
+
+
+class IncidentFields(Fields):
+    """What happened, when, when the firm became aware, and how grave it is. One per incident, not per victim."""
+
+    kind: IncidentKind = Field(default=IncidentKind.INCIDENT, sa_column=column_for(IncidentKind))
+    severity: Severity | None = Field(default=None, sa_column=column_for(Severity, nullable=True))
+    cyber_level: CyberLevel | None = Field(default=None, sa_column=column_for(CyberLevel, nullable=True))
+    indicator: Code | None = None
+    occurred_at: Time = Field(sa_type=Instant)
+    aware_at: Time | None = Field(default=None, sa_type=Instant)
+    description: Long | None = None
+    site: Short | None = None
+
+    @model_validator(mode="after")
+    def _classed(self) -> "IncidentFields":
+        if self.kind is IncidentKind.INCIDENT and self.severity is None:
+            raise ValueError("severity_missing")
+        if self.aware_at and self.aware_at < self.occurred_at:
+            raise ValueError("aware_before")
+        return self
+
+
+class ImportedEvent(IncidentFields):
+    """One itemised event of a past record; its key makes a repeated import add nothing."""
+
+    source_key: Short
+
+
+class IncidentUpdate(Fields):
+    """An amendment: what is now known, or that it is mitigated or closed."""
+
+    severity: Severity | None = None
+    state: IncidentState | None = None
+    description: Long | None = None
+    mitigation: Long | None = None
+
+
+class Incident(IncidentFields, Row, table=True):
+    """The current version; earlier ones are in `incident_versions`."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        sa.UniqueConstraint("trial_id", "source_key"),
+        sa.CheckConstraint("kind <> 'incident' OR severity IS NOT NULL", name="incident_is_classed"),
+        sa.Index("ix_incidents_trial_id_id", "trial_id", "id"),
+        sa.Index("ix_incidents_open", "trial_id", "severity", sqlite_where=sa.text("state <> 'closed'"),
+                 postgresql_where=sa.text("state <> 'closed'")),
+    )
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id")
+    epoch: int
+    state: IncidentState = Field(sa_column=column_for(IncidentState))
+    mitigation: str | None = None
+    answer_due_at: datetime | None = Field(default=None, sa_column=when())
+    version: int = 1
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    source_key: str | None = None
+
+
+class IncidentVersion(Row, table=True):
+    """What an incident said before an amendment."""
+
+    __tablename__ = "incident_versions"
+    incident_id: str = Field(primary_key=True, foreign_key="incidents.id")
+    version: int = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+
+
+INCIDENTS, INCIDENT_VERSIONS = Incident.__table__, IncidentVersion.__table__  # type: ignore[attr-defined]

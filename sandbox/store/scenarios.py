@@ -1,0 +1,49 @@
+"""Scenarios (限定场景): where algorithms may be tried, and the limits that hold for every trial in them."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field as PydanticField
+from sqlmodel import Field
+
+from sandbox.store.fields import Fields, Row, when
+from sandbox.store.types import Day, Long, Number, Short, Whole, column_for
+
+
+class ScenarioStatus(StrEnum):
+    """Open scenarios take applications."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class ScenarioFields(Fields):
+    """A place of trial with its limits: no trial in it may ask for more people, uses or days than these."""
+
+    title: Short
+    title_hant: Short | None = None
+    title_en: Short | None = None
+    description: Long
+    unit: Short = Field(default="uses")
+    max_people: Whole | None = None
+    max_volume: Number | None = None
+    max_days: Annotated[Whole, PydanticField(ge=1, le=360)] = 180
+    regions: Long | None = None
+    opens_on: Day | None = None
+    closes_on: Day | None = None
+    status: ScenarioStatus = Field(default=ScenarioStatus.OPEN, sa_column=column_for(ScenarioStatus, index=True))
+
+
+class Scenario(ScenarioFields, Row, table=True):
+    """One row a scenario; the lead department's organisation sees its trials."""
+
+    __tablename__ = "scenarios"
+    id: str = Field(primary_key=True)
+    lead_id: str | None = Field(default=None, foreign_key="organisations.id", index=True)
+    version: int = 1
+    created_at: datetime = Field(sa_column=when(nullable=False))
+
+
+SCENARIOS = Scenario.__table__  # type: ignore[attr-defined]

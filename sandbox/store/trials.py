@@ -1,0 +1,228 @@
+"""Trials (试点): identity what is searched, capped or clocked; suspensions; seats; agreed limits."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlmodel import Field
+
+from sandbox.rules.access import Constituency
+from sandbox.rules.lifecycle import STATES, Cause
+from sandbox.rules.risk import Light
+from sandbox.store.fields import Fields, Row, when
+from sandbox.store.types import Flag, Long, Short, column_for
+
+StateCode = StrEnum("StateCode", {code.upper(): code for code in STATES})  # type: ignore[misc]
+
+
+class Tier(StrEnum):
+    """Risk tier (风险等级)."""
+
+    R1 = "R1"
+    R2 = "R2"
+    R3 = "R3"
+    R4 = "R4"
+
+
+class Environment(StrEnum):
+    """Where it runs: E0 laboratory, E1 real data off-line, E2 shadow, E3 live within caps."""
+
+    E0 = "E0"
+    E1 = "E1"
+    E2 = "E2"
+    E3 = "E3"
+
+
+class TrialFields(Fields):
+    """What a firm gives to begin an application."""
+
+    title: Short
+    title_hant: Short | None = None
+    title_en: Short | None = None
+    scenario_id: Short
+    simplified: Flag = False
+
+
+class TrialChange(Fields):
+    """What may be changed of an application's identity while it is a draft or in correction."""
+
+    title: Short | None = None
+    title_hant: Short | None = None
+    title_en: Short | None = None
+    simplified: Flag | None = None
+
+
+class Trial(TrialFields, Row, table=True):
+    """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        sa.CheckConstraint("state NOT IN ('trial', 'tune') OR (ends_at IS NOT NULL AND tier IS NOT NULL)",
+                           name="running_has_end_and_tier"),
+        sa.CheckConstraint("state NOT IN ('suspended', 'retrospective') OR suspension_id IS NOT NULL",
+                           name="stopped_has_cause"),
+        sa.CheckConstraint("used_volume >= 0 AND used_people >= 0", name="used_not_negative"),
+        sa.Index("ix_trials_state_id", "state", "id"),
+        sa.Index("ix_trials_organisation_id_id", "organisation_id", "id"),
+        sa.Index("ix_trials_scenario_id_id", "scenario_id", "id"),
+        sa.Index("ix_trials_light_id", "light", "id"),
+    )
+    id: str = Field(primary_key=True)
+    scenario_id: str = Field(foreign_key="scenarios.id")
+    organisation_id: str = Field(foreign_key="organisations.id")
+    state: str = Field(sa_column=column_for(StateCode))
+    state_since: datetime = Field(sa_column=when(nullable=False))
+    left: str | None = None
+    round: int = 0
+    panel_no: int = 1
+    dossier_version: int = 0
+    plan_version: int = 0
+    tier: Tier | None = Field(default=None, sa_column=column_for(Tier, nullable=True))
+    listed: bool | None = None
+    environment: Environment | None = Field(default=None, sa_column=column_for(Environment, nullable=True))
+    model_version: str | None = None
+    starts_at: datetime | None = Field(default=None, sa_column=when())
+    ends_at: datetime | None = Field(default=None, sa_column=when())
+    running_since: datetime | None = Field(default=None, sa_column=when())
+    tune_since: datetime | None = Field(default=None, sa_column=when())
+    days_before: float = 0.0
+    day_limit: int = 180
+    extension_count: int = 0
+    appeals: int = 0
+    suspension_id: str | None = None
+    adopted: bool = False
+    unverified: str | None = None
+    epoch: int = 1
+    light: Light = Field(default=Light.GREY, sa_column=column_for(Light))
+    log_e: float = 0.0
+    cleared_at_log_e: float | None = None
+    source_key: str | None = Field(default=None, unique=True)
+    unit: str = "uses"
+    rate_per_day: float | None = None
+    cap_volume: float | None = None
+    cap_people: int | None = None
+    cap_hours: float | None = None
+    cap_money: float | None = None
+    used_volume: float = 0.0
+    used_people: int = Field(default=0, sa_type=sa.BigInteger)
+    used_hours: float = 0.0
+    used_money: float = 0.0
+    reports: int = 0
+    incidents: int = 0
+    covered_until: datetime | None = Field(default=None, sa_column=when())
+    feedback_days: int | None = None
+    review_days: int | None = None
+    version: int = 1
+    created_at: datetime = Field(sa_column=when(nullable=False))
+
+
+class MoveFields(Fields):
+    """What a person says when making a move."""
+
+    reason: Long | None = None
+
+
+class MoveRow(Row, table=True):
+    """A move that was made: the record of a trial's way, with its reason."""
+
+    __tablename__ = "moves"
+    __table_args__ = (sa.Index("ix_moves_trial_id_id", "trial_id", "id"),)
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id")
+    name: str
+    source: str
+    target: str
+    by: str
+    role: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    cause: str | None = None
+    reason: str | None = None
+
+
+class SuspensionRow(Row, table=True):
+    """One stop: cause, where it left, how it ended. The row stays when it was void."""
+
+    __tablename__ = "suspensions"
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id", index=True)
+    cause: Cause = Field(sa_column=column_for(Cause))
+    other_causes: str = ""
+    left: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    by: str
+    reason: str | None = None
+    ended_at: datetime | None = Field(default=None, sa_column=when())
+    ended_by: str | None = None
+
+
+class Panel(StrEnum):
+    """The panels of a trial: first review, independent re-review, and the one that accompanies the running trial."""
+
+    REVIEW = "review"
+    REREVIEW = "rereview"
+    RUNNING = "running"
+
+
+class SeatFields(Fields):
+    """A reviewer's assignment to a panel (评审组)."""
+
+    account_id: Short
+    panel: Panel = Field(sa_column=column_for(Panel))
+    chair: Flag = False
+
+
+class SeatAnswer(Fields):
+    """The reviewer's answer: conflict question first, then yes or no."""
+
+    conflict: Flag
+    accepted: Flag
+    statement: Short | None = None
+
+
+class SeatRow(SeatFields, Row, table=True):
+    """A seat. Recusal removes access at once; the row stays."""
+
+    __tablename__ = "seats"
+    __table_args__ = (
+        sa.UniqueConstraint("trial_id", "account_id", "panel", "panel_no"),
+        sa.Index("ix_seats_account_id_trial_id", "account_id", "trial_id"),
+    )
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id")
+    account_id: str = Field(foreign_key="accounts.id")
+    organisation_id: str | None = None
+    constituency: Constituency = Field(sa_column=column_for(Constituency))
+    external: bool = False
+    panel_no: int = 1
+    accepted: bool | None = None
+    conflict: bool | None = None
+    statement: str | None = None
+    recused_at: datetime | None = Field(default=None, sa_column=when())
+    at: datetime = Field(sa_column=when(nullable=False))
+
+
+class Limit(Row, table=True):
+    """An agreed limit (约定限度), frozen at start: events per exposure of one indicator, and its weight."""
+
+    __tablename__ = "limits"
+    trial_id: str = Field(primary_key=True, foreign_key="trials.id")
+    indicator: str = Field(primary_key=True)
+    per_exposure: float
+    weight: float
+
+
+class Counter(Row, table=True):
+    """Events and exposures of one indicator in one epoch, kept in the filing's own transaction."""
+
+    __tablename__ = "counters"
+    trial_id: str = Field(primary_key=True, foreign_key="trials.id")
+    epoch: int = Field(primary_key=True)
+    indicator: str = Field(primary_key=True)
+    events: int = Field(default=0, sa_type=sa.BigInteger)
+    itemised: int = Field(default=0, sa_type=sa.BigInteger)
+    exposures: float = 0.0
+
+
+TRIALS, SUSPENSIONS, SEATS = Trial.__table__, SuspensionRow.__table__, SeatRow.__table__  # type: ignore[attr-defined]
+MOVES_MADE = MoveRow.__table__  # type: ignore[attr-defined]
+LIMITS, COUNTERS = Limit.__table__, Counter.__table__  # type: ignore[attr-defined]

@@ -1,0 +1,276 @@
+"""When reviews, reports, reminders and clocks fall due, in Shanghai and where summer time intervenes."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.rules.cadence import (
+    CLOCKS,
+    REMINDERS,
+    TIERS,
+    Mark,
+    Unit,
+    cap_at,
+    deadline,
+    feedback_count,
+    feedback_due,
+    feedback_period,
+    first_due,
+    next_due,
+    overdue_trigger_at,
+    period_at,
+    planned_count,
+    reminders,
+    silence_trigger_at,
+    silence_yellow_at,
+)
+from sandbox.rules.working_days import Calendar
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+BERLIN = ZoneInfo("Europe/Berlin")
+CHINA, GERMANY = Calendar("CN"), Calendar("DE")
+START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
+tiers = st.sampled_from(sorted(TIERS))
+instants = st.timedeltas(timedelta(0), timedelta(days=730)).map(lambda past: datetime(2026, 1, 1, tzinfo=UTC) + past)
+
+
+def shanghai(month: int, day: int, hour: int = 0, year: int = 2026) -> datetime:
+    return datetime(year, month, day, hour, tzinfo=SHANGHAI)
+
+
+# Reviews
+
+
+@pytest.mark.parametrize(("tier", "reviews"), [("R1", 2), ("R2", 3), ("R3", 6), ("R4", 13)])
+def test_a_trial_of_180_days_is_reviewed_as_often_as_its_tier_says(tier: str, reviews: int) -> None:
+    assert planned_count(date(2026, 3, 2), date(2026, 3, 2) + timedelta(days=180), tier) == reviews
+
+
+@pytest.mark.parametrize("tier", ["R1", "R2", "R3", "R4"])
+def test_the_planned_count_is_what_walking_from_review_to_review_finds(tier: str) -> None:
+    end, due, held = shanghai(8, 30), first_due(START, tier, SHANGHAI), 0
+    while due <= end:
+        held, reviewed = held + 1, due - timedelta(hours=3)
+        due = next_due(reviewed, reviewed, tier, SHANGHAI)
+    assert held == planned_count(date(2026, 3, 2), date(2026, 8, 29), tier)
+
+
+def test_a_trial_shorter_than_the_first_interval_has_no_review_planned() -> None:
+    assert planned_count(date(2026, 3, 2), date(2026, 5, 30), "R1") == 0
+
+
+@pytest.mark.parametrize(
+    ("tier", "due"),
+    [("R1", shanghai(6, 1)), ("R2", shanghai(4, 2)), ("R3", shanghai(3, 17)), ("R4", shanghai(3, 10))],
+)
+def test_the_first_review_is_due_at_midnight_after_its_day(tier: str, due: datetime) -> None:
+    assert first_due(START, tier, SHANGHAI) == due
+    assert first_due(START, tier, SHANGHAI).tzinfo is UTC
+
+
+def test_the_day_is_the_one_in_the_jurisdiction_and_not_in_utc() -> None:
+    late_evening_in_utc = datetime(2026, 3, 1, 20, tzinfo=UTC)
+    assert first_due(late_evening_in_utc, "R4", SHANGHAI) == shanghai(3, 10)
+
+
+def test_the_next_review_is_counted_from_when_the_last_was_held() -> None:
+    held = shanghai(4, 10, 15)
+    assert next_due(held, held, "R2", SHANGHAI) == shanghai(6, 10)
+
+
+def test_a_stand_in_check_moves_the_next_review_but_never_past_the_statutory_cap() -> None:
+    anchor, stand_in = shanghai(3, 2, 9), shanghai(8, 31, 9)
+    assert next_due(stand_in, anchor, "R4", SHANGHAI) == shanghai(9, 2), "183 days, a day before six months"
+    assert next_due(stand_in, stand_in, "R4", SHANGHAI) == shanghai(9, 15)
+
+
+def test_the_statutory_cap_is_never_past_six_months_where_those_are_short() -> None:
+    anchor = shanghai(8, 31, 9)
+    assert cap_at(anchor, "R4", SHANGHAI) == shanghai(3, 1, year=2027)
+    assert cap_at(anchor, "R1", SHANGHAI) == shanghai(9, 1, year=2027)
+
+
+@given(instants, tiers)
+def test_the_statutory_cap_is_within_both_readings_of_the_law(anchor: datetime, tier: str) -> None:
+    cap = cap_at(anchor, tier, SHANGHAI)
+    assert cap - anchor <= timedelta(days=TIERS[tier].cap_days + 1)
+    assert cap - anchor > timedelta(days=TIERS[tier].every_days)
+
+
+@pytest.mark.parametrize(("tier", "days"), [("R1", 30), ("R2", 30), ("R3", 14), ("R4", 14)])
+def test_an_unheld_review_suspends_after_the_days_of_its_tier(tier: str, days: int) -> None:
+    due, cap = shanghai(6, 1), shanghai(12, 1)
+    assert overdue_trigger_at(due, tier, SHANGHAI, cap) == due + timedelta(days=days)
+
+
+def test_an_unheld_review_suspends_at_the_statutory_cap_if_that_comes_first() -> None:
+    due, cap = shanghai(6, 1), shanghai(6, 9)
+    assert overdue_trigger_at(due, "R4", SHANGHAI, cap) == cap
+
+
+@given(instants, tiers, st.sampled_from([SHANGHAI, BERLIN]))
+def test_what_is_due_is_due_at_a_local_midnight_whatever_summer_time_does(
+    start: datetime, tier: str, zone: ZoneInfo
+) -> None:
+    due = first_due(start, tier, zone)
+    report = feedback_due(start, tier, 3, zone)
+    for instant in (due, report, silence_trigger_at(due, tier, zone), cap_at(start, tier, zone)):
+        assert instant.astimezone(zone).strftime("%H:%M:%S") == "00:00:00"
+
+
+def test_a_naive_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="no zone"):
+        first_due(START.replace(tzinfo=None), "R1", SHANGHAI)
+    with pytest.raises(ValueError, match="no zone"):
+        deadline(CLOCKS["C08"], START.replace(tzinfo=None), SHANGHAI, CHINA)
+
+
+def test_the_panel_of_a_tier_can_lose_two_members_and_keep_its_quorum_except_in_the_lowest() -> None:
+    assert {tier: row.panel - row.quorum for tier, row in TIERS.items()} == {"R1": 1, "R2": 2, "R3": 2, "R4": 2}
+
+
+# Reminders
+
+
+def test_reminders_climb_from_the_reviewer_to_the_substitute() -> None:
+    sent = reminders(shanghai(6, 1), 60, SHANGHAI)
+    assert [rung.days for _, rung in sent] == [-14, -7, -3, -1, 0, 1, 3, 7]
+    assert [at for at, _ in sent] == [shanghai(6, 1) + timedelta(days=rung.days) for rung in REMINDERS]
+    first_asked: dict[str, int] = {}
+    for _, rung in sent:
+        first_asked |= {who: rung.days for who in rung.to if who not in first_asked}
+    assert first_asked == {"reviewer": -14, "officer": 0, "deputy": 1, "substitute": 3}
+
+
+@pytest.mark.parametrize(("interval", "first"), [(29, -14), (28, -7), (14, -7), (7, -3), (3, -1)])
+def test_a_reminder_is_never_sent_before_its_interval_begins(interval: int, first: int) -> None:
+    assert reminders(shanghai(6, 1), interval, SHANGHAI)[0][1].days == first
+
+
+# Feedback
+
+
+@pytest.mark.parametrize(
+    ("tier", "n", "due"),
+    [("R1", 1, shanghai(4, 2)), ("R2", 2, shanghai(3, 31)), ("R3", 1, shanghai(3, 10)), ("R4", 3, shanghai(3, 6))],
+)
+def test_a_report_is_due_at_the_end_of_its_period(tier: str, n: int, due: datetime) -> None:
+    assert feedback_due(START, tier, n, SHANGHAI) == due
+
+
+def test_reports_are_numbered_from_one() -> None:
+    with pytest.raises(ValueError, match="from 1"):
+        feedback_due(START, "R1", 0, SHANGHAI)
+
+
+@given(instants, tiers, st.integers(1, 40), st.sampled_from([SHANGHAI, BERLIN]))
+def test_periods_follow_each_other_without_gap_and_each_holds_its_own_moments(
+    start: datetime, tier: str, n: int, zone: ZoneInfo
+) -> None:
+    opens, closes = feedback_period(start, tier, n, zone)
+    assert feedback_period(start, tier, n + 1, zone)[0] == closes
+    moments = (opens, closes - timedelta(microseconds=1), closes)
+    assert [period_at(start, tier, at, zone) for at in moments] == [n, n, n + 1]
+
+
+def test_nothing_is_counted_before_the_trial_starts() -> None:
+    with pytest.raises(ValueError, match="before the trial"):
+        period_at(START, "R1", START - timedelta(seconds=1), SHANGHAI)
+
+
+@pytest.mark.parametrize(("tier", "reports"), [("R1", 6), ("R2", 13), ("R3", 26), ("R4", 180)])
+def test_a_trial_of_180_days_has_so_many_reports_planned(tier: str, reports: int) -> None:
+    assert feedback_count(date(2026, 3, 2), date(2026, 8, 29), tier) == reports
+
+
+def test_a_missing_report_is_yellow_after_a_day_and_suspends_at_the_next_deadline() -> None:
+    due = feedback_due(START, "R2", 1, SHANGHAI)
+    assert silence_yellow_at(due) == due + timedelta(hours=24)
+    assert silence_trigger_at(due, "R2", SHANGHAI) == feedback_due(START, "R2", 2, SHANGHAI)
+
+
+@given(instants, tiers, st.integers(1, 20))
+def test_silence_suspends_at_the_second_missed_deadline_across_summer_time(start: datetime, tier: str, n: int) -> None:
+    due = feedback_due(start, tier, n, BERLIN)
+    assert silence_trigger_at(due, tier, BERLIN) == feedback_due(start, tier, n + 1, BERLIN)
+
+
+# Clocks
+
+
+def test_all_27_clocks_stand_in_the_table() -> None:
+    assert sorted({clock.id for clock in CLOCKS.values()}) == [f"C{n:02}" for n in range(1, 28)]
+
+
+def test_a_clock_names_its_source_unless_it_is_our_own() -> None:
+    assert all(bool(clock.source) == (clock.mark is not Mark.OURS) for clock in CLOCKS.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "ends"),
+    [
+        ("C03", shanghai(4, 2)),
+        ("C04", shanghai(4, 2)),
+        ("C05", shanghai(3, 17)),
+        ("C06", shanghai(3, 17)),
+        ("C07", shanghai(3, 31)),
+        ("C19", shanghai(4, 2)),
+        ("C20", shanghai(3, 17)),
+        ("C21", shanghai(4, 2)),
+        ("C22", datetime(2026, 1, 31, 1, 30, tzinfo=UTC)),
+        ("C23.draft", shanghai(4, 2)),
+        ("C23.comments", shanghai(3, 17)),
+        ("C24.ethics", shanghai(4, 1)),
+        ("C25.acknowledge", shanghai(3, 5)),
+        ("C25.answer", shanghai(3, 24)),
+        ("C27", shanghai(4, 2)),
+    ],
+)
+def test_a_day_clock_of_the_city_ends_at_midnight(key: str, ends: datetime) -> None:
+    assert deadline(CLOCKS[key], START, SHANGHAI, CHINA) == ends
+
+
+@pytest.mark.parametrize(
+    ("key", "hours"),
+    [
+        ("C08", 1), ("C09", 2), ("C10", 4), ("C14", 0), ("C16.at_once", 0), ("C16.at_latest", 72), ("C17", 72),
+        ("C18", 24), ("C26.delete", 0), ("C26.confirm", 72),
+    ],
+)
+def test_an_hour_clock_runs_through_nights_holidays_and_summer_time(key: str, hours: int) -> None:
+    before_summer_time = datetime(2026, 3, 27, 21, tzinfo=BERLIN)
+    elapsed = deadline(CLOCKS[key], before_summer_time, BERLIN, GERMANY) - before_summer_time.astimezone(UTC)
+    assert elapsed == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("key", "ends"),
+    [
+        ("C01", date(2026, 12, 4)),
+        ("C02", date(2026, 10, 5)),
+        ("C11", date(2026, 9, 8)),
+        ("C12", date(2026, 9, 14)),
+        ("C13", date(2026, 9, 21)),
+        ("C15", date(2026, 9, 11)),
+        ("C24.sandbox", date(2027, 9, 6)),
+    ],
+)
+def test_a_european_clock_ends_with_a_working_day(key: str, ends: date) -> None:
+    friday = datetime(2026, 9, 4, 14, tzinfo=BERLIN)
+    midnight_after = datetime.combine(ends + timedelta(days=1), datetime.min.time(), BERLIN)
+    assert deadline(CLOCKS[key], friday, BERLIN, GERMANY) == midnight_after
+
+
+@pytest.mark.parametrize(("start", "year"), [(shanghai(12, 31, 12), 2027), (shanghai(3, 31, 12), 2026)])
+def test_the_yearly_ethics_report_is_due_on_the_next_31_march(start: datetime, year: int) -> None:
+    assert deadline(CLOCKS["C24.ethics"], start, SHANGHAI, CHINA) == shanghai(4, 1, year=year)
+
+
+@given(st.sampled_from(sorted(CLOCKS)), instants)
+def test_only_the_clock_that_counts_back_ends_before_it_starts(key: str, start: datetime) -> None:
+    ends = deadline(CLOCKS[key], start, SHANGHAI, CHINA)
+    assert ends.tzinfo is UTC
+    assert (ends < start) == (CLOCKS[key].unit is Unit.DAYS_BEFORE)
