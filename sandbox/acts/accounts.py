@@ -162,10 +162,10 @@ def change_account(act: Act, given: ChangeGiven) -> Made:
 
 
 class Issued(Done):
-    """The token's id and its secret, shown once."""
+    """The token's id and its secret: told once, never kept, so a repeated request gets None."""
 
     id: str
-    secret: str
+    secret: str | None = None
 
 
 @act()

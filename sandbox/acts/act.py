@@ -240,7 +240,7 @@ class Acts:
         done = done.model_copy(update={"receipt": Receipt(seq=seq, leaf=leaf)})
         if key:
             answer = {"actor_id": act.actor.id, "key": key, "act": kind.name, "digest": mark,
-                      "answer": done.model_dump(mode="json"), "at": act.now}
+                      "answer": done.model_dump(mode="json", exclude={"secret"}), "at": act.now}
             _insert(ANSWERS, tuple(answer)).run(act.connection, answer)
         return done
 

@@ -1,5 +1,6 @@
 """Adoption: a city takes over pilots that already run. Two regulators; the past is shown, never held against anyone."""
 
+from functools import partial
 from typing import Annotated
 
 import sqlalchemy as sa
@@ -91,15 +92,12 @@ def adopt_all(act: Act, given: AdoptGiven) -> Adopted:
     made: dict[str, str] = {}
     for place, one in enumerate(given.trials):
         if one.source_key not in known:
-            trial: dict[str, object] = {}
-            act.caused("adopt_trial", lambda sub, one=one: _adopt(sub, one), trial)  # type: ignore[misc]
-            made[one.source_key or str(place)] = str(trial["id"])
+            made[one.source_key or str(place)] = act.caused("adopt_trial", partial(_adopt, given=one), trial={})
     return Adopted(trials={**known, **made}, repeated=len(known))
 
 
-def _adopt(act: Act, given: AdoptionFields) -> None:
+def _adopt(act: Act, given: AdoptionFields) -> str:
     tier = TIERS[given.tier]
-    holder = act.trial
     begin(act, next_number(act), {
         "title": given.title, "scenario_id": given.scenario_id, "organisation_id": _organisation(act, given),
         "state": "trial", "tier": given.tier.value, "listed": given.tier is Tier.R4, "adopted": True,
@@ -109,13 +107,13 @@ def _adopt(act: Act, given: AdoptionFields) -> None:
         "unit": given.unit, "rate_per_day": given.rate_per_day, "cap_volume": given.volume, "cap_people": given.people,
         "model_version": given.model_version, "feedback_days": tier.feedback_days, "review_days": tier.every_days,
     })
-    holder.update(act.trial)
     freeze_limits(act, [limit.plain() for limit in given.limits])
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": "adopt_trial", "source": "adopted",
                             "target": "trial", "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
                             "cause": None, "reason": given.unverified})
     plan_next_review(act, act.now)
     arm_running(act)
+    return str(act.trial["id"])
 
 
 def _organisation(act: Act, given: AdoptionFields) -> str:

@@ -26,7 +26,9 @@ class Decided(Done):
     id: str
     outcome: str
     state: str | None = None
-    result: dict[str, Any] = {}
+    move: str | None = None
+    trials: dict[str, str] = {}
+    secret: str | None = None
 
 
 @act()
@@ -44,7 +46,7 @@ def vote_on_decision(act: Act, given: DecisionVoteFields) -> Decided:
     act.update(DECISIONS, decision["id"], outcome=outcome, voted_by=act.actor.id, voted_at=act.now,
                reason=given.reason)
     drop_due(act, DueKind.EXPIRE_DECISION, decision["id"])
-    return Decided(id=decision["id"], outcome=outcome, state=act.trial.get("state"), result=result)
+    return Decided(id=decision["id"], outcome=outcome, state=act.trial.get("state"), **result)
 
 
 def _check_open(act: Act, decision: Mapping[str, Any]) -> None:

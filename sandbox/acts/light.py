@@ -9,17 +9,14 @@ from sandbox.acts.act import Act
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import plan_review
 from sandbox.rules.cadence import days_after
+from sandbox.rules.evidence import combined, log_e
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.risk import (
     INDICATORS,
-    Kind,
     Light,
     cap_light,
-    combine,
     light,
-    log_e_bernoulli,
-    log_e_up,
     thresholds,
     too_early,
 )
@@ -108,20 +105,8 @@ def assess(act: Act, *rules: Light) -> Light:
 
 def evidence(found: Any) -> float:
     """Combined log evidence of rows (indicator, limit, weight, events, itemised, exposures)."""
-    if not found:
-        return 0.0
     logs = [log_e(indicator, p0, max(events, items), n) for indicator, p0, _, events, items, n in found]
-    return combine([weight for _, _, weight, *_ in found], logs)
-
-
-def log_e(indicator: str, p0: float, events: int, exposures: float) -> float:
-    """Log evidence of one indicator in the form its row names; nothing counted is no evidence."""
-    row = INDICATORS.get(indicator)
-    if row is not None and row.kind in (Kind.DISPARITY, Kind.RULE):
-        return 0.0
-    if row is not None and row.kind is Kind.BERNOULLI:
-        return log_e_bernoulli(min(events, int(exposures)), int(exposures), p0)
-    return log_e_up(events, p0 * exposures) if exposures or events else 0.0
+    return combined([weight for _, _, weight, *_ in found], logs)
 
 
 def unreported(act: Act, indicator: str) -> float:

@@ -101,14 +101,20 @@ def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:
 
 def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None) -> str:
     """Keep what would be done and its digest, for three working days; returns the decision's id."""
-    decision, trial_id = act.id("de"), act.trial.get("id")
+    trial_id = act.trial.get("id")
+    digest = hashlib.sha256(canonical([name, trial_id, given])).hexdigest()
+    act.logged_as = f"propose_{move or name}"
+    same = (DECISIONS.c.digest == digest, DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)
+    waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(*same)).scalar()
+    if waiting:
+        return str(waiting)
+    decision = act.id("de")
     last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN"))
     expires = end_of_day(last, act.zone)
-    act.logged_as = f"propose_{move or name}"
     act.insert(DECISIONS, {
         "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,
-        "digest": hashlib.sha256(canonical([name, trial_id, given])).hexdigest(), "proposed_by": act.actor.id,
-        "proposed_at": act.now, "expires_at": expires, "outcome": Outcome.WAITING.value,
+        "digest": digest, "proposed_by": act.actor.id, "proposed_at": act.now, "expires_at": expires,
+        "outcome": Outcome.WAITING.value,
     })
     put_due(act, DueKind.EXPIRE_DECISION, decision, expires, trial_id)
     notify(act, "decision_waits", role="regulator", dedupe=decision, move=move or name)

@@ -34,7 +34,7 @@ FIRM, REGULATOR, CHAIR, SYSTEM = Party.FIRM, Party.REGULATOR, Party.CHAIR, Party
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state of a trial. `exposed`: people may meet the system; `capped`: full or reduced caps count."""
+    """A state of a trial. `exposed`: people may meet the system."""
 
     code: str
     stage: Stage

@@ -1,7 +1,7 @@
 """What must be true before a move: one statement each, pure, with the fact groups it reads and where it is met.
 
 A need never looks at who asks: permission is the move's. `meet` names the place that meets it: a section's kind, or one
-of panel, votes:<matter>, reviews, feedback, incidents, decision, clock.
+of dossier, panel, votes:<matter>, reviews, incidents, decision, clock.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -117,7 +117,7 @@ def rereview_in_favour(facts: Facts) -> bool:
     """Five or more independent re-reviewers, two thirds in favour; no person or body of the first review among them."""
     votes = seated(facts, "rereview", facts.cast("rereview", version=facts.trial.dossier_version))
     first = facts.cast("ethics")
-    before = {vote.person for vote in first} | {vote.body for vote in first}
+    before = {vote.person for vote in first} | {vote.body for vote in first if vote.body}
     return in_favour(votes, REREVIEWERS) and not any(v.person in before or v.body in before for v in votes)
 
 
@@ -146,7 +146,8 @@ def safeguards_in_place(facts: Facts) -> bool:
     risks = facts.body("risks").get("risks", ())
     guarded = all(r.get("safeguard") and r.get("owner") for r in risks if r["likelihood"] * r["severity"] >= 6)
     tested = parse_day(facts.body("kill_switch").get("tested_on"))
-    recent = tested is not None and facts.now.date() - tested <= timedelta(days=KILL_SWITCH_DAYS)
+    # A local day may be a day ahead of UTC's.
+    recent = tested is not None and -1 <= (facts.now.date() - tested).days <= KILL_SWITCH_DAYS
     return guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
 
 
@@ -215,10 +216,11 @@ def corrective_plan(facts: Facts) -> bool:
 
 
 def corrective_items_done(facts: Facts) -> bool:
-    """Every mandatory item closed with evidence, retest passed, reported since tuning began."""
-    body = facts.body("corrective_items", since=facts.trial.tune_since)
-    items = [item for item in body.get("items", ()) if item.get("mandatory", True)]
-    return body.get("retest_passed") is True and all(i.get("closed") is True and i.get("evidence") for i in items)
+    """Every mandatory item, planned or reported, is closed with evidence; retest passed, reported since tuning began."""
+    body, plan = facts.body("corrective_items", since=facts.trial.tune_since), facts.body("corrective_plan")
+    closed = {item["item"] for item in body.get("items", ()) if item.get("closed") is True and item.get("evidence")}
+    wanted = {item["item"] for items in (plan, body) for item in items.get("items", ()) if item.get("mandatory", True)}
+    return body.get("retest_passed") is True and wanted <= closed
 
 
 def recent_panel_opinion(facts: Facts) -> bool:

@@ -31,7 +31,7 @@ class Listing:
     def items(self) -> list[tuple[int, Any]]:
         """Every item with its line."""
         self._find_list()
-        found = []
+        found: list[tuple[int, Any]] = []
         while self._peek() != "]":
             line = self._line()
             if len(found) == MAX_ROWS:

@@ -1,0 +1,109 @@
+"""The schema: a database made or brought up to date before anything opens it, by whoever comes first."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+import sandbox.jobs.program  # noqa: F401 its acts name every table of the store
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.log import LOG, NODES
+from sandbox.store.settings import Settings
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+FOLDER = Path(__file__).resolve().parents[2] / "migrations"
+ADVISORY = 7_340_212
+"""The advisory lock held while a PostgreSQL database is migrated; SQLite's own write lock does the same there."""
+
+
+class SchemaRefused(Exception):
+    """The database is not one that this version can open; the message says why and what to do."""
+
+
+def prepare(settings: Settings) -> str:
+    """Make or migrate the database; returns its revision. Any number of processes may start at once.
+
+    One transaction: a kill leaves the old schema whole. Raises SchemaRefused."""
+    engine = make_engine(database_url(settings.data, settings.database_url), writing=True)
+    try:
+        with _alone(engine) as connection:
+            return _migrate(connection)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction that no other process migrates beside. Foreign keys are checked at its end: while a table is
+    rebuilt, SQLite would delete the children of the old one."""
+    with engine.connect() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if sqlite:
+            raw: Any = connection.connection.driver_connection
+            raw.execute("PRAGMA foreign_keys=OFF")
+        with connection.begin():
+            if not sqlite:
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
+            yield connection
+            if sqlite and (orphans := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
+                raise SchemaRefused(f"the migration would leave rows without their parents: {orphans[:5]}")
+
+
+def _migrate(connection: sa.Connection) -> str:
+    from alembic import command
+    from alembic.script import ScriptDirectory
+
+    found, script = revision(connection), ScriptDirectory(str(FOLDER))
+    head = script.get_current_head() or ""
+    if found == head:
+        return head
+    known = {one.revision for one in script.walk_revisions()}
+    if found and found not in known:
+        raise SchemaRefused(f"a newer version of this program wrote this database (schema {found}; this version knows "
+                            f"{head}): install that version, or restore a backup made before it")
+    if not found and sa.inspect(connection).get_table_names():
+        raise SchemaRefused("this database holds tables that this program did not make: name an empty one")
+    command.upgrade(alembic_config(connection), "head")
+    return head
+
+
+def revision(connection: sa.Connection) -> str | None:
+    """The revision that the database says it has; None when it is new."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return None if found is None else str(found)
+
+
+def alembic_config(connection: sa.Connection) -> "Config":
+    """Alembic's configuration, working inside the caller's transaction."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def append_only(dialect: str) -> tuple[str, ...]:
+    """Statements that make the log's tables refuse UPDATE and DELETE (and TRUNCATE); they can be run again."""
+    if dialect == "sqlite":
+        return tuple(f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+                     "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+                     for table in (LOG, NODES) for verb in ("UPDATE", "DELETE"))
+    refuse = ("CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+              "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$")
+    return (refuse, *(f"CREATE OR REPLACE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+                      f"ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+                      for table in (LOG, NODES)))
+
+
+@sa.event.listens_for(SQLModel.metadata, "after_create")
+def _created(_metadata: sa.MetaData, connection: sa.Connection, **_more: Any) -> None:
+    for statement in append_only(connection.dialect.name):
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,128 @@
+"""Accounts as the front door and administrators may know them: who bears a token, who is who, what waits for whom."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads.pages import Page, keyset
+from sandbox.rules.access import Actor, Role
+from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, TOKENS
+from sandbox.store.dues import NOTICES
+from sandbox.store.ids import hash_secret
+from sandbox.store.organisations import ALIASES, ORGANISATIONS
+from sandbox.store.scope import of_seen_trials
+
+BROWSER_SCOPES = frozenset(("read", "file", "decide"))
+
+
+def actor_of(row: Mapping[Any, Any], scopes: frozenset[str] = BROWSER_SCOPES) -> Actor:
+    """The actor an account acts as."""
+    return Actor(row["id"], Role(row["role"]), row["organisation_id"], row["constituency"], scopes)
+
+
+def actor_by_token(connection: sa.Connection, secret: str, now: datetime) -> Actor | None:
+    """Who bears a token: not expired, not revoked, of an active account."""
+    row = connection.execute(sa.select(ACCOUNTS, TOKENS.c.scopes).join(TOKENS, TOKENS.c.account_id == ACCOUNTS.c.id)
+                             .where(TOKENS.c.hash == hash_secret(secret), TOKENS.c.revoked_at.is_(None),
+                                    TOKENS.c.expires_at > now, ACCOUNTS.c.active)).mappings().first()
+    return actor_of(row, frozenset(row["scopes"])) if row else None
+
+
+def account(connection: sa.Connection, *, account_id: str | None = None, email: str | None = None,
+            uniquifier: str | None = None) -> dict[str, Any] | None:
+    """One account with name, address and body, by id, address or sign-in mark. For the front door only."""
+    query = sa.select(ACCOUNTS, CONTACTS.c.email, CONTACTS.c.name, CONTACTS.c.locale,
+                      ORGANISATIONS.c.name.label("organisation")).outerjoin(
+        CONTACTS, CONTACTS.c.account_id == ACCOUNTS.c.id).outerjoin(
+        ORGANISATIONS, ORGANISATIONS.c.id == ACCOUNTS.c.organisation_id)
+    pairs = ((ACCOUNTS.c.id, account_id), (CONTACTS.c.email, email.lower() if email else None),
+             (ACCOUNTS.c.fs_uniquifier, uniquifier))
+    conditions = [column == value for column, value in pairs if value is not None]
+    row = connection.execute(query.where(*conditions)).mappings().first() if conditions else None
+    return dict(row) if row else None
+
+
+def any_account(connection: sa.Connection) -> bool:
+    """Whether the sandbox has been set up."""
+    return connection.execute(sa.select(ACCOUNTS.c.id).limit(1)).first() is not None
+
+
+def accounts(connection: sa.Connection, actor: Actor, cursor: str | None = None,
+             limit: int = 50) -> Page[dict[str, Any]]:
+    """All accounts, for administrators; for regulators, the reviewers they can seat; for others none."""
+    query = sa.select(ACCOUNTS.c.id, ACCOUNTS.c.role, ACCOUNTS.c.constituency, ACCOUNTS.c.expertise,
+                      ACCOUNTS.c.external, ACCOUNTS.c.active, ACCOUNTS.c.organisation_id, CONTACTS.c.name,
+                      CONTACTS.c.email, ORGANISATIONS.c.name.label("organisation")).outerjoin(
+        CONTACTS, CONTACTS.c.account_id == ACCOUNTS.c.id).outerjoin(
+        ORGANISATIONS, ORGANISATIONS.c.id == ACCOUNTS.c.organisation_id)
+    seen = {Role.ADMINISTRATOR: sa.true(), Role.REGULATOR: ACCOUNTS.c.role == Role.REVIEWER}
+    return keyset(connection, query.where(seen.get(actor.role, sa.false())), ACCOUNTS.c.id, cursor, _plain, limit,
+                  newest_first=False)
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_key"}
+
+
+def names(connection: sa.Connection, account_ids: set[str]) -> dict[str, str]:
+    """Names of accounts, for pages that have narrowed to what these accounts did."""
+    rows = connection.execute(sa.select(CONTACTS.c.account_id, CONTACTS.c.name).where(
+        CONTACTS.c.account_id.in_(account_ids)))
+    return {row.account_id: row.name for row in rows}
+
+
+def organisations(connection: sa.Connection, actor: Actor, cursor: str | None = None,
+                  limit: int = 50) -> Page[dict[str, Any]]:
+    """Bodies, for those who register and invite; others see their own."""
+    query = sa.select(ORGANISATIONS)
+    if actor.role not in (Role.ADMINISTRATOR, Role.REGULATOR):
+        query = query.where(ORGANISATIONS.c.id == actor.organisation_id)
+    return keyset(connection, query, ORGANISATIONS.c.id, cursor, _plain, limit, newest_first=False)
+
+
+def aliases(connection: sa.Connection, organisation_ids: list[str]) -> dict[str, list[str]]:
+    """Other names by body."""
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(sa.select(ALIASES).where(ALIASES.c.organisation_id.in_(organisation_ids))):
+        found.setdefault(row.organisation_id, []).append(row.name)
+    return found
+
+
+def invitations(connection: sa.Connection, actor: Actor, now: datetime) -> tuple[dict[str, Any], ...]:
+    """Invitations not used and not expired, without their secrets; for administrators and regulators."""
+    if actor.role not in (Role.ADMINISTRATOR, Role.REGULATOR):
+        return ()
+    query = sa.select(INVITATIONS.c.id, INVITATIONS.c.email, INVITATIONS.c.name, INVITATIONS.c.role,
+                      INVITATIONS.c.expires_at).where(INVITATIONS.c.used_at.is_(None), INVITATIONS.c.expires_at > now)
+    return tuple(dict(row) for row in connection.execute(query.order_by(INVITATIONS.c.id)).mappings())
+
+
+def invitation(connection: sa.Connection, secret: str, now: datetime) -> dict[str, Any] | None:
+    """The open invitation that a link's secret belongs to."""
+    row = connection.execute(sa.select(INVITATIONS).where(
+        INVITATIONS.c.hash == hash_secret(secret), INVITATIONS.c.used_at.is_(None),
+        INVITATIONS.c.expires_at > now)).mappings().first()
+    return dict(row) if row else None
+
+
+def tokens(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
+    """The actor's own tokens, without secrets, newest first."""
+    query = sa.select(TOKENS.c.id, TOKENS.c.name, TOKENS.c.scopes, TOKENS.c.expires_at, TOKENS.c.revoked_at).where(
+        TOKENS.c.account_id == actor.id).order_by(TOKENS.c.id.desc())
+    return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def notices(connection: sa.Connection, actor: Actor, limit: int = 50) -> tuple[dict[str, Any], ...]:
+    """Notices to the actor or to the actor's role about trials they see, newest first."""
+    mine = sa.or_(NOTICES.c.account_id == actor.id, sa.and_(
+        NOTICES.c.role == actor.role.value,
+        sa.or_(NOTICES.c.trial_id.is_(None), of_seen_trials(NOTICES.c.trial_id, actor))))
+    rows = connection.execute(sa.select(NOTICES).where(mine).order_by(NOTICES.c.id.desc()).limit(limit)).mappings()
+    return tuple(dict(row) for row in rows)
+
+
+def notices_waiting(connection: sa.Connection) -> int:
+    """Notices that no channel has taken yet."""
+    return int(connection.execute(sa.select(sa.func.count()).where(NOTICES.c.sent_at.is_(None))).scalar_one())

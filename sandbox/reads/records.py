@@ -1,0 +1,130 @@
+"""Feedback, incidents and reviews as people may know them: lists over trials, and single records."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads.pages import Page, keyset
+from sandbox.rules.access import Actor, Role
+from sandbox.store.accounts import CONTACTS
+from sandbox.store.feedback import CORRECTIONS, FEEDBACK
+from sandbox.store.incidents import INCIDENT_VERSIONS, INCIDENTS
+from sandbox.store.reviews import OPINIONS, REVIEWS
+from sandbox.store.scope import of_seen_trials, seats_of
+from sandbox.store.trials import SEATS, TRIALS
+
+TITLE = (TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_title_hant"),
+         TRIALS.c.title_en.label("trial_title_en"))
+
+
+def _of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[Any]:
+    query = sa.select(table, *TITLE).join(TRIALS, TRIALS.c.id == table.c.trial_id)
+    query = query.where(of_seen_trials(table.c.trial_id, actor))
+    return query.where(table.c.trial_id == trial_id) if trial_id else query
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_key"}
+
+
+def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
+             limit: int = 50) -> Page[dict[str, Any]]:
+    """Reports, newest filed first."""
+    return keyset(connection, _of_trials(FEEDBACK, actor, trial_id), FEEDBACK.c.id, cursor, _plain, limit)
+
+
+def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
+    """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
+    query = _of_trials(FEEDBACK, actor, trial_id).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
+    return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:
+    """One report with its corrections."""
+    query = _of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id)
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    history = connection.execute(sa.select(CORRECTIONS).where(
+        CORRECTIONS.c.feedback_id == feedback_id).order_by(CORRECTIONS.c.at)).mappings()
+    return {**row, "corrections": [dict(one) for one in history]}
+
+
+def source_keys(connection: sa.Connection, actor: Actor, trial_id: str) -> set[str]:
+    """Keys of the imported reports and events that a trial already has."""
+    return {key for table in (FEEDBACK, INCIDENTS) for key in connection.execute(sa.select(table.c.source_key).where(
+        table.c.trial_id == trial_id, of_seen_trials(table.c.trial_id, actor),
+        table.c.source_key.is_not(None))).scalars()}
+
+
+def corrections_waiting(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
+    """Softening corrections that wait for an officer, oldest first."""
+    query = _of_trials(CORRECTIONS, actor, None).where(CORRECTIONS.c.state == "waiting").order_by(CORRECTIONS.c.at)
+    return tuple(dict(row) for row in connection.execute(query.limit(200)).mappings())
+
+
+def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
+              severity: str | None = None, cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+    """Incidents, newest filed first."""
+    query = _of_trials(INCIDENTS, actor, trial_id)
+    for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity)):
+        query = query.where(column == value) if value else query
+    return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
+
+
+def incident(connection: sa.Connection, actor: Actor, incident_id: str) -> dict[str, Any] | None:
+    """One incident with its earlier versions."""
+    row = connection.execute(_of_trials(INCIDENTS, actor, None).where(
+        INCIDENTS.c.id == incident_id)).mappings().first()
+    if row is None:
+        return None
+    versions = connection.execute(sa.select(INCIDENT_VERSIONS).where(
+        INCIDENT_VERSIONS.c.incident_id == incident_id).order_by(INCIDENT_VERSIONS.c.version)).mappings()
+    return {**row, "versions": [dict(one) for one in versions]}
+
+
+def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
+            cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+    """Reviews, soonest due first. A reviewer's list is of trials where they sit on the running panel."""
+    query = _of_trials(REVIEWS, actor, trial_id)
+    if actor.role is Role.REVIEWER:
+        mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
+                                                 SEATS.c.accepted.is_(True))
+        query = query.where(REVIEWS.c.trial_id.in_(mine))
+    query = query.where(REVIEWS.c.state == state) if state else query
+    key = _due_key(connection)
+    return keyset(connection, query, key, cursor, _plain, limit, newest_first=False)
+
+
+def _due_key(connection: sa.Connection) -> sa.ColumnElement[str]:
+    """Due time and id as one sortable text."""
+    pattern = "YYYY-MM-DD HH24:MI:SS.US"
+    due = sa.cast(sa.type_coerce(REVIEWS.c.due_at, sa.DateTime), sa.String) if connection.dialect.name == "sqlite" \
+        else sa.func.to_char(REVIEWS.c.due_at, pattern)
+    return due + REVIEWS.c.id
+
+
+def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str, Any] | None:
+    """One review. Opinions are sealed until it is held: a reviewer sees their own, the regulator how many there are."""
+    row = connection.execute(_of_trials(REVIEWS, actor, None).where(REVIEWS.c.id == review_id)).mappings().first()
+    if row is None:
+        return None
+    given = connection.execute(sa.select(OPINIONS, CONTACTS.c.name).outerjoin(
+        CONTACTS, CONTACTS.c.account_id == OPINIONS.c.account_id).where(
+        OPINIONS.c.review_id == review_id).order_by(OPINIONS.c.at)).mappings().all()
+    open_to = given if row["state"] == "held" else [one for one in given if one["account_id"] == actor.id]
+    return {**row, "opinions": [dict(one) for one in open_to], "opinions_given": len(given)}
+
+
+def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetime | None) -> dict[str, Any]:
+    """What changed since an instant (None: ever): reports, exposures, incidents. For a review's first screen."""
+    def fresh(table: sa.Table) -> list[sa.ColumnElement[bool]]:
+        return [table.c.trial_id == trial_id, of_seen_trials(table.c.trial_id, actor), table.c.epoch > 0,
+                *([table.c.at > after] if after else [])]
+
+    reports, exposures = connection.execute(sa.select(
+        sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0)).where(*fresh(FEEDBACK))).one()
+    happened = connection.execute(sa.select(sa.func.count()).where(*fresh(INCIDENTS))).scalar_one()
+    return {"reports": reports, "exposures": exposures, "incidents": happened}

@@ -1,0 +1,1 @@
+"""What people see: pages by noun, the API, sign-in. Only here and in app.py is Flask known."""

@@ -1,0 +1,100 @@
+"""The front of the house: one Flask app out of a running program, with its rooms, headers, languages and errors."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, request, session
+from flask_bootstrap import Bootstrap5
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import generate_csrf
+
+from sandbox.jobs.program import Program
+from sandbox.web import api, health, pages, signin
+from sandbox.web.guard import PUBLIC
+from sandbox.web.problems import handle_problems
+from sandbox.web.reader import LANGUAGES, languages, locale, said, t, titled
+from sandbox.words import show
+
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
+MOST_BYTES = 24 * 1024 * 1024
+ROOMS = (signin, pages, api, health)
+"""Each has `enter(app)`, which registers its routes."""
+HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
+
+
+def make_app(program: Program) -> Flask:
+    """The web application of a program. Raises LookupError for a route that nobody guards."""
+    app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
+    app.config.update(configuration(program))
+    app.extensions["sandbox"] = program
+    Bootstrap5(app)
+    csrf = CSRFProtect(app)
+    app.before_request(choose_language)
+    app.after_request(headers)
+    words_in_templates(app, program)
+    handle_problems(app)
+    for room in ROOMS:
+        room.enter(app)
+    csrf.exempt(app.blueprints["api"])
+    check_guards(app)
+    return app
+
+
+def configuration(program: Program) -> dict[str, Any]:
+    """Flask's settings out of ours. The cookie has the __Host- prefix wherever the address is https."""
+    https = program.settings.public_url.startswith("https")
+    return {
+        "SECRET_KEY": program.settings.secret_key, "MAX_CONTENT_LENGTH": MOST_BYTES,
+        "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024, "SESSION_COOKIE_NAME": "__Host-sandbox" if https else "sandbox",
+        "SESSION_COOKIE_SECURE": https, "SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax",
+        "BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_TIME_LIMIT": None, "WTF_CSRF_SSL_STRICT": https,
+        "TESTING": program.settings.testing,
+    }
+
+
+def choose_language() -> None:
+    """`?lang=` chooses; the choice stays with the session."""
+    chosen = request.args.get("lang")
+    if chosen in LANGUAGES:
+        session["locale"] = chosen
+    g.csp_nonce = secrets.token_urlsafe(16)
+
+
+def headers(response: Response) -> Response:
+    """On every response, errors included: no foreign content, no framing, no caching of what is not public."""
+    nonce = g.get("csp_nonce", "")
+    response.headers.setdefault("Content-Security-Policy", (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+        f"script-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"))
+    for name, value in (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+                        ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin"),
+                        ("X-Frame-Options", "DENY")):
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint not in ("static", "bootstrap.static"):
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Vary", "Accept-Language, Cookie, Authorization")
+    return response
+
+
+def words_in_templates(app: Flask, program: Program) -> None:
+    """Words and dates for templates: `t(key, n=1)`, `say(word)`, `show(value)`, `titled(row)`."""
+    def shown(value: Any) -> str:
+        return "" if value is None else show(value, locale(), program.settings.zone)
+
+    app.jinja_env.globals.update(t=t, say=said, show=shown, titled=titled, csrf_token=generate_csrf)
+    app.context_processor(lambda: {
+        "locale": locale(), "html_lang": HTML_LANG[locale()], "languages": languages(), "demo": program.settings.demo,
+        "csp_nonce": g.get("csp_nonce", ""),
+        "testing_now": shown(program.clock()) if program.settings.testing else None,
+    })
+
+
+def check_guards(app: Flask) -> None:
+    """Deny by default: a route without a guard that is not public on purpose does not start."""
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if rule.endpoint not in PUBLIC | signin.PUBLIC and not hasattr(view, "guarded_by"):
+            raise LookupError(f"the route {rule.rule} ({rule.endpoint}) has no guard")

@@ -1,0 +1,138 @@
+"""How a no is said: every refusal of an act as a problem document (RFC 9457) or a page, in the reader's language."""
+
+import sqlite3
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from flask import Flask, Response, jsonify, render_template, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
+from sandbox.reads.pages import BadCursor
+from sandbox.rules.needs import NEEDS
+from sandbox.store.door import Busy, Unknown
+from sandbox.web.reader import said
+from sandbox.words import Word, has_word, word
+
+log = structlog.get_logger()
+BASE = "/problems/"
+
+
+def problem(status: int, code: str, title: Word, **more: Any) -> tuple[int, dict[str, Any]]:
+    """The document: stable `type` and `code`, a title in the reader's language, and what belongs to the case."""
+    return status, {"type": f"{BASE}{code}", "code": code, "status": status, "title": said(title), **more}
+
+
+def field_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """Pydantic's errors by field path, each as a word of ours; the value given is never repeated."""
+    return [{"field": ".".join(map(str, one["loc"])), "code": error_code(one), "message": said(error_word(one))}
+            for one in error.errors(include_url=False, include_input=False)]
+
+
+def error_code(one: Any) -> str:
+    """Our name of one Pydantic error: its type, or the code that a validator of ours raised."""
+    if one["type"] == "value_error":
+        return str(one["ctx"]["error"])
+    return str(one["type"])
+
+
+def error_word(one: Any) -> Word:
+    """One Pydantic error as a word. Every type that can occur has one: a test keeps the list closed."""
+    code, context = error_code(one), dict(one.get("ctx", {}))
+    context.pop("error", None)
+    if "expected" in context:
+        context["expected"] = str(context["expected"]).replace("'", "")
+    return word(f"error.{code}", **{k: v if isinstance(v, int | float) else str(v) for k, v in context.items()})
+
+
+def of_exception(error: Exception) -> tuple[int, dict[str, Any]]:
+    """The problem document of any exception that an act, a read or Flask can raise."""
+    for kind, make in MAKERS:
+        if isinstance(error, kind):
+            return make(error)
+    log.exception("bug", path=request.path)
+    return problem(500, "bug", word("problem.bug"))
+
+
+def _refused(status: int) -> Callable[[Any], tuple[int, dict[str, Any]]]:
+    def make(error: Refused) -> tuple[int, dict[str, Any]]:
+        title = word(f"refused.{error.code}") if has_word(f"refused.{error.code}", "en") else error.reasons[0]
+        return problem(status, error.code, title, reasons=[said(reason) for reason in error.reasons],
+                       **error.details)
+
+    return make
+
+
+def _unmet(error: Unmet) -> tuple[int, dict[str, Any]]:
+    needs = [{"need": name, "message": said(word(f"need.{name}")), "holder": NEEDS[name].holder,
+              "meet": NEEDS[name].meet} for name in error.needs]
+    return problem(409, "needs_unmet", word("refused.needs_unmet", n=len(needs)), move=error.move, unmet=needs)
+
+
+def _invalid(error: Invalid) -> tuple[int, dict[str, Any]]:
+    errors = [{"field": ".".join(map(str, path)), "code": why.key.removeprefix("error."), "message": said(why)}
+              for path, why in error.errors]
+    return problem(422, "invalid", word("problem.invalid", n=len(errors)), errors=errors)
+
+
+def _validation(error: ValidationError) -> tuple[int, dict[str, Any]]:
+    errors = field_errors(error)
+    return problem(422, "invalid", word("problem.invalid", n=len(errors)), errors=errors)
+
+
+def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
+    code = "busy" if isinstance(error, Busy) else "storage_unknown"
+    log.warning("storage", code=code, cause=repr(error.__cause__ or error))
+    return problem(503, code, word(f"problem.{code}"))
+
+
+def _http(error: HTTPException) -> tuple[int, dict[str, Any]]:
+    status = error.code or 500
+    code = HTTP_CODES.get(status, "http")
+    return problem(status, code, word(f"problem.{code}"))
+
+
+HTTP_CODES = {400: "bad_request", 401: "unauthenticated", 403: "not_permitted", 404: "not_found",
+              405: "method_not_allowed", 413: "too_large", 415: "unsupported_type", 429: "too_many"}
+STORAGE = (Busy, Unknown, sqlite3.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError)
+MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
+    (NotFound, lambda _: problem(404, "not_found", word("problem.not_found"))),
+    (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
+    (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)), (KeyReused, _refused(422)),
+    (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage),
+    (HTTPException, _http),
+)
+RETRY_AFTER_S = "2"
+
+
+def wants_document() -> bool:
+    """Whether the caller is a program: an API path, or JSON asked for before HTML."""
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return request.path.startswith("/api/") or best == "application/json"
+
+
+def answer(error: Exception) -> Response:
+    """The response to an exception, keeping the headers that HTTP asks for."""
+    status, document = of_exception(error)
+    if wants_document():
+        response = jsonify(document)
+        response.mimetype = "application/problem+json"
+    else:
+        response = Response(render_template("problem.html", problem=document), mimetype="text/html")
+    response.status_code = status
+    if isinstance(error, HTTPException):
+        kept = ("Allow", "Retry-After", "WWW-Authenticate", "Location")
+        response.headers.extend((name, value) for name, value in error.get_headers() if name in kept)
+    if status == 401:
+        response.headers.setdefault("WWW-Authenticate", "Bearer")
+    if status == 503:
+        response.headers.setdefault("Retry-After", RETRY_AFTER_S)
+    return response
+
+
+def handle_problems(app: Flask) -> None:
+    """Every exception of a request becomes an answer; what is not foreseen is logged whole and told as a bug."""
+    app.register_error_handler(Exception, answer)
