@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,7 @@ from sandbox.store.door import Door, Transaction
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Fields, canonical, defaults_of
 from sandbox.store.ids import new_id
-from sandbox.store.scope import OWNED, relation_to, trial_of
+from sandbox.store.scope import OWNED, relation_to, seen_trial, trial_of
 from sandbox.store.trials import TRIALS
 
 Clock = Callable[[], datetime]
@@ -41,6 +42,15 @@ class Done(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     receipt: Receipt | None = None
+
+    def kept(self) -> dict[str, Any]:
+        """What is stored for a repeated key: everything but secrets, which leave the program once."""
+        return _without_secrets(self.model_dump(mode="json"))
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if name == "secret" else _without_secrets(value) if isinstance(value, dict) else value
+            for name, value in values.items()}
 
 
 class Made(Done):
@@ -83,6 +93,20 @@ class DryRun(Exception):
         self.done = done
 
 
+class Held(dict[str, Any]):
+    """A trial's row while an act runs. Changes are collected and written once, when the act ends or causes another."""
+
+    def __init__(self, row: Mapping[str, Any] = MappingProxyType({})) -> None:
+        super().__init__(row)
+        self.was: dict[str, Any] = {}
+
+    def change(self, values: Mapping[str, Any]) -> None:
+        """Take on new values, remembering what they replace."""
+        for name in values:
+            self.was.setdefault(name, self[name])
+        self.update(values)
+
+
 @dataclass
 class Act:
     """What an act's function gets: the instant, the actor, its trial, and the only ways to write."""
@@ -93,7 +117,7 @@ class Act:
     actor: Actor
     relation: Relation | None = None
     object_id: str | None = None
-    trial: dict[str, Any] = field(default_factory=dict)
+    trial: Held = field(default_factory=Held)
     logged_as: str | None = None
     reason: str | None = None
     request: str | None = None
@@ -117,17 +141,27 @@ class Act:
         self.new.append([table.name, values])
 
     def update(self, table: sa.Table, row_id: str, **values: Any) -> None:
-        """Change columns of one row by id; old and new values enter the entry's digest."""
-        before = self.trial if table is TRIALS and self.trial.get("id") == row_id else None
-        if before is not None:
-            self.old.append([table.name, row_id, {name: before[name] for name in values}])
-            before.update(values)
+        """Change columns of one row by id; the new values enter the entry's digest."""
         _update(table, tuple(values)).run(self.connection, {"row_id": row_id, **values})
         self.new.append([table.name, row_id, values])
 
     def change_trial(self, **values: Any) -> None:
-        """Change the act's trial; its version goes up, so that ETags and edits see it."""
-        self.update(TRIALS, self.trial["id"], **values, version=self.trial["version"] + 1)
+        """Change the act's trial; its version goes up once an act, so that ETags and edits see it."""
+        self.trial.was.setdefault("version", self.trial["version"])
+        self.trial.change(values)
+
+    def hold_trial(self, trial_id: str) -> None:
+        """Make this trial the act's own; raises NotFound."""
+        self.trial = Held(self.row(TRIALS, trial_id))
+
+    def write_trial(self) -> None:
+        """Write what was changed of the act's trial; old and new values enter the entry's digest."""
+        if self.trial.was:
+            self.trial["version"] = self.trial.was["version"] + 1
+            trial_id, values = self.trial["id"], {name: self.trial[name] for name in self.trial.was}
+            self.old.append([TRIALS.name, trial_id, self.trial.was])
+            self.trial.was = {}
+            self.update(TRIALS, trial_id, **values)
 
     def row(self, table: sa.Table, row_id: str) -> dict[str, Any]:
         """One row by id; raises NotFound."""
@@ -136,8 +170,9 @@ class Act:
             raise NotFound
         return dict(found)
 
-    def caused(self, name: str, do: Callable[["Act"], Any], trial: dict[str, Any] | None = None) -> Any:
+    def caused(self, name: str, do: Callable[["Act"], Any], trial: Held | None = None) -> Any:
         """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""
+        self.write_trial()
         sub = Act(self.transaction, self.now, self.zone, SYSTEM_ACTOR, Relation.SYSTEM, self.object_id,
                   self.trial if trial is None else trial, name, request=self.request)
         return _entered(sub, lambda: do(sub), cause=self.seq)
@@ -147,6 +182,7 @@ def _entered(act: Act, do: Callable[[], Any], cause: int | None = None) -> Any:
     slot = act.transaction.log.reserve()
     act.seq = act.transaction.log.seq_of(slot)
     result = do()
+    act.write_trial()
     act.transaction.log.fill(slot, at=act.now, actor=act.actor.id, role=act.actor.role.value, act=act.logged_as or "",
                              subject=act.object_id, trial=act.trial.get("id"), reason=act.reason, old=act.old,
                              new=act.new, cause=cause, request=act.request)
@@ -172,8 +208,8 @@ def _update(table: sa.Table, names: tuple[str, ...]) -> Statement:
     return _statements[key]
 
 
-_stored = sa.select(ANSWERS.c.digest, ANSWERS.c.answer).where(ANSWERS.c.actor_id == sa.bindparam("actor"),
-                                                             ANSWERS.c.key == sa.bindparam("key"))
+_stored = Statement(sa.select(ANSWERS.c.digest, ANSWERS.c.answer).where(
+    ANSWERS.c.actor_id == sa.bindparam("actor"), ANSWERS.c.key == sa.bindparam("key")))
 
 
 class Acts:
@@ -217,10 +253,10 @@ class Acts:
         act = Act(transaction, self.clock(), self.zone, actor, object_id=on, logged_as=kind.name, request=request)
         if kind.on in OWNED:
             trial_id = on if kind.on == "trial" else trial_of(act.connection, OWNED[kind.on], on or "")
-            act.relation = relation_to(act.connection, actor, trial_id or "")
-            if act.relation is Relation.NONE:
+            row = seen_trial(act.connection, actor, trial_id or "")
+            if row is None:
                 raise NotFound
-            act.trial = act.row(TRIALS, trial_id or "")
+            act.relation, act.trial = relation_to(act.connection, actor, row["id"]), Held(row)
         if not may(actor, kind.name, act.relation):
             raise NotPermitted("not_permitted")
         return act
@@ -228,11 +264,11 @@ class Acts:
     def _once(self, act: Act, kind: ActKind, given: Fields, key: str | None, dry_run: bool) -> Done:
         mark = _digest(kind.name, act.object_id, given) if key else ""
         if key:
-            stored = act.connection.execute(_stored, {"actor": act.actor.id, "key": key}).first()
+            stored = _stored.first(act.connection, {"actor": act.actor.id, "key": key})
             if stored:
-                if stored.digest != mark:
+                if stored["digest"] != mark:
                     raise KeyReused("key_reused")
-                return kind.done.model_validate(stored.answer)
+                return kind.done.model_validate(stored["answer"])
         done = _entered(act, lambda: kind.function(act, given))
         if dry_run:
             raise DryRun(done)

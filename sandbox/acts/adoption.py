@@ -6,7 +6,7 @@ from typing import Annotated
 import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
-from sandbox.acts.act import Act, Done, act
+from sandbox.acts.act import Act, Done, Held, act
 from sandbox.acts.effects import freeze_limits
 from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation, organisation_named
@@ -92,7 +92,7 @@ def adopt_all(act: Act, given: AdoptGiven) -> Adopted:
     made: dict[str, str] = {}
     for place, one in enumerate(given.trials):
         if one.source_key not in known:
-            made[one.source_key or str(place)] = act.caused("adopt_trial", partial(_adopt, given=one), trial={})
+            made[one.source_key or str(place)] = act.caused("adopt_trial", partial(_adopt, given=one), trial=Held())
     return Adopted(trials={**known, **made}, repeated=len(known))
 
 

@@ -18,7 +18,7 @@ from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.reviews import REVIEWS, ReviewState
-from sandbox.store.trials import SEATS, TRIALS
+from sandbox.store.trials import SEATS
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
@@ -48,7 +48,7 @@ def run_due(act: Act, given: DueGiven) -> DueDone:
     act.connection.execute(sa.delete(DUES).where(DUES.c.id == due["id"]))
     act.object_id, act.logged_as = due["object_id"], due["kind"]
     if due["trial_id"]:
-        act.trial = act.row(TRIALS, due["trial_id"])
+        act.hold_trial(due["trial_id"])
     WORK[due["kind"]](act, due)
     return DueDone(kind=due["kind"], object_id=due["object_id"])
 

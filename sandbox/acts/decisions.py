@@ -16,7 +16,6 @@ from sandbox.rules.facts import Decision
 from sandbox.store.accounts import ACCOUNTS, InvitationFields
 from sandbox.store.dues import DueKind
 from sandbox.store.fields import canonical
-from sandbox.store.trials import TRIALS
 from sandbox.store.votes import DECISIONS, DecisionVoteFields, Outcome, Value
 
 
@@ -40,7 +39,7 @@ def vote_on_decision(act: Act, given: DecisionVoteFields) -> Decided:
         return Decided(id=decision["id"], outcome=Outcome.WAITING.value)
     confirmed = given.value is Value.FOR
     if decision["trial_id"]:
-        act.trial = act.row(TRIALS, decision["trial_id"])
+        act.hold_trial(decision["trial_id"])
     result = CARRIED_OUT[decision["act"]](act, decision) if confirmed else {}
     outcome = (Outcome.CONFIRMED if confirmed else Outcome.REFUSED).value
     act.update(DECISIONS, decision["id"], outcome=outcome, voted_by=act.actor.id, voted_at=act.now,

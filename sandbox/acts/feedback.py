@@ -25,17 +25,20 @@ from sandbox.store.feedback import (
 )
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
-from sandbox.store.types import Whole
+from sandbox.store.types import Instant, Whole
 
 TAKES_REPORTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "hours", "used_money": "money"}
 
-_last_before = Statement(
-    sa.select(sa.func.coalesce(sa.func.max(FEEDBACK.c.period_end), sa.literal("")))
+_before = (
+    sa.select(FEEDBACK.c.period_end)
     .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0,
-           FEEDBACK.c.period_start < sa.bindparam("period_end", type_=FEEDBACK.c.period_end.type),
-           FEEDBACK.c.period_end > sa.bindparam("period_start", type_=FEEDBACK.c.period_end.type),
-           sa.func.coalesce(FEEDBACK.c.site, "") == sa.bindparam("site")))
+           FEEDBACK.c.period_start < sa.bindparam("period_end", type_=Instant),
+           sa.func.coalesce(FEEDBACK.c.site, "") == sa.bindparam("site"))
+    .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
+_overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).where(
+    _before.c.period_end > sa.bindparam("period_start", type_=Instant)))
+"""Reports of one site never overlap, so only the last that begins before this one ends can."""
 
 
 class Filed(Done):
@@ -72,8 +75,8 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
     first = act.trial["starts_at"].astimezone(act.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if given.period_start < first:
         raise invalid("period_start", "before_start")
-    if _last_before.run(act.connection, {"trial_id": act.trial["id"], "period_start": given.period_start,
-                                         "period_end": given.period_end, "site": given.site or ""}).fetchone()[0]:
+    if _overlaps.run(act.connection, {"trial_id": act.trial["id"], "period_start": given.period_start,
+                                      "period_end": given.period_end, "site": given.site or ""}).fetchone():
         raise invalid("period_start", "overlaps")
 
 

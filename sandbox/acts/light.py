@@ -37,14 +37,11 @@ _counts = Statement(
                                                     COUNTERS.c.epoch == sa.bindparam("epoch"))))
     .where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(LIMITS.c.indicator))
 
-_key = (COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch"),
-        COUNTERS.c.indicator == sa.bindparam("indicator"))
-_add = Statement(sa.update(COUNTERS).where(*_key).values(
-    events=COUNTERS.c.events + sa.bindparam("more_events"), itemised=COUNTERS.c.itemised + sa.bindparam("more_items"),
-    exposures=COUNTERS.c.exposures + sa.bindparam("more_exposures")))
-_open = Statement(sa.insert(COUNTERS).values(
-    trial_id=sa.bindparam("trial_id"), epoch=sa.bindparam("epoch"), indicator=sa.bindparam("indicator"),
-    events=sa.bindparam("more_events"), itemised=sa.bindparam("more_items"), exposures=sa.bindparam("more_exposures")))
+_add = Statement(sa.text(
+    "INSERT INTO counters (trial_id, epoch, indicator, events, itemised, exposures) "
+    "VALUES (:trial_id, :epoch, :indicator, :events, :itemised, :exposures) "
+    "ON CONFLICT (trial_id, epoch, indicator) DO UPDATE SET events = counters.events + excluded.events, "
+    "itemised = counters.itemised + excluded.itemised, exposures = counters.exposures + excluded.exposures"))
 
 
 def indicators_counting(event: str) -> tuple[str, ...]:
@@ -79,10 +76,8 @@ def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> Non
 
 def add(act: Act, epoch: int, indicator: str, *, events: int = 0, itemised: int = 0, exposures: float = 0.0) -> None:
     """Add to one counter; it is opened when it is not there."""
-    values = {"trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "more_events": events,
-              "more_items": itemised, "more_exposures": exposures}
-    if _add.run(act.connection, values).rowcount == 0:
-        _open.run(act.connection, values)
+    _add.run(act.connection, {"trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "events": events,
+                              "itemised": itemised, "exposures": exposures})
 
 
 def assess(act: Act, *rules: Light) -> Light:

@@ -32,15 +32,17 @@ WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
 
 _drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),
                                             DUES.c.object_id == sa.bindparam("object_id")))
-_put = Statement(sa.insert(DUES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in DUES.c}))
+_put = Statement(sa.text(
+    "INSERT INTO dues (id, kind, object_id, trial_id, at, attempts) VALUES (:id, :kind, :object_id, :trial_id, :at, 0) "
+    "ON CONFLICT (kind, object_id) DO UPDATE SET id = excluded.id, at = excluded.at, attempts = 0",
+).bindparams(sa.bindparam("at", type_=DUES.c.at.type)))
 _notify = Statement(sa.insert(NOTICES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in NOTICES.c}))
 
 
 def put_due(act: Act, kind: DueKind, object_id: str, at: datetime, trial_id: str | None = None) -> None:
     """One due of a kind and object; a later call replaces it."""
-    _drop_one.run(act.connection, {"kind": kind.value, "object_id": object_id})
     _put.run(act.connection, {"id": act.id("du"), "kind": kind.value, "object_id": object_id, "trial_id": trial_id,
-                              "at": at, "attempts": 0})
+                              "at": at})
 
 
 def drop_due(act: Act, kind: DueKind, object_id: str) -> None:

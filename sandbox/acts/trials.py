@@ -47,7 +47,8 @@ def next_number(act: Act) -> str:
 def begin(act: Act, trial_id: str, values: dict[str, Any]) -> None:
     """The trial's row with its first instant; it becomes the act's trial."""
     act.insert(TRIALS, {"id": trial_id, "state_since": act.now, "created_at": act.now, **values})
-    act.trial, act.object_id = act.row(TRIALS, trial_id), trial_id
+    act.hold_trial(trial_id)
+    act.object_id = trial_id
 
 
 @act(on="trial")

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +19,8 @@ from sandbox.store.log import Pending, Tree, current_tree
 
 T = TypeVar("T")
 BATCH, WAITING = 512, 4096
+SQLITE_ERROR = 1
+"""A mistake in a statement; every other operational error is the storage's."""
 ADVISORY = 7_340_211
 """The advisory lock on the head of the log, taken first on PostgreSQL: taken last, it deadlocks."""
 
@@ -82,10 +85,8 @@ class Door:
         while batch := self._take():
             try:
                 self._run(batch)
-            except sa.exc.DBAPIError as error:
-                _fail(batch, Unknown() if getattr(error, "committing", False) else Busy(), error)
             except BaseException as error:  # noqa: BLE001 the writer outlives any bug; every caller gets it whole
-                _fail(batch, error, None)
+                _fail(batch, _told(error, self._engine.dialect))
 
     def _take(self) -> list[tuple[Job, Future[Any]]]:
         with self._wake:
@@ -110,15 +111,18 @@ class Door:
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY})")
             self._tree = current_tree(connection, self._tree)
             transaction = Transaction(connection, Pending(self._tree))
-            results = [_attempt(transaction, job) for job, _ in batch]
-            if not _alive(connection):
-                connection.rollback()
-                return results if alone else None
+            results = []
+            for job, _ in batch:
+                results.append(_attempt(transaction, job))
+                if not _alive(connection):  # stop here: what ran now would be kept without its log entry
+                    connection.rollback()
+                    return results if alone else None
             transaction.log.flush(connection)
             _commit(connection)
         except BaseException:
             self._tree = None
-            connection.rollback()
+            with suppress(sa.exc.DBAPIError):  # what failed before is what callers are told
+                connection.rollback()
             raise
         return results
 
@@ -131,32 +135,57 @@ class Failure:
 
 
 def _attempt(transaction: Transaction, job: Job) -> Any:
-    raw, mark = transaction.connection.connection.driver_connection, len(transaction.log.entries)
-    assert raw is not None
+    raw: Any = transaction.connection.connection.driver_connection
+    mark = len(transaction.log.entries)
     raw.execute("SAVEPOINT act")
     try:
         result = job(transaction)
+        raw.execute("RELEASE SAVEPOINT act")
     except BaseException as error:  # noqa: BLE001 carried to its caller whole
         del transaction.log.entries[mark:]
-        if _alive(transaction.connection):
-            raw.execute("ROLLBACK TO SAVEPOINT act")
-            raw.execute("RELEASE SAVEPOINT act")
-        return Failure(error)
-    raw.execute("RELEASE SAVEPOINT act")
+        _undo(transaction.connection, raw)
+        return Failure(_told(error, transaction.connection.dialect))
     return result
+
+
+def _undo(connection: sa.Connection, raw: Any) -> None:
+    """Back to the savepoint; where the job broke it, the whole transaction goes, and the batch runs again one by one."""
+    if not _alive(connection):
+        return
+    try:
+        raw.execute("ROLLBACK TO SAVEPOINT act")
+        raw.execute("RELEASE SAVEPOINT act")
+    except _dbapi(connection.dialect).Error:
+        raw.execute("ROLLBACK")
 
 
 def _alive(connection: sa.Connection) -> bool:
     raw: Any = connection.connection.driver_connection
-    return bool(raw.in_transaction) if connection.dialect.name == "sqlite" else not raw.closed
+    if connection.dialect.name == "sqlite":
+        return bool(raw.in_transaction)
+    return not raw.closed and bool(raw.info.transaction_status)
+
+
+def _dbapi(dialect: sa.Dialect) -> Any:
+    return dialect.loaded_dbapi
+
+
+def _told(error: BaseException, dialect: sa.Dialect) -> BaseException:
+    """What the caller gets: Busy where disk, lock or server failed before the commit (nothing is kept), else the error."""
+    cause, driver = getattr(error, "orig", error), _dbapi(dialect)
+    mistake = getattr(cause, "sqlite_errorcode", None) == SQLITE_ERROR
+    if mistake or not (isinstance(cause, driver.OperationalError) or type(cause) is driver.DatabaseError):
+        return error
+    busy = Busy()
+    busy.__cause__ = error
+    return busy
 
 
 def _commit(connection: sa.Connection) -> None:
     try:
         connection.commit()
     except sa.exc.DBAPIError as error:
-        error.committing = True  # type: ignore[attr-defined]
-        raise
+        raise Unknown from error
 
 
 def _answer(batch: list[tuple[Job, Future[Any]]], results: list[Any]) -> None:
@@ -167,8 +196,7 @@ def _answer(batch: list[tuple[Job, Future[Any]]], results: list[Any]) -> None:
             future.set_result(result)
 
 
-def _fail(batch: list[tuple[Job, Future[Any]]], error: BaseException, cause: BaseException | None) -> None:
-    error.__cause__ = cause
+def _fail(batch: list[tuple[Job, Future[Any]]], error: BaseException) -> None:
     for _, future in batch:
         if not future.done():
             future.set_exception(error)

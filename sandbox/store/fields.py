@@ -1,10 +1,10 @@
 """The base of every declared field: one class has type, limits and unit; form, API, import and table follow."""
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from pydantic import ConfigDict, field_validator
 from sqlmodel import SQLModel
@@ -55,10 +55,8 @@ def when(nullable: bool = True, index: bool = False) -> Any:
 
 def canonical(value: Any) -> bytes:
     """JSON with sorted keys and no spaces, UTF-8: the bytes that are hashed. Times become ISO text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_text).encode()
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS)
 
 
-def _text(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, Mapping) else str(value)

@@ -4,24 +4,14 @@ import hashlib
 import secrets
 from datetime import UTC, datetime
 
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def encode(number: int, length: int) -> str:
-    """Base 32 in Crockford's letters, most significant first, so that text sorts as numbers do."""
-    letters = []
-    for _ in range(length):
-        number, rest = divmod(number, 32)
-        letters.append(ALPHABET[rest])
-    return "".join(reversed(letters))
 
 
 def new_id(prefix: str, now: datetime) -> str:
     """A fresh id; two of the same millisecond differ with overwhelming likelihood and sort arbitrarily."""
     elapsed = now - EPOCH
     milliseconds = (elapsed.days * 86_400 + elapsed.seconds) * 1000 + elapsed.microseconds // 1000
-    return f"{prefix}_{encode(milliseconds, 10)}{encode(secrets.randbits(40), 8)}"
+    return f"{prefix}_{milliseconds:011x}{secrets.token_hex(5)}"
 
 
 def new_secret() -> str:

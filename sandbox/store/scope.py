@@ -1,8 +1,11 @@
 """What an actor may see, said once: kernel and reads both start every query here. What is outside does not exist."""
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from sandbox.rules.access import Actor, Relation, Role
+from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
@@ -14,20 +17,28 @@ EVERYTHING = (Role.REGULATOR, Role.SYSTEM)
 
 def seats_of(actor: Actor) -> sa.ColumnElement[bool]:
     """Seats that open a trial: not recused, not declined, no conflict declared."""
-    return sa.and_(SEATS.c.account_id == actor.id, SEATS.c.recused_at.is_(None),
+    return _open_seats(actor.id)
+
+
+def _open_seats(account_id: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(SEATS.c.account_id == account_id, SEATS.c.recused_at.is_(None),
                    SEATS.c.accepted.is_not(False), SEATS.c.conflict.is_not(True))
 
 
 def trials_seen_by(actor: Actor) -> sa.ColumnElement[bool]:
     """Regulators see all; a firm its own; a reviewer by seat; a department those of scenarios it leads; others none."""
-    if actor.role in EVERYTHING:
+    return _seen(actor.role, actor.id, actor.organisation_id)
+
+
+def _seen(role: Role, account_id: Any, organisation_id: Any) -> sa.ColumnElement[bool]:
+    if role in EVERYTHING:
         return sa.true()
-    if actor.role is Role.FIRM:
-        return TRIALS.c.organisation_id == actor.organisation_id
-    if actor.role is Role.REVIEWER:
-        return TRIALS.c.id.in_(sa.select(SEATS.c.trial_id).where(seats_of(actor)))
-    if actor.role is Role.DEPARTMENT:
-        led = sa.select(SCENARIOS.c.id).where(SCENARIOS.c.lead_id == actor.organisation_id)
+    if role is Role.FIRM:
+        return TRIALS.c.organisation_id == organisation_id
+    if role is Role.REVIEWER:
+        return TRIALS.c.id.in_(sa.select(SEATS.c.trial_id).where(_open_seats(account_id)))
+    if role is Role.DEPARTMENT:
+        led = sa.select(SCENARIOS.c.id).where(SCENARIOS.c.lead_id == organisation_id)
         return sa.and_(TRIALS.c.scenario_id.in_(led), TRIALS.c.state != "draft")
     return sa.false()
 
@@ -39,11 +50,18 @@ def of_seen_trials(column: sa.ColumnElement[str], actor: Actor) -> sa.ColumnElem
     return column.in_(sa.select(TRIALS.c.id).where(trials_seen_by(actor)))
 
 
+_TRIAL = {role: Statement(sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
+    role, sa.bindparam("account_id"), sa.bindparam("organisation_id")))) for role in Role}
+
+
+def seen_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
+    """The trial's row; None when it is missing or not the actor's, which is the same."""
+    return _TRIAL[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
+                                                 "organisation_id": actor.organisation_id})
+
+
 def relation_to(connection: sa.Connection, actor: Actor, trial_id: str) -> Relation:
-    """How the actor stands to the trial; NONE when it is missing or not theirs, which is the same."""
-    seen = connection.execute(sa.select(TRIALS.c.id).where(TRIALS.c.id == trial_id, trials_seen_by(actor))).first()
-    if seen is None:
-        return Relation.NONE
+    """How the actor stands to a trial that they see."""
     if actor.role is Role.REVIEWER:
         chair = sa.select(SEATS.c.id).where(SEATS.c.trial_id == trial_id, seats_of(actor), SEATS.c.chair,
                                             SEATS.c.accepted.is_(True), SEATS.c.panel == "running")
