@@ -1,0 +1,404 @@
+"""The front door: `create_app(settings, clock)` and the command line. Only this file names the real clock."""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from sandbox.acts.act import Clock
+    from sandbox.jobs.clock import Shifted
+    from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.program import Program
+    from sandbox.rules.access import Actor
+
+STOPPING_S = 4
+"""A request that takes longer to answer after SIGTERM is cut off; the whole process ends within five seconds."""
+WATCH_S = 0.5
+
+
+def real() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+def clock_of(settings: Settings, now: datetime | None = None) -> "Clock":
+    """The real clock; in testing one that can be moved forward."""
+    if not settings.testing:
+        return real
+    from sandbox.jobs.clock import Shifted
+
+    return Shifted(real, now)
+
+
+def create_app(settings: Settings, clock: "Clock") -> "Flask":
+    """The web application on a database at its newest schema; its program is `app.extensions["sandbox"]`.
+
+    With testing settings and a movable clock, POST /testing/clock moves it."""
+    from sandbox.jobs.clock import Shifted
+    from sandbox.web.front import make_app
+
+    program = opened(settings, clock)
+    app = make_app(program)
+    if settings.testing and isinstance(clock, Shifted):
+        enter_testing(app, program, clock)
+    return app
+
+
+def opened(settings: Settings, clock: "Clock") -> "Program":
+    """A program on a database at its newest schema. A movable clock goes on from the last beat."""
+    from sandbox.jobs.clock import Shifted
+    from sandbox.jobs.program import open_program
+    from sandbox.jobs.schema import prepare
+
+    prepare(settings)
+    program = open_program(settings, clock)
+    if isinstance(clock, Shifted):
+        clock.resume(program)
+    return program
+
+
+def enter_testing(app: "Flask", program: "Program", clock: "Shifted") -> None:
+    """POST /testing/clock {"now": ISO}: walk the program's clock there, ticking through every hour."""
+    from flask import request
+
+    from sandbox.jobs.clock import walk_to
+
+    def testing_clock() -> dict[str, Any]:
+        return walk_to(program, clock, request.get_json())
+
+    app.add_url_rule("/testing/clock", "testing_clock", testing_clock, methods=["POST"])
+    app.extensions["csrf"].exempt(testing_clock)
+
+
+# The server
+
+
+def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it."""
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
+    from sandbox.jobs.schema import prepare
+
+    refuse_taken_port(settings)
+    forget_half_told(settings)
+    prepare(settings)
+    if settings.demo:
+        refuse_own_data(settings)
+    print(*settings.lines(), sep="\n", flush=True)
+    server = Server("app", settings.host, settings.port, interface=Interfaces.WSGI, blocking_threads=settings.threads,
+                    workers_kill_timeout=STOPPING_S, log_level=LogLevels.error)
+    server.serve(target_loader=partial(work, settings, os.getpid()), wrap_loader=False)
+    return 0
+
+
+def refuse_taken_port(settings: Settings) -> None:
+    """Two servers on one port would share its connections: the second does not start."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.settimeout(2)
+        if probe.connect_ex((settings.host, settings.port)) == 0:
+            raise SystemExit(f"{settings.host}:{settings.port} already answers: another server runs there. Stop it, or "
+                             f"choose another port with --port or {PREFIX}PORT.")
+
+
+def work(settings: Settings, parent: int) -> "Flask":
+    """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
+    from sandbox.jobs.metronome import Metronome
+
+    app = create_app(settings, clock_of(settings))
+    program: Program = app.extensions["sandbox"]
+    metronome = Metronome(program)
+    print(program.settings.public_url, flush=True)
+    beginning = tell_demo if settings.demo else begin
+    threading.Thread(target=beginning, args=(program, metronome), name="beginning", daemon=True).start()
+    threading.Thread(target=keep, args=(program, metronome, parent), name="keeper").start()
+    return app
+
+
+def begin(program: "Program", metronome: "Metronome") -> None:
+    """Start the clock; while there is no account, print the first administrator's link."""
+    from sandbox.jobs.setup import setup_secret
+
+    metronome.start()
+    if secret := setup_secret(program):
+        print(f"The first administrator opens, once: {program.settings.public_url}/setup/{secret}", flush=True)
+
+
+def tell_demo(program: "Program", metronome: "Metronome") -> None:
+    """Tell the demo city, which takes a while, beside a server that answers already; its clock starts after that."""
+    import structlog
+
+    from sandbox.jobs.demonstration import sign_ins, tell, told
+
+    if told(program.settings) is None:
+        print("The demo city is being told; its accounts appear here when it is complete.", flush=True)
+    try:
+        print(*sign_ins(tell(program.settings, program.clock())), sep="\n", flush=True)
+    except Exception:  # noqa: BLE001 logged whole; a server with half a city and no clock must not stay
+        structlog.get_logger().exception("demo_failed")
+        os.kill(os.getpid(), signal.SIGTERM)
+    else:
+        metronome.start()
+
+
+def keep(program: "Program", metronome: "Metronome", parent: int) -> None:
+    """Stop the server when its parent is gone (an orphan would share the port with its successor); when the server has
+    ended, finish every write accepted."""
+    server = threading.main_thread()
+    while server.is_alive() and os.getppid() == parent:
+        server.join(WATCH_S)
+    if server.is_alive():
+        os.kill(os.getpid(), signal.SIGTERM)
+        server.join(STOPPING_S)
+    metronome.stop()
+    program.close()
+    if server.is_alive():
+        os._exit(1)
+
+
+# The other commands
+
+
+def migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Make the database or bring it to the newest schema."""
+    from sandbox.jobs.schema import prepare
+
+    print(f"schema {prepare(settings)}")
+    return 0
+
+
+def worker(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Tick without the web until SIGTERM, beside any number of other processes on the same database."""
+    from sandbox.jobs.metronome import Metronome
+
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    program = opened(settings, clock_of(settings))
+    metronome = Metronome(program)
+    metronome.start()
+    ended.wait()
+    metronome.stop()
+    program.close()
+    return 0
+
+
+def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
+    """One tick; prints what it did as JSON."""
+    from sandbox.jobs.tick import tick
+
+    if arguments.now and not settings.testing:
+        raise SystemExit(f"--now moves the clock: only with {PREFIX}TESTING=1")
+    program = opened(settings, clock_of(settings, arguments.now))
+    try:
+        print(json.dumps(asdict(tick(program)), default=str))
+    finally:
+        program.close()
+    return 0
+
+
+def demo(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Load the demo city into an empty data folder, once; print its accounts, tokens and trials as one JSON object."""
+    from sandbox.jobs.demonstration import forget_half_told, tell
+    from sandbox.jobs.schema import prepare
+
+    forget_half_told(settings)
+    prepare(settings)
+    print(json.dumps(tell(settings, real()), ensure_ascii=False))
+    return 0
+
+
+def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Take over a record kept elsewhere; repeated, it adds nothing. Prints a report as JSON, and every line refused or
+    noted in words. The API tokens of two regulators come in SANDBOX_TOKEN and SANDBOX_SECOND_TOKEN; without the second
+    the adoption waits for a vote."""
+    from sandbox.jobs.imports import Terms, import_confirmed
+    from sandbox.rules.intake import delivered_mapping, read_mapping
+    from sandbox.words import say
+
+    mapping = read_mapping(arguments.map.read_bytes()) if arguments.map else delivered_mapping(arguments.kind)
+    files = [(path.name, path.read_bytes()) for path in arguments.files]
+    program = opened(settings, clock_of(settings))
+    try:
+        first, second = (regulator(program, f"{PREFIX}{name}") for name in ("TOKEN", "SECOND_TOKEN"))
+        if first is None:
+            raise SystemExit(f"an import is an act: put a regulator's API token into {PREFIX}TOKEN")
+        report, remarks = import_confirmed(program, first, second, mapping, files, Terms())
+    finally:
+        program.close()
+    print(*(say(remark, settings.locale, settings.zone) for remark in remarks), sep="\n", file=sys.stderr)
+    print(report.model_dump_json())
+    return 0
+
+
+def regulator(program: "Program", variable: str) -> "Actor | None":
+    """Who bears the token in an environment variable; None without one."""
+    from sandbox.reads.accounts import actor_by_token
+
+    if variable not in os.environ:
+        return None
+    with program.reading() as connection:
+        actor = actor_by_token(connection, os.environ[variable], program.clock())
+    if actor is None:
+        raise SystemExit(f"the token in {variable} is unknown, expired or revoked")
+    return actor
+
+
+def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Recompute the whole log from its leaves."""
+    from sandbox.store.engine import database_url, make_engine
+    from sandbox.store.log import verify
+
+    url = database_url(settings.data, settings.database_url)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        raise SystemExit(f"there is no database at {url.removeprefix('sqlite:///')}")
+    with make_engine(url, writing=False).connect() as connection:
+        found = verify(connection)
+    print(*found.problems, sep="\n", file=sys.stderr, end="\n" if found.problems else "")
+    print(f"{'NOT INTACT' if found.problems else 'intact'}: {found.size} entries, root {found.root}")
+    return 1 if found.problems else 0
+
+
+# The command line
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: what runs it, what its help says, and arguments of its own."""
+
+    name: str
+    run: Callable[[Settings, argparse.Namespace], int]
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], object] = lambda parser: None
+
+
+def now_argument(parser: argparse.ArgumentParser) -> None:
+    """`tick --now ISO`."""
+    parser.add_argument("--now", type=instant, metavar="ISO", help=f"at this time (only with {PREFIX}TESTING=1)")
+
+
+def import_arguments(parser: argparse.ArgumentParser) -> None:
+    """`import KIND FILE…`."""
+    parser.add_argument("kind", metavar="KIND", help="the name of a mapping, such as california-test-drives")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="CSV, XLSX or JSON")
+    parser.add_argument("--map", metavar="FILE", type=Path, help="a mapping of your own; KIND is then only its label")
+
+
+COMMANDS = {command.name: command for command in (
+    Command("serve", serve, "serve the web and tick (what runs when no command is named)"),
+    Command("demo", demo, "load the demo city; print its accounts, tokens and trials"),
+    Command("migrate", migrate, "make the database, or bring it to the newest schema"),
+    Command("worker", worker, "tick without the web, until SIGTERM"),
+    Command("tick", one_tick, "tick once and print what was done", now_argument),
+    Command("import", import_files, "take over a record kept elsewhere", import_arguments),
+    Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
+)}
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 time with its zone."""
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"{text} has no zone; write for example {text}+08:00")
+    return when
+
+
+def parser_of_all() -> argparse.ArgumentParser:
+    """The commands, each with its own arguments and a flag for every setting that is no secret."""
+    flags = setting_flags()
+    parser = argparse.ArgumentParser(prog="app.py", description="The ethics sandbox.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in COMMANDS.values():
+        command.arguments(commands.add_parser(command.name, parents=[flags], help=command.help,
+                                              description=command.run.__doc__))
+    return parser
+
+
+def setting_flags() -> argparse.ArgumentParser:
+    """`--port 8000` overrides SANDBOX_PORT. A secret on the command line would be seen by every user of the machine."""
+    flags = argparse.ArgumentParser(add_help=False)
+    for name, field in Settings.model_fields.items():
+        switch: dict[str, Any] = {"metavar": name.split("_")[-1].upper()}
+        if field.annotation is bool:
+            switch = {"action": "store_true", "default": None}
+        if name not in SECRETS:
+            flags.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description} ({PREFIX}{name.upper()})",
+                               **switch)
+    return flags
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """Settings from the environment and flags. A demo has a folder of its own unless one is named, never a shared
+    database, and is marked as one however it is started."""
+    from sandbox.jobs.demonstration import told
+
+    flags = {name: getattr(arguments, name) for name in Settings.model_fields if name not in SECRETS}
+    environment = dict(os.environ)
+    if flags["demo"] or arguments.command == "demo":
+        flags |= {"demo": True, "data": flags["data"] or environment.get(f"{PREFIX}DATA", "demo-data")}
+        environment.pop(f"{PREFIX}DATABASE_URL", None)
+    settings = read_settings(environment, **flags)
+    return settings.model_copy(update={"demo": settings.demo or told(settings) is not None})
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command; what the operator can put right is said in words."""
+    named = argv and (argv[0] in COMMANDS or argv[0] in ("-h", "--help"))
+    arguments = parser_of_all().parse_args(argv if named else ["serve", *argv])
+    log_to_stderr()
+    try:
+        settings = settings_from(arguments)
+    except ValidationError as error:
+        raise SystemExit("\n".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} {one['msg']}"
+                                   for one in error.errors())) from error
+    try:
+        return COMMANDS[arguments.command].run(settings, arguments)
+    except Exception as error:
+        if explained := explanation(error, settings):
+            raise SystemExit(explained) from error
+        raise
+
+
+def explanation(error: Exception, settings: Settings) -> str | None:
+    """What an operator reads instead of a trace, for the faults that are not the program's."""
+    from sandbox.acts.refusals import Refused
+    from sandbox.jobs.demonstration import NotADemo
+    from sandbox.jobs.schema import SchemaRefused
+    from sandbox.rules.intake import BadMapping
+    from sandbox.words import say
+
+    if isinstance(error, Refused | BadMapping):
+        return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
+    return str(error) if isinstance(error, SchemaRefused | NotADemo | FileNotFoundError) else None
+
+
+def log_to_stderr() -> None:
+    """One JSON object a line, with time and trace."""
+    import structlog
+
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso"),
+                    structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

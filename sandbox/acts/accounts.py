@@ -24,7 +24,7 @@ from sandbox.store.accounts import (
 from sandbox.store.fields import Fields
 from sandbox.store.ids import hash_secret, new_secret
 from sandbox.store.organisations import ORGANISATIONS, OrganisationFields, OrganisationKind
-from sandbox.store.types import Long, Short
+from sandbox.store.types import Long, Raw, Short
 
 INVITATION_DAYS = 14
 FIRST_REGULATORS = 2
@@ -138,7 +138,7 @@ class ChangeGiven(AccountChange):
 
     account_id: Short
     password: Short | None = None
-    auth: dict[str, Any] | None = None
+    auth: Raw | None = None
     fs_uniquifier: Short | None = None
 
 

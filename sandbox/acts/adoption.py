@@ -4,6 +4,7 @@ from functools import partial
 from typing import Annotated
 
 import sqlalchemy as sa
+from pydantic import BeforeValidator
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Held, act
@@ -15,12 +16,12 @@ from sandbox.acts.schedule import arm_running, plan_next_review
 from sandbox.acts.trials import begin, next_number
 from sandbox.rules.cadence import TIERS, end_of_day, local_day
 from sandbox.rules.facts import DAY
-from sandbox.store.dossier import LimitRow
+from sandbox.store.dossier import Limits
 from sandbox.store.fields import Fields
 from sandbox.store.organisations import ALIASES, OrganisationFields, OrganisationKind
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import MOVES_MADE, TRIALS, Environment, Tier
-from sandbox.store.types import Long, Number, Short, Whole
+from sandbox.store.types import Long, Number, People, Positive, Short, Whole, once_each, plain_text
 from sandbox.words import word
 
 
@@ -28,17 +29,19 @@ class AdoptionFields(Fields):
     """A running pilot as it is taken over, and what was not verified here."""
 
     title: Short
+    title_hant: Short | None = None
+    title_en: Short | None = None
     scenario_id: Short
     organisation: Short
-    aliases: Annotated[list[Short], PydanticField(max_length=50)] = []
+    aliases: Annotated[list[Annotated[Short, BeforeValidator(plain_text)]], PydanticField(max_length=50)] = []
     tier: Tier
     environment: Environment = Environment.E3
     days: Annotated[Whole, PydanticField(ge=1, le=360)] = 180
     unit: Short = "uses"
     volume: Number | None = None
-    people: Whole | None = None
-    rate_per_day: Annotated[Number, PydanticField(gt=0)]
-    limits: Annotated[list[LimitRow], PydanticField(min_length=1, max_length=30)]
+    people: People | None = None
+    rate_per_day: Positive
+    limits: Limits
     model_version: Short | None = None
     unverified: Long
     source_key: Short | None = None
@@ -47,7 +50,7 @@ class AdoptionFields(Fields):
 class AdoptGiven(Fields):
     """Pilots taken over by one decision."""
 
-    trials: Annotated[list[AdoptionFields], PydanticField(min_length=1, max_length=500)]
+    trials: Annotated[list[AdoptionFields], PydanticField(min_length=1, max_length=500), once_each("source_key")]
 
 
 class Adopted(Done):
@@ -99,7 +102,8 @@ def adopt_all(act: Act, given: AdoptGiven) -> Adopted:
 def _adopt(act: Act, given: AdoptionFields) -> str:
     tier = TIERS[given.tier]
     begin(act, next_number(act), {
-        "title": given.title, "scenario_id": given.scenario_id, "organisation_id": _organisation(act, given),
+        "title": given.title, "title_hant": given.title_hant, "title_en": given.title_en,
+        "scenario_id": given.scenario_id, "organisation_id": _organisation(act, given),
         "state": "trial", "tier": given.tier.value, "listed": given.tier is Tier.R4, "adopted": True,
         "environment": given.environment.value, "unverified": given.unverified, "source_key": given.source_key,
         "starts_at": act.now, "running_since": act.now, "plan_version": 1, "round": 1, "dossier_version": 1,

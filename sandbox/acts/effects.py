@@ -82,8 +82,8 @@ def freeze_limits(act: Act, limits: list[dict[str, Any]]) -> None:
 
 def tuning(act: Act, row: Move) -> None:
     """Exposure drops: what is left of the caps is halved."""
-    end_suspension(act, row)
-    act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    evidence = _rearmed(act, end_suspension(act, row))
+    act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED), **evidence)
     arm_running(act)
 
 
@@ -100,21 +100,23 @@ def _remaining(act: Act, share: float) -> dict[str, Any]:
 
 def resumed(act: Act, row: Move) -> None:
     """Full caps again under a new plan version."""
-    end_suspension(act, row)
+    evidence = _rearmed(act, end_suspension(act, row))
     exposure = sections(act.connection, act.trial, act.now).get("exposure")
     restored = caps(exposure[-1].body) if exposure else {}
-    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
+    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored, **evidence)
     arm_running(act)
 
 
 def lifted(act: Act, row: Move) -> None:
-    """Goes on; a new epoch when the cause was a red light: only that resets evidence."""
-    causes = end_suspension(act, row)
-    act.change_trial(running_since=act.now, **(_new_epoch(act) if Cause.RISK_RED in causes else {}))
+    """Goes on as it was."""
+    act.change_trial(running_since=act.now, **_rearmed(act, end_suspension(act, row)))
     arm_running(act)
 
 
-def _new_epoch(act: Act) -> dict[str, Any]:
+def _rearmed(act: Act, causes: tuple[str, ...]) -> dict[str, Any]:
+    """A new epoch when it was a red light that is lifted, by whichever move: only that resets evidence."""
+    if Cause.RISK_RED not in causes:
+        return {}
     return {"epoch": act.trial["epoch"] + 1, "light": Light.GREY.value, "log_e": 0.0, "cleared_at_log_e": None}
 
 
@@ -134,8 +136,9 @@ def end_suspension(act: Act, row: Move) -> tuple[str, ...]:
     if act.trial["suspension_id"] is None:
         return ()
     stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
-    if stop["ended_at"] is None:
-        act.update(SUSPENSIONS, stop["id"], ended_at=act.now, ended_by=row.name)
+    if stop["ended_at"] is not None:
+        return ()
+    act.update(SUSPENSIONS, stop["id"], ended_at=act.now, ended_by=row.name)
     return (stop["cause"], *stop["other_causes"].split())
 
 

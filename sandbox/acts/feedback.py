@@ -25,7 +25,7 @@ from sandbox.store.feedback import (
 )
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
-from sandbox.store.types import Instant, Whole
+from sandbox.store.types import Instant, Whole, once_each
 
 TAKES_REPORTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "hours", "used_money": "money"}
@@ -56,17 +56,17 @@ def file_feedback(act: Act, given: FeedbackFields) -> Filed:
     if act.trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     _check_period(act, given)
+    owed = next_report_due(act) if act.trial["state"] in RUNNING else None
     report = _keep(act, given)
     count(act, report, act.trial["epoch"])
     _use(act, report)
     if not same_version(given.model_version, act.trial["model_version"]):
         trip(act, Cause.UNSAFE_VERSION)
     light = assess(act)
-    running = act.trial["state"] in RUNNING
-    if running:
+    due = next_report_due(act) if act.trial["state"] in RUNNING else None
+    if due != owed:  # a second report of one day moves no deadline
         arm_feedback(act)
-    return Filed(id=report["id"], light=light.value, state=act.trial["state"],
-                 next_due_at=next_report_due(act) if running else None)
+    return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
 def _check_period(act: Act, given: FeedbackFields) -> None:
@@ -168,8 +168,8 @@ def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
 class ImportGiven(Fields):
     """A chunk of a past record: reports of periods before adoption and itemised events."""
 
-    reports: Annotated[list[ImportedReport], PydanticField(max_length=5000)] = []
-    events: Annotated[list[ImportedEvent], PydanticField(max_length=5000)] = []
+    reports: Annotated[list[ImportedReport], PydanticField(max_length=5000), once_each("source_key")] = []
+    events: Annotated[list[ImportedEvent], PydanticField(max_length=5000), once_each("source_key")] = []
 
 
 class Imported(Done):

@@ -4,8 +4,9 @@ from typing import Any
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.refusals import NotFound, Stale
+from sandbox.acts.trials import Changed
 from sandbox.rules.access import Role
-from sandbox.store.scenarios import SCENARIOS, ScenarioFields
+from sandbox.store.scenarios import SCENARIOS, ScenarioChange, ScenarioFields
 from sandbox.store.types import Short, Whole
 
 
@@ -22,21 +23,22 @@ def _plain(given: ScenarioFields) -> dict[str, Any]:
     return {**given.model_dump(mode="json"), "opens_on": given.opens_on, "closes_on": given.closes_on}
 
 
-class ScenarioChange(ScenarioFields):
-    """The scenario as it should be; `version` is the one that was read."""
+class ScenarioChangeGiven(ScenarioChange):
+    """Which scenario changes, and the version that was read (If-Match)."""
 
     scenario_id: Short
     version: Whole | None = None
 
 
 @act()
-def change_scenario(act: Act, given: ScenarioChange) -> Made:
-    """Replace a scenario's text and limits. Trials that run keep the limits they started with."""
+def change_scenario(act: Act, given: ScenarioChangeGiven) -> Changed:
+    """Change a scenario's text and limits; what is not named stays. Trials that run keep the limits they began with."""
     old = act.row(SCENARIOS, given.scenario_id)
     if act.actor.role is Role.DEPARTMENT and old["lead_id"] != act.actor.organisation_id:
         raise NotFound
     if given.version is not None and given.version != old["version"]:
         raise Stale("changed_since", version=old["version"])
-    values = {name: value for name, value in _plain(given).items() if name not in ("scenario_id", "version")}
-    act.update(SCENARIOS, old["id"], **values, version=old["version"] + 1)
-    return Made(id=old["id"])
+    named = given.model_dump(exclude_unset=True, exclude={"scenario_id", "version"})
+    whole = ScenarioFields.model_validate({name: old[name] for name in ScenarioFields.model_fields} | named)
+    act.update(SCENARIOS, old["id"], **_plain(whole), version=old["version"] + 1)
+    return Changed(id=old["id"], version=old["version"] + 1)

@@ -84,9 +84,11 @@ def arm_running(act: Act) -> None:
     arm_kill_switch(act)
     put_due(act, DueKind.END_DATE, trial["id"], trial["ends_at"], trial["id"])
     planned = act.connection.execute(sa.select(REVIEWS).where(
-        REVIEWS.c.trial_id == trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings()
-    for review in planned.all():
+        REVIEWS.c.trial_id == trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings().all()
+    for review in planned:
         arm_review(act, dict(review))
+    if not any(review["kind"] == ReviewKind.PERIODIC for review in planned):
+        plan_next_review(act, act.now)
 
 
 def arm_feedback(act: Act) -> None:
@@ -104,7 +106,8 @@ def next_report_due(act: Act) -> datetime:
     """24:00 of the day on which the period after the last covered one ends; a stop moves it to the restart."""
     trial = act.trial
     since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
-    return end_of_day(local_day(since, act.zone) + trial["feedback_days"] * DAY, act.zone)
+    last = local_day(since - timedelta(microseconds=1), act.zone)  # a period that ended at 24:00 ended on that day
+    return end_of_day(last + trial["feedback_days"] * DAY, act.zone)
 
 
 def arm_kill_switch(act: Act) -> None:

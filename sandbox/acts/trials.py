@@ -14,7 +14,7 @@ from sandbox.store.fields import Fields
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
 from sandbox.store.trials import SEATS, TRIALS, TrialChange, TrialFields
-from sandbox.store.types import Short, Whole
+from sandbox.store.types import Raw, Short, Whole
 from sandbox.store.votes import MATTERS, VOTES, VoteFields
 from sandbox.words import word
 
@@ -51,20 +51,38 @@ def begin(act: Act, trial_id: str, values: dict[str, Any]) -> None:
     act.object_id = trial_id
 
 
+class TrialChangeGiven(TrialChange):
+    """What changes; what is not named stays. `version` is the one that was read (If-Match)."""
+
+    version: Whole | None = None
+
+
+class Changed(Made):
+    """The version now current."""
+
+    version: int
+
+
 @act(on="trial")
-def change_trial(act: Act, given: TrialChange) -> Made:
+def change_trial(act: Act, given: TrialChangeGiven) -> Changed:
     """Change the application's identity while it can still be changed."""
     if act.trial["state"] not in ("draft", "correction"):
         raise Refused("not_in_this_state", state=act.trial["state"])
-    act.change_trial(**{name: value for name, value in given.model_dump(mode="json").items() if value is not None})
-    return Made(id=act.trial["id"])
+    if given.version is not None and given.version != act.trial["version"]:
+        raise Stale("changed_since", version=act.trial["version"])
+    values = given.model_dump(mode="json", exclude_unset=True, exclude={"version"})
+    for name in ("title", "simplified"):
+        if values.get(name, ...) is None:
+            raise invalid(name, "missing")
+    act.change_trial(**values)
+    return Changed(id=act.trial["id"], version=act.trial["version"] + 1)
 
 
 class SectionGiven(Fields):
     """A section's kind and body. `version` is the one that was read (If-Match); None does not check."""
 
     kind: Short
-    body: dict[str, Any]
+    body: Raw
     version: Whole | None = None
 
 
@@ -84,8 +102,9 @@ def file_section(act: Act, given: SectionGiven) -> SectionFiled:
     check_writer(act, kind)
     body = kind.fields.model_validate(given.body).model_dump(mode="json")
     current = current_version(act, given.kind)
-    if given.version is not None and given.version != current:
-        raise Stale("section_changed", kind=given.kind, version=current)
+    read = current_version(act, given.kind, act.actor.id) if kind.personal else current
+    if given.version is not None and given.version != read:
+        raise Stale("section_changed", kind=given.kind, version=read)
     act.insert(SECTION_ROWS, {
         "id": act.id("se"), "trial_id": act.trial["id"], "kind": given.kind, "version": current + 1, "body": body,
         "author_id": act.actor.id, "role": act.actor.role.value, "at": act.now,
@@ -104,10 +123,11 @@ def check_writer(act: Act, kind: SectionKind) -> None:
         raise Refused("not_in_this_state", kind=kind.kind, state=act.trial["state"])
 
 
-def current_version(act: Act, kind: str) -> int:
-    """The last version of a section; 0 when there is none."""
+def current_version(act: Act, kind: str, author: str | None = None) -> int:
+    """The last version of a section, or the last by one author; 0 when there is none."""
     query = sa.select(sa.func.coalesce(sa.func.max(SECTION_ROWS.c.version), 0)).where(
         SECTION_ROWS.c.trial_id == act.trial["id"], SECTION_ROWS.c.kind == kind)
+    query = query.where(SECTION_ROWS.c.author_id == author) if author else query
     return int(act.connection.execute(query).scalar_one())
 
 
@@ -126,7 +146,7 @@ class DraftGiven(Fields):
     """What was typed so far, unchecked."""
 
     kind: Short
-    raw: dict[str, Any] = PydanticField(max_length=500)
+    raw: Raw = PydanticField(max_length=500)
 
 
 @act(on="trial")

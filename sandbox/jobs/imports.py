@@ -94,6 +94,16 @@ def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Se
     return report, _words(proposal, unreadable)
 
 
+def import_confirmed(program: Program, first: Actor, second: Actor | None, mapping: IntakeMapping,
+                     files: Sequence[tuple[str, bytes]], terms: Terms) -> tuple[ImportReport, tuple[Word, ...]]:
+    """An import by one regulator; where a second is at hand their vote adopts, and the record is kept at once."""
+    report, remarks = run_import(program, first, mapping, files, terms)
+    if report.decision is None or second is None:
+        return report, remarks
+    program.acts.do("vote_on_decision", second, {"value": "for"}, report.decision)
+    return run_import(program, first, mapping, files, terms)
+
+
 def mapping_named(name: str) -> IntakeMapping:
     """A delivered mapping; raises KeyError for a name that none has."""
     return delivered_mapping(name)

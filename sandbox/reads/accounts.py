@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role
-from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, TOKENS
+from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, SESSIONS, TOKENS
 from sandbox.store.dues import NOTICES
 from sandbox.store.ids import hash_secret
 from sandbox.store.organisations import ALIASES, ORGANISATIONS
@@ -44,22 +44,51 @@ def account(connection: sa.Connection, *, account_id: str | None = None, email: 
     return dict(row) if row else None
 
 
+def session_row(connection: sa.Connection, hashed: str) -> dict[str, Any] | None:
+    """The kept session of a cookie's hashed secret. For the front door only."""
+    row = connection.execute(sa.select(SESSIONS).where(SESSIONS.c.hash == hashed)).mappings().first()
+    return dict(row) if row else None
+
+
 def any_account(connection: sa.Connection) -> bool:
     """Whether the sandbox has been set up."""
     return connection.execute(sa.select(ACCOUNTS.c.id).limit(1)).first() is not None
 
 
-def accounts(connection: sa.Connection, actor: Actor, cursor: str | None = None,
-             limit: int = 50) -> Page[dict[str, Any]]:
+def accounts(connection: sa.Connection, actor: Actor, cursor: str | None = None, limit: int = 50, *,
+             q: str | None = None, role: str | None = None, active: bool | None = None) -> Page[dict[str, Any]]:
     """All accounts, for administrators; for regulators, the reviewers they can seat; for others none."""
+    query = _people(actor)
+    if q:
+        query = query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in (
+            CONTACTS.c.name, CONTACTS.c.email, ORGANISATIONS.c.name))))
+    query = query.where(ACCOUNTS.c.role == role) if role else query
+    query = query.where(ACCOUNTS.c.active.is_(active)) if active is not None else query
+    return keyset(connection, query, ACCOUNTS.c.id, cursor, _plain, limit, newest_first=False)
+
+
+def _people(actor: Actor) -> sa.Select[Any]:
     query = sa.select(ACCOUNTS.c.id, ACCOUNTS.c.role, ACCOUNTS.c.constituency, ACCOUNTS.c.expertise,
                       ACCOUNTS.c.external, ACCOUNTS.c.active, ACCOUNTS.c.organisation_id, CONTACTS.c.name,
                       CONTACTS.c.email, ORGANISATIONS.c.name.label("organisation")).outerjoin(
         CONTACTS, CONTACTS.c.account_id == ACCOUNTS.c.id).outerjoin(
         ORGANISATIONS, ORGANISATIONS.c.id == ACCOUNTS.c.organisation_id)
     seen = {Role.ADMINISTRATOR: sa.true(), Role.REGULATOR: ACCOUNTS.c.role == Role.REVIEWER}
-    return keyset(connection, query.where(seen.get(actor.role, sa.false())), ACCOUNTS.c.id, cursor, _plain, limit,
-                  newest_first=False)
+    return query.where(seen.get(actor.role, sa.false()))
+
+
+def person(connection: sa.Connection, actor: Actor, account_id: str) -> dict[str, Any] | None:
+    """One of the accounts that `accounts` lists, or None."""
+    row = connection.execute(_people(actor).where(ACCOUNTS.c.id == account_id)).mappings().first()
+    return dict(row) if row else None
+
+
+def regulators(connection: sa.Connection, now: datetime) -> int:
+    """Regulators that exist or are invited: below two, nothing can be decided by four eyes."""
+    there = sa.select(sa.func.count()).where(ACCOUNTS.c.role == Role.REGULATOR)
+    invited = sa.select(sa.func.count()).where(INVITATIONS.c.role == Role.REGULATOR, INVITATIONS.c.used_at.is_(None),
+                                               INVITATIONS.c.expires_at > now)
+    return int(connection.execute(there).scalar_one() + connection.execute(invited).scalar_one())
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -73,13 +102,35 @@ def names(connection: sa.Connection, account_ids: set[str]) -> dict[str, str]:
     return {row.account_id: row.name for row in rows}
 
 
-def organisations(connection: sa.Connection, actor: Actor, cursor: str | None = None,
-                  limit: int = 50) -> Page[dict[str, Any]]:
-    """Bodies, for those who register and invite; others see their own."""
-    query = sa.select(ORGANISATIONS)
-    if actor.role not in (Role.ADMINISTRATOR, Role.REGULATOR):
-        query = query.where(ORGANISATIONS.c.id == actor.organisation_id)
+def organisations(connection: sa.Connection, actor: Actor, cursor: str | None = None, limit: int = 50, *,
+                  q: str | None = None, kind: str | None = None) -> Page[dict[str, Any]]:
+    """Bodies, for those who register and invite; others see their own. `q` also looks through other names."""
+    query = sa.select(ORGANISATIONS).where(_bodies_seen_by(actor))
+    if q:
+        named = sa.select(ALIASES.c.organisation_id).where(ALIASES.c.name.icontains(q, autoescape=True))
+        query = query.where(sa.or_(ORGANISATIONS.c.name.icontains(q, autoescape=True), ORGANISATIONS.c.code == q,
+                                   ORGANISATIONS.c.id.in_(named)))
+    query = query.where(ORGANISATIONS.c.kind == kind) if kind else query
     return keyset(connection, query, ORGANISATIONS.c.id, cursor, _plain, limit, newest_first=False)
+
+
+def _bodies_seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+    if actor.role in (Role.ADMINISTRATOR, Role.REGULATOR):
+        return sa.true()
+    return ORGANISATIONS.c.id == actor.organisation_id
+
+
+def body(connection: sa.Connection, actor: Actor, organisation_id: str) -> dict[str, Any] | None:
+    """One of the bodies that `organisations` lists, with its other names, or None."""
+    row = connection.execute(sa.select(ORGANISATIONS).where(
+        _bodies_seen_by(actor), ORGANISATIONS.c.id == organisation_id)).mappings().first()
+    return {**row, "aliases": aliases(connection, [organisation_id]).get(organisation_id, [])} if row else None
+
+
+def organisation(connection: sa.Connection, organisation_id: str) -> dict[str, Any] | None:
+    """One body. For pages that have narrowed to who may see it."""
+    row = connection.execute(sa.select(ORGANISATIONS).where(ORGANISATIONS.c.id == organisation_id)).mappings().first()
+    return dict(row) if row else None
 
 
 def aliases(connection: sa.Connection, organisation_ids: list[str]) -> dict[str, list[str]]:
@@ -112,6 +163,14 @@ def tokens(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...
     query = sa.select(TOKENS.c.id, TOKENS.c.name, TOKENS.c.scopes, TOKENS.c.expires_at, TOKENS.c.revoked_at).where(
         TOKENS.c.account_id == actor.id).order_by(TOKENS.c.id.desc())
     return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def token(connection: sa.Connection, actor: Actor, token_id: str) -> dict[str, Any] | None:
+    """One's own token, without its secret; for administrators anyone's; else None."""
+    whose = sa.true() if actor.role is Role.ADMINISTRATOR else TOKENS.c.account_id == actor.id
+    row = connection.execute(sa.select(TOKENS.c.id, TOKENS.c.name).where(TOKENS.c.id == token_id, whose)).mappings()
+    found = row.first()
+    return dict(found) if found else None
 
 
 def notices(connection: sa.Connection, actor: Actor, limit: int = 50) -> tuple[dict[str, Any], ...]:

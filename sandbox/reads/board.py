@@ -1,16 +1,21 @@
 """The landing page of each role: what waits for this person today, soonest first; and the trials at work."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
-from sandbox.reads.trials import LIGHT_ORDER, TrialLine, line_of, lines
+from sandbox.reads.steps import next_step
+from sandbox.reads.trials import LIGHT_ORDER, lines, trial
 from sandbox.rules.access import Actor, Role
-from sandbox.rules.lifecycle import RUNNING
-from sandbox.store.dues import DUES, HOLDS
+from sandbox.rules.lifecycle import RUNNING, stage_of
+from sandbox.rules.risk import CAP_WARNING
+from sandbox.store.accounts import ACCOUNTS, INVITATIONS
+from sandbox.store.dues import DUES, HOLDS, DueKind
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEWS
@@ -20,13 +25,23 @@ from sandbox.store.votes import DECISIONS
 
 AT_WORK = (*RUNNING, "suspended", "retrospective", "exit_review", "winding_down")
 SHOWN = 50
-REGULATORS_TURN = ("submitted", "ethics_review", "expert_rereview", "retrospective", "exit_review", "winding_down")
-FIRMS_TURN = ("draft", "correction")
+SOON, MITIGATE, GRACE = timedelta(days=2), timedelta(hours=24), timedelta(hours=24)
+REPORT_AHEAD = timedelta(days=7)
+STEPPING = {
+    Role.REGULATOR: ("submitted", "ethics_review", "expert_rereview", "admitted", "tune", "suspended", "retrospective",
+                     "exit_review", "winding_down"),
+    Role.FIRM: ("draft", "correction", "admitted", "tune", "suspended", "retrospective", "exit_review", "winding_down"),
+    Role.REVIEWER: ("ethics_review", "expert_rereview", "tune", "retrospective", "exit_review", "winding_down"),
+}
+"""States in which a step of this role can lead on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing that waits for a person: what (a word key's tail), on which trial, until when."""
+    """One thing that waits for a person: what, on which trial, until when.
+
+    `kind` is decide, conclude, correction, incident, hold, report, seat, review, or a step's (move, section, vote,
+    panel, ending); `about` says which move, section, matter, panel, severity or sort of review."""
 
     kind: str
     trial_id: str | None
@@ -34,18 +49,34 @@ class Task:
     object_id: str
     due_at: datetime | None
     state: str | None = None
+    about: str | None = None
+    title_hant: str | None = None
+    title_en: str | None = None
 
 
 def tasks(connection: sa.Connection, actor: Actor, now: datetime) -> tuple[Task, ...]:
     """What this actor has to do, soonest due first; what has no date last."""
+    steps = _steps(connection, actor, now) if actor.role in STEPPING else ()
+    return _soonest((*own_tasks(connection, actor, now), *steps))
+
+
+def own_tasks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None = None) -> tuple[Task, ...]:
+    """Tasks about objects of their own (decisions, reviews, reports, seats), of one trial or all; steps are apart."""
     makers = {Role.REGULATOR: _regulators, Role.FIRM: _firms, Role.REVIEWER: _reviewers}
-    found = makers[actor.role](connection, actor, now) if actor.role in makers else []
-    return tuple(sorted(found, key=lambda task: (task.due_at is None, task.due_at or now, task.object_id)))
+    found = makers[actor.role](connection, actor, now, trial_id) if actor.role in makers else []
+    return _soonest(tuple(found))
 
 
-def _of(table: sa.Table, kind: str, due: Any, actor: Actor, *where: Any) -> sa.Select[Any]:
-    return sa.select(sa.literal(kind).label("kind"), TRIALS.c.id.label("trial_id"), TRIALS.c.title,
-                     table.c.id.label("object_id"), due.label("due_at"), TRIALS.c.state).select_from(
+def _soonest(found: tuple[Task, ...]) -> tuple[Task, ...]:
+    return tuple(sorted(found, key=lambda task: (task.due_at is None, task.due_at.isoformat() if task.due_at else "",
+                                                 task.object_id)))
+
+
+def _of(table: sa.Table, kind: str, trial_id: str | None, due: Any, about: Any, *where: Any) -> sa.Select[Any]:
+    where = (*where, table.c.trial_id == trial_id) if trial_id else where
+    return sa.select(sa.literal(kind).label("kind"), TRIALS.c.id.label("trial_id"), TRIALS.c.title, TRIALS.c.title_hant,
+                     TRIALS.c.title_en, table.c.id.label("object_id"), due.label("due_at"), TRIALS.c.state,
+                     about.label("about")).select_from(
         table.outerjoin(TRIALS, TRIALS.c.id == table.c.trial_id)).where(*where).limit(SHOWN)
 
 
@@ -53,52 +84,131 @@ def _run(connection: sa.Connection, *queries: sa.Select[Any]) -> list[Task]:
     return [Task(**row) for query in queries for row in connection.execute(query).mappings()]
 
 
-def _regulators(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
-    waiting = _of(DECISIONS, "decide", DECISIONS.c.expires_at, actor, DECISIONS.c.outcome == "waiting",
-                  DECISIONS.c.proposed_by != actor.id, DECISIONS.c.expires_at > now)
-    reviews = _of(REVIEWS, "conclude", REVIEWS.c.due_at, actor, REVIEWS.c.state == "open")
-    corrections = _of(CORRECTIONS, "correction", CORRECTIONS.c.at, actor, CORRECTIONS.c.state == "waiting")
-    grave = _of(INCIDENTS, "incident", INCIDENTS.c.aware_at, actor, INCIDENTS.c.state == "open",
-                INCIDENTS.c.severity.in_(("S1", "S2")))
-    held = [Task("hold", None, None, row.id, row.at) for row in connection.execute(
-        sa.select(HOLDS.c.id, HOLDS.c.at).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, waiting, reviews, corrections, grave), *held,
-            *_turns(connection, actor, (*REGULATORS_TURN, "suspended"))]
+def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
+    named = sa.func.coalesce(DECISIONS.c.move, DECISIONS.c.act)
+    waiting = _of(DECISIONS, "decide", trial_id, DECISIONS.c.expires_at, named,
+                  DECISIONS.c.outcome == "waiting", DECISIONS.c.proposed_by != actor.id, DECISIONS.c.expires_at > now)
+    ready = sa.or_(REVIEWS.c.id.in_(sa.select(OPINIONS.c.review_id)), REVIEWS.c.due_at <= now + SOON,
+                   REVIEWS.c.kind == "emergency")
+    reviews = _of(REVIEWS, "conclude", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open", ready)
+    corrections = _of(CORRECTIONS, "correction", trial_id, sa.null(), sa.null(), CORRECTIONS.c.state == "waiting")
+    held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
+        sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
+    return [*_run(connection, waiting, reviews, corrections), *_grave(connection, actor, trial_id),
+            *([] if trial_id else held)]
 
 
-def _turns(connection: sa.Connection, actor: Actor, states: tuple[str, ...]) -> list[Task]:
-    query = sa.select(TRIALS.c.id, TRIALS.c.title, TRIALS.c.state).where(
-        trials_seen_by(actor), TRIALS.c.state.in_(states)).order_by(TRIALS.c.state_since).limit(SHOWN)
-    return [Task(f"turn_{row.state}", row.id, row.title, row.id, None, row.state) for row in connection.execute(query)]
+def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> list[Task]:
+    """Grave incidents still open: to be mitigated within a day of the firm's knowing."""
+    found = _run(connection, _of(
+        INCIDENTS, "incident", trial_id, INCIDENTS.c.aware_at, INCIDENTS.c.severity, INCIDENTS.c.state == "open",
+        INCIDENTS.c.severity.in_(("S1", "S2")), of_seen_trials(INCIDENTS.c.trial_id, actor)))
+    return [replace(task, due_at=task.due_at and task.due_at + MITIGATE) for task in found]
 
 
-def _firms(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
-    late = sa.select(DUES.c.at, TRIALS.c.id, TRIALS.c.title, TRIALS.c.state).join(
-        TRIALS, TRIALS.c.id == DUES.c.trial_id).where(DUES.c.kind == "feedback_late", trials_seen_by(actor))
-    reports = [Task("report", row.id, row.title, row.id, row.at - timedelta(days=1), row.state)
-               for row in connection.execute(late.limit(SHOWN))]
-    incidents = _of(INCIDENTS, "incident", INCIDENTS.c.aware_at, actor, INCIDENTS.c.state == "open",
-                    INCIDENTS.c.kind != "event", of_seen_trials(INCIDENTS.c.trial_id, actor))
-    return [*reports, *_run(connection, incidents),
-            *_turns(connection, actor, (*FIRMS_TURN, "admitted", "suspended", "winding_down"))]
+def _steps(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
+    """Steps that are this person's own, on the trials that have stood still longest."""
+    query = sa.select(TRIALS.c.id).where(trials_seen_by(actor), TRIALS.c.state.in_(STEPPING[actor.role]))
+    found = []
+    for trial_id in connection.execute(query.order_by(TRIALS.c.state_since).limit(SHOWN)).scalars().all():
+        row = trial(connection, actor, trial_id)
+        step = next_step(connection, actor, row, now) if row else None
+        if row and step and step.own:
+            found.append(Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name,
+                              row["title_hant"], row["title_en"]))
+    return found
 
 
-def _reviewers(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
+def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
+    soon = (row for row in reports_due(connection, actor, trial_id) if row["due_at"] <= now + REPORT_AHEAD)
+    reports = [Task("report", row["id"], row["title"], row["id"], row["due_at"], row["state"], None, row["title_hant"],
+                    row["title_en"]) for row in soon]
+    complaints = _of(INCIDENTS, "incident", trial_id, INCIDENTS.c.answer_due_at, INCIDENTS.c.kind,
+                     INCIDENTS.c.state == "open", INCIDENTS.c.kind == "complaint",
+                     of_seen_trials(INCIDENTS.c.trial_id, actor))
+    return [*reports, *_grave(connection, actor, trial_id), *_run(connection, complaints)]
+
+
+def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
     offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None))
-    seats = _of(SEATS, "seat", SEATS.c.at, actor, offered)
+    seats = _of(SEATS, "seat", trial_id, sa.null(), SEATS.c.panel, offered)
     mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted)
     done = sa.select(OPINIONS.c.review_id).where(OPINIONS.c.account_id == actor.id)
-    reviews = _of(REVIEWS, "review", REVIEWS.c.due_at, actor, REVIEWS.c.state == "open",
+    reviews = _of(REVIEWS, "review", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open",
                   REVIEWS.c.trial_id.in_(mine), REVIEWS.c.id.not_in(done))
-    return [*_run(connection, seats, reviews), *_turns(connection, actor, (
-        "ethics_review", "expert_rereview", "tune", "retrospective", "exit_review", "winding_down"))]
+    return _run(connection, seats, reviews)
 
 
-def at_work(connection: sa.Connection, actor: Actor) -> tuple[TrialLine, ...]:
-    """Trials that run or are stopped, those that most need a look first."""
+def reports_due(connection: sa.Connection, actor: Actor, trial_id: str | None = None) -> tuple[dict[str, Any], ...]:
+    """Running trials with when their next report is due (`due_at`), whether it is late enough to have turned the light
+    (`missing`), and when a further missing one stops them (`stops_at`); soonest due first."""
+    query = sa.select(DUES.c.kind, DUES.c.at, TRIALS.c.id, TRIALS.c.title, TRIALS.c.title_hant, TRIALS.c.title_en,
+                      TRIALS.c.state, TRIALS.c.feedback_days).join(TRIALS, TRIALS.c.id == DUES.c.trial_id).where(
+        DUES.c.kind.in_((DueKind.FEEDBACK_LATE, DueKind.FEEDBACK_MISSING)), trials_seen_by(actor))
+    query = query.where(TRIALS.c.id == trial_id) if trial_id else query
+    found: dict[str, dict[str, Any]] = {}
+    for row in connection.execute(query.order_by(DUES.c.at, DUES.c.id)).mappings():
+        one = found.setdefault(row["id"], {**row, "missing": True, "stops_at": None})
+        if row["kind"] == DueKind.FEEDBACK_LATE:
+            one.update(due_at=row["at"] - GRACE, missing=False)
+        else:
+            one["stops_at"] = row["at"]
+            one.setdefault("due_at", row["at"] - timedelta(days=row["feedback_days"]))
+    return tuple(sorted(found.values(), key=lambda one: (one["due_at"], one["id"])))
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed next on a trial: report, review, end_date, lapse, decision; `stop_...` is what its lack causes."""
+
+    kind: str
+    at: datetime
+    trial_id: str
+
+
+OWED_AS = {
+    DueKind.FEEDBACK_MISSING: "stop_feedback_missing", DueKind.REVIEW_OVERDUE: "stop_review_overdue",
+    DueKind.END_DATE: "end_date", DueKind.KILL_SWITCH: "stop_kill_switch", DueKind.GRAVE_UNMITIGATED: "stop_grave",
+    DueKind.LAPSE: "lapse", DueKind.EXPIRE_DECISION: "decision",
+}
+"""Dues that a person should know of; reports and reviews are told by their own dates."""
+
+
+def owed(connection: sa.Connection, actor: Actor, trial_id: str | None = None) -> tuple[Owed, ...]:
+    """What is owed on the actor's trials, soonest first."""
+    query = sa.select(DUES.c.kind, DUES.c.at, DUES.c.trial_id).where(
+        DUES.c.kind.in_(OWED_AS), of_seen_trials(DUES.c.trial_id, actor))
+    reviews = sa.select(REVIEWS.c.due_at, REVIEWS.c.trial_id).where(
+        REVIEWS.c.state.in_(("planned", "open")), of_seen_trials(REVIEWS.c.trial_id, actor))
+    if trial_id:
+        query, reviews = query.where(DUES.c.trial_id == trial_id), reviews.where(REVIEWS.c.trial_id == trial_id)
+    found = [Owed(OWED_AS[row.kind], row.at, row.trial_id) for row in connection.execute(query)]
+    found += [Owed("review", row.due_at, row.trial_id) for row in connection.execute(reviews)]
+    found += [Owed("report", row["due_at"], row["id"]) for row in reports_due(connection, actor, trial_id)]
+    return tuple(sorted(found, key=lambda one: (one.at, one.kind, one.trial_id)))
+
+
+def at_work(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
+    """Trials that run or are stopped, those that most need a look first, as rows of `trials.lines` with their stage."""
     rank = sa.case({light: place for place, light in enumerate(LIGHT_ORDER)}, value=TRIALS.c.light)
-    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(rank, TRIALS.c.id).limit(SHOWN)
-    return tuple(line_of(row) for row in connection.execute(query).mappings())
+    stopped = sa.case((TRIALS.c.state.in_(("suspended", "retrospective")), 0), else_=1)
+    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(stopped, rank, TRIALS.c.id).limit(SHOWN)
+    return tuple({**row, "stage": stage_of(row["state"], row["left"]).value}
+                 for row in connection.execute(query).mappings())
+
+
+def counts_at_work(connection: sa.Connection, actor: Actor) -> Mapping[str, int]:
+    """How many trials are at work: `stopped`, and the others by light."""
+    stopped = TRIALS.c.state.in_(("suspended", "retrospective"))
+    key = sa.case((stopped, "stopped"), else_=TRIALS.c.light)
+    query = sa.select(key, sa.func.count()).where(trials_seen_by(actor), TRIALS.c.state.in_(AT_WORK)).group_by(key)
+    return dict(connection.execute(query).tuples().all())
+
+
+def near_cap(row: Mapping[Any, Any], caps: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
+    """The fullest cap of a trial from the warning line up, or None."""
+    fullest = max(caps, key=lambda cap: cap["share"], default=None)
+    return fullest if fullest and fullest["share"] >= CAP_WARNING else None
 
 
 def dues(connection: sa.Connection, actor: Actor, trial_id: str | None, until: datetime) -> tuple[dict[str, Any], ...]:
@@ -108,15 +218,51 @@ def dues(connection: sa.Connection, actor: Actor, trial_id: str | None, until: d
     return tuple(dict(row) for row in connection.execute(query.order_by(DUES.c.at, DUES.c.id).limit(500)).mappings())
 
 
-def decisions(connection: sa.Connection, actor: Actor, *, outcome: str | None = "waiting",
-              cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
-    """Decisions for regulators, newest first; for others none."""
+DECISION = (DECISIONS, TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_title_hant"),
+            TRIALS.c.title_en.label("trial_title_en"))
+
+
+def _decisions(actor: Actor) -> sa.Select[Any]:
     seen = sa.true() if actor.role is Role.REGULATOR else sa.false()
-    query = sa.select(DECISIONS, TRIALS.c.title.label("trial_title")).outerjoin(
-        TRIALS, TRIALS.c.id == DECISIONS.c.trial_id).where(seen)
-    query = query.where(DECISIONS.c.outcome == outcome) if outcome else query
-    return keyset(connection, query, DECISIONS.c.id, cursor,
+    return sa.select(*DECISION).outerjoin(TRIALS, TRIALS.c.id == DECISIONS.c.trial_id).where(seen)
+
+
+def decisions(connection: sa.Connection, actor: Actor, *, outcome: str | None = "waiting", q: str | None = None,
+              cursor: str | None = None, limit: int = 50, waiting_first: bool = False) -> Page[dict[str, Any]]:
+    """Decisions for regulators, newest first, those that wait before all others where asked so; for others none."""
+    waiting = sa.case((DECISIONS.c.outcome == "waiting", "1"), else_="0")
+    key = waiting + DECISIONS.c.id if waiting_first else DECISIONS.c.id
+    return keyset(connection, _matching(actor, outcome, q), key, cursor,
                   lambda row: {name: value for name, value in row.items() if name != "_key"}, limit)
+
+
+def count_decisions(connection: sa.Connection, actor: Actor, *, outcome: str | None = None,
+                    q: str | None = None) -> int:
+    """How many decisions the filter leaves; for others than regulators none."""
+    found = _matching(actor, outcome, q).with_only_columns(DECISIONS.c.id).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def _matching(actor: Actor, outcome: str | None, q: str | None) -> sa.Select[Any]:
+    query = _decisions(actor)
+    query = query.where(DECISIONS.c.outcome == outcome) if outcome else query
+    if q:
+        columns = (TRIALS.c.id, TRIALS.c.title, TRIALS.c.title_hant, TRIALS.c.title_en)
+        query = query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in columns)))
+    return query
+
+
+def decision(connection: sa.Connection, actor: Actor, decision_id: str) -> dict[str, Any] | None:
+    """One decision, for regulators; None for others and when it is missing."""
+    row = connection.execute(_decisions(actor).where(DECISIONS.c.id == decision_id)).mappings().first()
+    return dict(row) if row else None
+
+
+def hold(connection: sa.Connection, actor: Actor, hold_id: str) -> dict[str, Any] | None:
+    """One hold, released or not, for regulators; None for others and when it is missing."""
+    seen = sa.true() if actor.role is Role.REGULATOR else sa.false()
+    row = connection.execute(sa.select(HOLDS).where(seen, HOLDS.c.id == hold_id)).mappings().first()
+    return dict(row) if row else None
 
 
 def holds(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
@@ -125,3 +271,15 @@ def holds(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]
         return ()
     query = sa.select(HOLDS).where(HOLDS.c.released_at.is_(None)).order_by(HOLDS.c.id)
     return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def people_by_role(connection: sa.Connection, actor: Actor, now: datetime) -> dict[str, int]:
+    """How many people of each role have an account or an open invitation, for administrators; others see none."""
+    if actor.role is not Role.ADMINISTRATOR:
+        return {}
+    found: Counter[str] = Counter()
+    invited = (INVITATIONS.c.used_at.is_(None), INVITATIONS.c.expires_at > now)
+    for table, where in ((ACCOUNTS, (ACCOUNTS.c.active,)), (INVITATIONS, invited)):
+        found.update(dict(connection.execute(sa.select(table.c.role, sa.func.count()).where(*where).group_by(
+            table.c.role)).tuples().all()))
+    return dict(found)

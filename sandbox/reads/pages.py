@@ -34,9 +34,9 @@ def decode(cursor: str) -> str:
     """The key inside a cursor. Raises BadCursor."""
     try:
         value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
+    except (binascii.Error, ValueError, RecursionError) as error:
         raise BadCursor(cursor) from error
-    if not isinstance(value, str) or encode(value) != cursor:
+    if not isinstance(value, str) or not value.isprintable() or encode(value) != cursor:
         raise BadCursor(cursor)
     return value
 

@@ -25,14 +25,23 @@ def _of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select
     return query.where(table.c.trial_id == trial_id) if trial_id else query
 
 
+def _matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Narrowed to rows whose trial, or one of the further columns, contains the words."""
+    if not q:
+        return query
+    columns = (TRIALS.c.id, TRIALS.c.title, TRIALS.c.title_hant, TRIALS.c.title_en, *more)
+    return query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in columns)))
+
+
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "_key"}
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
-             limit: int = 50) -> Page[dict[str, Any]]:
+             limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Reports, newest filed first."""
-    return keyset(connection, _of_trials(FEEDBACK, actor, trial_id), FEEDBACK.c.id, cursor, _plain, limit)
+    query = _matching(_of_trials(FEEDBACK, actor, trial_id), q, FEEDBACK.c.id)
+    return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
@@ -65,11 +74,19 @@ def corrections_waiting(connection: sa.Connection, actor: Actor) -> tuple[dict[s
     return tuple(dict(row) for row in connection.execute(query.limit(200)).mappings())
 
 
+def correction(connection: sa.Connection, actor: Actor, correction_id: str) -> dict[str, Any] | None:
+    """One correction, or None when missing or not theirs to see."""
+    row = connection.execute(_of_trials(CORRECTIONS, actor, None).where(
+        CORRECTIONS.c.id == correction_id)).mappings().first()
+    return dict(row) if row else None
+
+
 def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
-              severity: str | None = None, cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+              severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
+              limit: int = 50) -> Page[dict[str, Any]]:
     """Incidents, newest filed first."""
-    query = _of_trials(INCIDENTS, actor, trial_id)
-    for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity)):
+    query = _matching(_of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
+    for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity), (INCIDENTS.c.kind, kind)):
         query = query.where(column == value) if value else query
     return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
 
@@ -86,16 +103,34 @@ def incident(connection: sa.Connection, actor: Actor, incident_id: str) -> dict[
 
 
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
-            cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+            kind: str | None = None, q: str | None = None, cursor: str | None = None,
+            limit: int = 50) -> Page[dict[str, Any]]:
     """Reviews, soonest due first. A reviewer's list is of trials where they sit on the running panel."""
-    query = _of_trials(REVIEWS, actor, trial_id)
+    query = _matching(_of_trials(REVIEWS, actor, trial_id), q)
     if actor.role is Role.REVIEWER:
         mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
                                                  SEATS.c.accepted.is_(True))
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
+    query = query.where(REVIEWS.c.kind == kind) if kind else query
     key = _due_key(connection)
     return keyset(connection, query, key, cursor, _plain, limit, newest_first=False)
+
+
+def next_review(connection: sa.Connection, trial_id: str) -> dict[str, Any] | None:
+    """The trial's soonest review that is open or planned; the caller has narrowed to the trial."""
+    row = connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == trial_id, REVIEWS.c.state.in_(("planned", "open"))).order_by(
+        REVIEWS.c.due_at, REVIEWS.c.id).limit(1)).mappings().first()
+    return dict(row) if row else None
+
+
+def last_held(connection: sa.Connection, trial_id: str, before: str) -> dict[str, Any] | None:
+    """The trial's review held last, other than the one named; the caller has narrowed to the trial."""
+    row = connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == trial_id, REVIEWS.c.state == "held", REVIEWS.c.id != before).order_by(
+        REVIEWS.c.held_at.desc(), REVIEWS.c.id.desc()).limit(1)).mappings().first()
+    return dict(row) if row else None
 
 
 def _due_key(connection: sa.Connection) -> sa.ColumnElement[str]:

@@ -3,12 +3,24 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.rules.evidence import combined, log_e
-from sandbox.rules.risk import Headroom, Interval, headroom, rate_interval, shares, thresholds, too_early
+from sandbox.rules.risk import (
+    INDICATORS,
+    Headroom,
+    Interval,
+    exposures_needed,
+    headroom,
+    rate_interval,
+    shares,
+    thresholds,
+    too_early,
+)
+from sandbox.store.feedback import FEEDBACK
 from sandbox.store.trials import COUNTERS, LIMITS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
@@ -46,6 +58,8 @@ class Risk:
     indicators: tuple[IndicatorLine, ...]
     caps: tuple[dict[str, Any], ...]
     unverified: str | None
+    needed: int | None = None
+    """Uses after which even a clear excess would show; None where no limit counts uses."""
 
 
 def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = None) -> Risk:
@@ -57,7 +71,7 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = 
     part = shares([one.weight for one in found], logs) if found else ()
     lines = tuple(_line(one, log, share, at) for one, log, share in zip(found, logs, part, strict=True))
     return Risk(row["light"], epoch, row["log_e"], at.yellow, at.red, _headroom(lines, at), lines, caps(row),
-                row["unverified"])
+                row["unverified"], _needed(lines, at))
 
 
 def _counted(connection: sa.Connection, trial_id: str, epoch: int) -> Any:
@@ -76,6 +90,57 @@ def _line(one: Any, log: float, share: float, at: Any) -> IndicatorLine:
         one.indicator, events, one.events, one.itemised, one.exposures, one.per_exposure, one.weight,
         events / one.exposures if known else None, rate_interval(events, one.exposures) if known else None, log, share,
         too_early(one.per_exposure * one.exposures, one.weight, at))
+
+
+def _needed(lines: tuple[IndicatorLine, ...], at: Any) -> int | None:
+    counted = [one for one in lines if one.indicator not in INDICATORS
+               or INDICATORS[one.indicator].denominator == "exposures"]
+    return min((exposures_needed(one.limit, one.weight, at) for one in counted), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The combined evidence after one more report: the end of its period, and the natural logarithm."""
+
+    at: datetime
+    log_e: float
+
+
+def history(connection: sa.Connection, row: Mapping[Any, Any], most: int = 60) -> tuple[Moment, ...]:
+    """How the evidence of the present epoch grew, report by report as declared (incidents itemised later are in the
+    last figure only, which `risk` gives); at most so many moments, evenly spread, the last always among them."""
+    limits = connection.execute(sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight).where(
+        LIMITS.c.trial_id == row["id"]).order_by(LIMITS.c.indicator)).all()
+    reports = connection.execute(sa.select(FEEDBACK.c.period_end, FEEDBACK.c.events, FEEDBACK.c.exposures,
+                                           FEEDBACK.c.reviewed, FEEDBACK.c.labelled).where(
+        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"]).order_by(
+        FEEDBACK.c.period_end, FEEDBACK.c.id)).mappings().all()
+    if not limits:
+        return ()
+    sums = [[0, 0.0] for _ in limits]
+    step = max(1, math.ceil(len(reports) / most))
+    moments = []
+    for place, report in enumerate(reports, start=1):
+        for total, limit in zip(sums, limits, strict=True):
+            total[0] += events_of(limit.indicator, report)
+            total[1] += denominator_of(limit.indicator, report) or 0.0
+        if place % step == 0 or place == len(reports):
+            logs = [log_e(limit.indicator, limit.per_exposure, int(k), n)
+                    for (k, n), limit in zip(sums, limits, strict=True)]
+            moments.append(Moment(report["period_end"], combined([limit.weight for limit in limits], logs)))
+    return tuple(moments)
+
+
+def events_of(indicator: str, report: Mapping[Any, Any]) -> int:
+    """Events in a report that an indicator counts; one that the plan names counts itself."""
+    row = INDICATORS.get(indicator)
+    return sum((report["events"] or {}).get(name, 0) for name in (row.events if row else (indicator,)))
+
+
+def denominator_of(indicator: str, report: Mapping[Any, Any]) -> float | None:
+    """The report's denominator for an indicator; None where it was not given."""
+    row = INDICATORS.get(indicator)
+    return report.get(row.denominator if row else "exposures")
 
 
 def _headroom(lines: tuple[IndicatorLine, ...], at: Any) -> Headroom:

@@ -22,12 +22,22 @@ def _seen_by(actor: Actor) -> sa.ColumnElement[bool]:
 def scenarios(connection: sa.Connection, actor: Actor, *, status: str | None = None, q: str | None = None,
               cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
     """Scenarios, newest first."""
+    return keyset(connection, _matching(actor, status, q), SCENARIOS.c.id, cursor, _plain, limit)
+
+
+def count(connection: sa.Connection, actor: Actor, *, status: str | None = None, q: str | None = None) -> int:
+    """How many of the scenarios that the actor sees the filter leaves."""
+    found = _matching(actor, status, q).with_only_columns(SCENARIOS.c.id).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def _matching(actor: Actor, status: str | None, q: str | None) -> sa.Select[Any]:
     query = sa.select(SCENARIOS).where(_seen_by(actor))
     query = query.where(SCENARIOS.c.status == status) if status else query
     if q:
         query = query.where(sa.or_(*(SCENARIOS.c[name].icontains(q, autoescape=True)
                                      for name in ("title", "title_hant", "title_en", "description"))))
-    return keyset(connection, query, SCENARIOS.c.id, cursor, _plain, limit)
+    return query
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

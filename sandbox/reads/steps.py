@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.trials import NextMove, SectionState, next_moves, sections
 from sandbox.rules.access import Actor, Relation
+from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.needs import NEEDS
 from sandbox.store.scope import seats_of
@@ -65,6 +66,11 @@ class _Sight:
     actor: Actor
     sections: Mapping[str, SectionState]
     voted: frozenset[tuple[str, str | None, int]]
+    seated: Mapping[str, int]
+
+    def short_of(self, panel: str) -> bool:
+        """Whether fewer seats are taken or offered than the tier's quorum."""
+        return self.seated.get(panel, 0) < TIERS[self.row["tier"] or "R4"].quorum
 
     def section(self, *kinds: str) -> Step | None:
         """The first of these that the person may write and that is missing; else the last they may write."""
@@ -82,7 +88,8 @@ def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], n
     ahead = way_ahead(row, moves)
     if ahead is None:
         return None
-    sight = _Sight(row, actor, sections(connection, actor, row), _voted(connection, actor, row))
+    sight = _Sight(row, actor, sections(connection, actor, row), _voted(connection, actor, row),
+                   _seated(connection, row))
     return _toward(sight, ahead)
 
 
@@ -119,7 +126,9 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
     """What the person can do for a need that does not hold."""
     meet, party = NEEDS[need].meet, PARTY.get(sight.row["relation"])
     if meet.startswith("votes:"):
-        return _vote(sight, meet.removeprefix("votes:"))
+        panel = MATTERS[meet.removeprefix("votes:")].panel
+        lacking = party == "regulator" and panel is not None and sight.short_of(panel)
+        return Step("panel", "panel") if lacking else _vote(sight, meet.removeprefix("votes:"))
     if meet == "panel":
         return Step("panel", "panel") if party == "regulator" else None
     if meet == "dossier":
@@ -165,8 +174,14 @@ def _voted(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any]) -> f
     return frozenset((vote.matter, vote.subject, vote.version) for vote in connection.execute(mine))
 
 
+def _seated(connection: sa.Connection, row: Mapping[Any, Any]) -> Mapping[str, int]:
+    standing = (SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False), SEATS.c.panel_no == row["panel_no"])
+    return dict(connection.execute(sa.select(SEATS.c.panel, sa.func.count()).where(
+        SEATS.c.trial_id == row["id"], *standing).group_by(SEATS.c.panel)).tuples().all())
+
+
 def _reviewers(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any]) -> Step | None:
-    """A vote of the panel the person sits on, or their score sheet; offered seats and reviews are tasks of their own."""
+    """A vote of the panel the person sits on, or their score sheet; seats and reviews are tasks by themselves."""
     seated = set(connection.execute(sa.select(SEATS.c.panel).where(
         SEATS.c.trial_id == row["id"], seats_of(actor), SEATS.c.accepted.is_(True),
         SEATS.c.panel_no == row["panel_no"])).scalars())

@@ -13,14 +13,14 @@ from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import NEEDS, groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
-from sandbox.store.facts import load_facts
+from sandbox.store.facts import load_facts, trial_facts
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG, current_tree, inclusion_proof
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
-from sandbox.store.scope import relation_to, trials_seen_by
+from sandbox.store.scope import of_seen_trials, relation_to, trials_seen_by
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
 from sandbox.store.trials import MOVES_MADE, SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import DECISIONS, VOTES
@@ -109,6 +109,18 @@ def trials(connection: sa.Connection, actor: Actor, chosen: TrialFilter = TrialF
     return keyset(connection, lines(actor).where(*chosen.where()), TRIALS.c.id, cursor, line_of, limit)
 
 
+def count(connection: sa.Connection, actor: Actor, chosen: TrialFilter = TrialFilter()) -> int:
+    """How many of the actor's trials the filter leaves."""
+    found = lines(actor).where(*chosen.where()).with_only_columns(TRIALS.c.id).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def firms(connection: sa.Connection, actor: Actor) -> dict[str, str]:
+    """Firms that have a trial the actor sees, by id, in the order of their names."""
+    query = lines(actor).with_only_columns(ORGANISATIONS.c.id, ORGANISATIONS.c.name).distinct()
+    return dict(connection.execute(query.order_by(ORGANISATIONS.c.name)).tuples().all())
+
+
 def counts_by(connection: sa.Connection, actor: Actor, column: str) -> dict[str, int]:
     """How many of the actor's trials have each value of a column (state or light)."""
     grouped = TRIALS.c[column]
@@ -148,6 +160,18 @@ def next_moves(connection: sa.Connection, row: Mapping[Any, Any], relation: Rela
         DECISIONS.c.trial_id == row["id"], DECISIONS.c.outcome == "waiting"))}
     return tuple(NextMove(move, may_move(move, relation), unmet(move, facts), waiting.get(move.name))
                  for move in moves)
+
+
+def days_used(row: Mapping[Any, Any], now: datetime) -> float:
+    """Days of exposure so far; days stopped do not count."""
+    return trial_facts(row).days_used(now)
+
+
+def seat(connection: sa.Connection, actor: Actor, seat_id: str) -> dict[str, Any] | None:
+    """One seat on a panel of a trial the actor sees, or None."""
+    row = connection.execute(sa.select(SEATS).where(
+        SEATS.c.id == seat_id, of_seen_trials(SEATS.c.trial_id, actor))).mappings().first()
+    return dict(row) if row else None
 
 
 def holder_of(need: str) -> str:

@@ -149,7 +149,7 @@ def _attempt(transaction: Transaction, job: Job) -> Any:
 
 
 def _undo(connection: sa.Connection, raw: Any) -> None:
-    """Back to the savepoint; where the job broke it, the whole transaction goes, and the batch runs again one by one."""
+    """Back to the savepoint; where the job broke it the whole transaction goes, and the batch runs again one by one."""
     if not _alive(connection):
         return
     try:
@@ -171,7 +171,7 @@ def _dbapi(dialect: sa.Dialect) -> Any:
 
 
 def _told(error: BaseException, dialect: sa.Dialect) -> BaseException:
-    """What the caller gets: Busy where disk, lock or server failed before the commit (nothing is kept), else the error."""
+    """What the caller gets: Busy where disk, lock or server failed before the commit (nothing was kept), or it."""
     cause, driver = getattr(error, "orig", error), _dbapi(dialect)
     mistake = getattr(cause, "sqlite_errorcode", None) == SQLITE_ERROR
     if mistake or not (isinstance(cause, driver.OperationalError) or type(cause) is driver.DatabaseError):

@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from sandbox.rules.dossier import DIMENSIONS
 from sandbox.store.fields import Fields
-from sandbox.store.types import Code, Day, Flag, Long, Number, Share, Short, Whole
+from sandbox.store.types import Code, Day, Flag, Long, Number, People, Positive, Share, Short, Whole, once_each
 
 Scale = Annotated[Whole, PydanticField(ge=1, le=5)]
 Readiness = Annotated[Whole, PydanticField(ge=1, le=9)]
@@ -102,20 +102,23 @@ class LimitRow(Fields):
     weight: Share = 1.0
 
 
+Limits = Annotated[list[LimitRow], PydanticField(min_length=1, max_length=30), once_each("indicator")]
+
+
 class PlanFields(Fields):
     """The sandbox plan (沙箱方案), locked at the start."""
 
     objectives: Long
     methods: Long
     metrics: Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100)]
-    limits: Annotated[list[LimitRow], PydanticField(min_length=1, max_length=30)]
+    limits: Limits
     unit: Short = "uses"
     stop_rules: Long
     stop_behaviour: StopBehaviour = StopBehaviour.IMMEDIATE
     fallback: Long | None = None
 
 
-Dimension = Annotated[str, PydanticField(pattern=f"^({'|'.join(DIMENSIONS)})$")]
+Dimension = Annotated[str, PydanticField(max_length=40, pattern=f"^({'|'.join(DIMENSIONS)})$")]
 
 
 class NotApplicable(Fields):
@@ -128,9 +131,9 @@ class NotApplicable(Fields):
 class ExposureFields(Fields):
     """The limits of exposure (使用规模上限): each dimension has a value or a reason why it does not apply."""
 
-    people: Whole | None = Field(default=None, schema_extra={"json_schema_extra": {"unit": "people"}})
+    people: People | None = Field(default=None, schema_extra={"json_schema_extra": {"unit": "people"}})
     volume: Number | None = None
-    rate_per_day: Annotated[Number, PydanticField(gt=0)]
+    rate_per_day: Positive
     regions: Long | None = None
     sites: Long | None = None
     starts_on: Day | None = None

@@ -12,8 +12,9 @@ READERS = 72
 """More than the server's threads: a request never waits for a connection."""
 PRAGMAS = (
     "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "cache_size=-65536",
-    "wal_autocheckpoint=4000", "temp_store=MEMORY",
+    "wal_autocheckpoint=4000", "temp_store=MEMORY", "recursive_triggers=ON",
 )
+"""Without recursive triggers a REPLACE would slip past the log's own."""
 
 
 JSON_BY: dict[str, Any] = {"json_serializer": lambda value: orjson.dumps(value).decode(),
@@ -62,7 +63,7 @@ class Statement:
     def __init__(self, statement: Any) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, tuple[tuple[str, Any], ...], Mapping[str, Any]]] = {}
-        self._readers: dict[str, tuple[tuple[str, Any], ...]] = {}
+        self._readers: dict[str, tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]] = {}
 
     def _ready(self, dialect: sa.Dialect) -> tuple[str, tuple[tuple[str, Any], ...], Mapping[str, Any]]:
         found = self._compiled.get(dialect.name)
@@ -78,27 +79,33 @@ class Statement:
     def run(self, connection: sa.Connection, values: Mapping[str, Any]) -> Any:
         """Execute with these values; returns the driver's cursor."""
         sql, processors, constants = self._ready(connection.dialect)
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         return driver.execute(sql, _bound(values, processors, constants))
 
     def first(self, connection: sa.Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first row of a select by column name, read through the columns' own types; None when there is none."""
-        found = self.run(connection, values).fetchone()
+        cursor = self.run(connection, values)
+        found = cursor.fetchone()
         if found is None:
             return None
-        readers = self._readers.get(connection.dialect.name) or self._make_readers(connection.dialect)
-        return {name: reader(value) if reader else value for (name, reader), value in zip(readers, found, strict=True)}
+        names, readers = self._readers.get(connection.dialect.name) or self._make_readers(connection.dialect, cursor)
+        row = dict(zip(names, found, strict=True))
+        for name, reader in readers:
+            row[name] = reader(row[name])
+        return row
 
-    def _make_readers(self, dialect: sa.Dialect) -> tuple[tuple[str, Any], ...]:
+    def _make_readers(self, dialect: sa.Dialect, cursor: Any) -> tuple[tuple[str, ...], tuple[tuple[str, Any], ...]]:
         columns = self._statement.selected_columns
-        made = tuple((c.key, c.type.dialect_impl(dialect).result_processor(dialect, None)) for c in columns)
+        readers = ((c.key, c.type.dialect_impl(dialect).result_processor(dialect, described[1]))
+                   for c, described in zip(columns, cursor.description, strict=True))
+        made = tuple(columns.keys()), tuple((name, read) for name, read in readers if read)
         self._readers[dialect.name] = made
         return made
 
     def many(self, connection: sa.Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Execute once per row in one call to the driver."""
         sql, processors, constants = self._ready(connection.dialect)
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         driver.cursor().executemany(sql, [_bound(row, processors, constants) for row in rows])
 
 

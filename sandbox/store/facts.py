@@ -104,12 +104,12 @@ def incidents_told(connection: sa.Connection, row: Mapping[Any, Any]) -> tuple[i
 
 
 def reports_due(row: Mapping[Any, Any], now: datetime) -> int:
-    """Full feedback periods since the start."""
+    """Full feedback periods of exposure: while a trial is stopped no report falls due."""
     if row["starts_at"] is None or row["tier"] is None:
         return 0
     days = row["feedback_days"] or TIERS[row["tier"]].feedback_days
     until = min(now, row["ends_at"]) if row["ends_at"] else now
-    return max(0, int((until - row["starts_at"]) / timedelta(days=days)))
+    return max(0, int(trial_facts(row).days_used(until) / days))
 
 
 def overdue_reports(row: Mapping[Any, Any], now: datetime) -> int:

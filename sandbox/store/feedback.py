@@ -10,7 +10,7 @@ from pydantic import model_validator
 from sqlmodel import Field
 
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Code, Flag, Instant, Long, Number, Short, Time, Whole, column_for
+from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
 
 
 class GroupRow(Fields):
@@ -44,8 +44,7 @@ class FeedbackFields(Fields):
     labelled: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     groups: Annotated[list[GroupRow], PydanticField(max_length=200)] = Field(
         default_factory=list, sa_column=sa.Column(JSON, nullable=False))
-    metrics: Annotated[dict[Code, Annotated[float, PydanticField(allow_inf_nan=False)]],
-                       PydanticField(max_length=100)] = Field(
+    metrics: Annotated[dict[Code, Figure], PydanticField(max_length=100)] = Field(
         default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
     model_version: Short | None = None
     narrative: Long | None = None

@@ -9,7 +9,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,6 +60,7 @@ _node = Statement(sa.select(NODES.c.hash).where(NODES.c.level == sa.bindparam("l
 _leaf_hash = Statement(sa.select(LOG.c.hash).where(LOG.c.seq == sa.bindparam("index")))
 _add_entry = Statement(sa.insert(LOG).values({c.name: sa.bindparam(c.name) for c in LOG.c}))
 _add_node = Statement(sa.insert(NODES).values({c.name: sa.bindparam(c.name) for c in NODES.c}))
+_whole = sa.select(*(sa.type_coerce(c, sa.Text) if c is LOG.c.at else c for c in LOG.c)).order_by(LOG.c.seq)
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -143,7 +144,7 @@ class Pending:
         """Write the entry into its slot."""
         salt, seq = secrets.token_hex(16), self.seq_of(slot)
         leaf = canonical({
-            "seq": seq, "at": at.isoformat(timespec="microseconds"), "actor": actor, "role": role,
+            "seq": seq, "at": _iso(at), "actor": actor, "role": role,
             "act": act, "object": subject, "trial": trial, "reason": reason, "old": digest(salt, old),
             "new": digest(salt, new), "cause": cause, "request": request, "salt": salt,
         })
@@ -221,16 +222,21 @@ class Verified:
 
 
 def verify(connection: sa.Connection) -> Verified:
-    """Recompute the whole log: order without gaps, every leaf and subtree hash, columns equal to their leaf."""
+    """Recompute the whole log: order without gaps, every leaf and subtree hash, columns equal to their leaf.
+
+    A value that cannot even be read is a problem like any other, and the last one named."""
     tree, problems = Tree(), []
-    stored = {(level, index): bytes(hashed) for level, index, hashed in
-              connection.execute(sa.select(NODES.c.level, NODES.c.index, NODES.c.hash))}
-    for row in connection.execute(sa.select(LOG).order_by(LOG.c.seq)):
-        problems += _entry_problems(row, tree.size)
-        for level, index, hashed in tree.append(bytes(row.hash)):
-            if stored.pop((level, index), None) != hashed:
-                problems.append(f"subtree {level}/{index} does not match its leaves")
-    problems += [f"subtree {level}/{index} belongs to no leaf" for level, index in sorted(stored)]
+    try:
+        stored = {(level, index): bytes(hashed) for level, index, hashed in
+                  connection.execute(sa.select(NODES.c.level, NODES.c.index, NODES.c.hash))}
+        for row in connection.execute(_whole):
+            problems += _entry_problems(row, tree.size)
+            for level, index, hashed in tree.append(bytes(row.hash)):
+                if stored.pop((level, index), None) != hashed:
+                    problems.append(f"subtree {level}/{index} does not match its leaves")
+        problems += [f"subtree {level}/{index} belongs to no leaf" for level, index in stored]
+    except (sa.exc.DBAPIError, TypeError, ValueError) as error:
+        problems.append(f"the log cannot be read at entry {tree.size}: {error}")
     return Verified(tree.size, tree.root().hex(), tuple(problems))
 
 
@@ -241,15 +247,26 @@ def _entry_problems(row: Any, expected: int) -> list[str]:
     if leaf_hash(row.leaf.encode()) != bytes(row.hash):
         problems.append(f"entry {row.seq} does not match its hash")
     columns = canonical({"seq": row.seq, "trial": row.trial_id, "act": row.act, "actor": row.actor_id,
-                         "at": row.at.isoformat(timespec="microseconds")})
+                         "at": _written(row.at)})
     if columns != _columns_of(row.leaf):
         problems.append(f"entry {row.seq} is filed under other columns than its leaf says")
     return problems
+
+
+def _written(at: str | datetime) -> str:
+    """A time as the leaf writes it; SQLite keeps text, every byte of which counts."""
+    return f"{at.replace(' ', 'T')}+00:00" if isinstance(at, str) else _iso(at)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _columns_of(leaf: str) -> bytes:
     try:
         read = json.loads(leaf)
     except ValueError:
+        return b""
+    if not isinstance(read, dict):
         return b""
     return canonical({name: read.get(name) for name in ("seq", "trial", "act", "actor", "at")})

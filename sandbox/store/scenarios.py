@@ -8,7 +8,7 @@ from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import Day, Long, Number, Short, Whole, column_for
+from sandbox.store.types import Day, Long, Number, People, Short, Whole, column_for
 
 
 class ScenarioStatus(StrEnum):
@@ -27,13 +27,30 @@ class ScenarioFields(Fields):
     title_en: Short | None = None
     description: Long
     unit: Short = Field(default="uses")
-    max_people: Whole | None = None
+    max_people: People | None = None
     max_volume: Number | None = None
     max_days: Annotated[Whole, PydanticField(ge=1, le=360)] = 180
     regions: Long | None = None
     opens_on: Day | None = None
     closes_on: Day | None = None
     status: ScenarioStatus = Field(default=ScenarioStatus.OPEN, sa_column=column_for(ScenarioStatus, index=True))
+
+
+class ScenarioChange(Fields):
+    """What changes of a scenario; what is not named stays, and None empties what may be empty."""
+
+    title: Short | None = None
+    title_hant: Short | None = None
+    title_en: Short | None = None
+    description: Long | None = None
+    unit: Short | None = None
+    max_people: People | None = None
+    max_volume: Number | None = None
+    max_days: Whole | None = None
+    regions: Long | None = None
+    opens_on: Day | None = None
+    closes_on: Day | None = None
+    status: ScenarioStatus | None = None
 
 
 class Scenario(ScenarioFields, Row, table=True):

@@ -38,7 +38,7 @@ def _seen(role: Role, account_id: Any, organisation_id: Any) -> sa.ColumnElement
     if role is Role.REVIEWER:
         return TRIALS.c.id.in_(sa.select(SEATS.c.trial_id).where(_open_seats(account_id)))
     if role is Role.DEPARTMENT:
-        led = sa.select(SCENARIOS.c.id).where(SCENARIOS.c.lead_id == organisation_id)
+        led = sa.select(SCENARIOS.c.id).where(SCENARIOS.c.lead_id == organisation_id, SCENARIOS.c.lead_id.is_not(None))
         return sa.and_(TRIALS.c.scenario_id.in_(led), TRIALS.c.state != "draft")
     return sa.false()
 

@@ -28,7 +28,7 @@ def known_zone(name: str) -> str:
 class Settings(BaseModel):
     """One field per setting; its environment name is SANDBOX_ and the field's name in capitals."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     data: Path = Field(Path("data"), description="the one folder of durable state")
     database_url: str | None = Field(None, description="PostgreSQL address; the embedded file when absent")
@@ -41,6 +41,8 @@ class Settings(BaseModel):
     testing: bool = Field(False, description="the program's clock can be moved; never in service")
     demo: bool = Field(False, description="invented data, marked on every page")
     threads: Annotated[int, Field(ge=1, le=64)] = Field(64, description="requests served at once")
+    sign_in_rate: Annotated[int, Field(ge=1)] = Field(20, description="failed sign-ins a minute from one address")
+    sign_in_failures: Annotated[int, Field(ge=1)] = Field(10, description="failed sign-ins of one account in 5 minutes")
     tick_seconds: Annotated[int, Field(ge=1, le=60)] = Field(15, description="seconds between two ticks")
 
     @field_validator("base_url")

@@ -1,0 +1,37 @@
+"""Alembic's environment: migrations run in the transaction that `sandbox.jobs.schema` opened, never on their own."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from sqlmodel import AutoString, SQLModel
+
+from sandbox.jobs.schema import append_only
+from sandbox.store.types import JSON, Instant
+
+
+def render_item(kind: str, item: Any, autogenerate: Any) -> str | bool:
+    """How our column types are written in a migration; everything else as Alembic does."""
+    if kind != "type":
+        return False
+    if item is JSON or isinstance(item, Instant):
+        name = "JSON" if item is JSON else "Instant()"
+        autogenerate.imports.add(f"from sandbox.store.types import {name.removesuffix('()')}")
+        return name
+    if isinstance(item, AutoString):
+        return f"sa.String(length={item.length})" if item.length else "sa.String()"
+    return False
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Run the migrations, then see to it that the log refuses changes: a table that was rebuilt lost its triggers."""
+    context.configure(connection=connection, target_metadata=SQLModel.metadata, render_item=render_item,
+                      render_as_batch=connection.dialect.name == "sqlite")
+    with context.begin_transaction():
+        context.run_migrations()
+    if sa.inspect(connection).has_table("log_entries"):
+        for statement in append_only(connection.dialect.name):
+            connection.exec_driver_sql(statement)
+
+
+migrate(context.config.attributes["connection"])
