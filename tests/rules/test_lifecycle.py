@@ -25,6 +25,7 @@ from sandbox.rules.lifecycle import (
     stage_of,
 )
 from sandbox.rules.needs import NEEDS
+from sandbox.words import word
 
 AGREED = Path(__file__).resolve().parents[2].parent / "shared" / "lifecycle.json"
 
@@ -150,6 +151,10 @@ def test_a_firm_can_leave_from_every_state_in_which_its_application_or_trial_is_
 
 def test_people_meet_the_system_in_trial_tuning_and_evaluation_only():
     assert {code for code, state in STATES.items() if state.exposed} == {*RUNNING, "exit_review"}
+
+
+def test_a_state_is_said_under_its_own_name():
+    assert STATES["tune"].word == word("state.tune")
 
 
 def test_a_side_state_shows_the_stage_it_left():
