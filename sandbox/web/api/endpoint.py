@@ -1,0 +1,173 @@
+"""The table of endpoints. A row says method, path, what it reads or which act it does, and what it answers; routes,
+guards and the OpenAPI document are made from it, so none of them can know more or less than the others.
+
+Whoever asks is refused in one order: not known (401), not there or not theirs (404), not permitted (403), not readable
+or not valid (400, 413, 415, 422), not now (409, 412). A stranger therefore learns nothing from how wrong a body is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any, TypeVar, get_type_hints
+
+from flask import Response
+from pydantic import BaseModel, ValidationError
+
+from sandbox.acts.act import ACTS
+from sandbox.acts.refusals import NotFound
+from sandbox.rules.access import Actor
+from sandbox.store.fields import Fields
+from sandbox.web.api import asking
+from sandbox.web.api.asking import Doing, Query
+from sandbox.web.guard import guard
+from sandbox.web.problems import Malformed
+from sandbox.web.reader import actor, program
+
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+R = TypeVar("R", bound=Callable[..., Any])
+Reach = Callable[[Any, Actor, str], Any]
+Upload = Callable[..., BaseModel]
+Given = Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One row. `name` is the operation's id: an act's own name, or the read's.
+
+    `on` is the path's variable that is the act's object; `reach` finds an object that belongs to no trial, narrowed to
+    the actor; `given` makes the act's given out of the body and the path; `bodies` are the classes a body may be of.
+    `upload` takes files (name and content, path's variables as keywords) instead of a body, and does the act itself."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answer: Any
+    query: type[Query] = Query
+    read: Callable[..., Any] | None = None
+    act: str | None = None
+    on: str | None = None
+    bodies: tuple[type[Fields], ...] = ()
+    given: Given | None = None
+    reach: Reach | None = None
+    created: bool = False
+    versioned: bool = False
+    example: Mapping[str, Any] | None = None
+    upload: Upload | None = None
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names in the path, in order."""
+        return tuple(re.findall(r"<(\w+)>", self.path))
+
+    @property
+    def proposes(self) -> bool:
+        """Whether the answer may be a decision that waits (202)."""
+        return self.act is not None and "decision" in self.answer.model_fields
+
+
+class Rows(list[Endpoint]):
+    """The endpoints of one noun, which is their tag in the document."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__()
+        self.tag = tag
+
+    def shows(self, path: str, *, versioned: bool = False) -> Callable[[R], R]:
+        """A GET. The function takes the connection, the path's variables by name and, if it has one, a `query`; its
+        annotations say which parameters there are and what is answered, its docstring what it is."""
+
+        def enter(read: R) -> R:
+            hints = get_type_hints(read, include_extras=True)
+            query = hints["query"] if "query" in signature(read).parameters else Query
+            self.append(Endpoint("GET", path, read.__name__, self.tag, read.__doc__ or "", hints["return"], query, read,
+                                 versioned=versioned))
+            return read
+
+        return enter
+
+    def does(self, method: str, path: str, act: str, *, bodies: tuple[type[Fields], ...] = (), **more: Any) -> None:
+        """An act. Without `bodies` the body is the act's own given."""
+        kind = ACTS[act]
+        self.append(Endpoint(method, path, act, self.tag, kind.function.__doc__ or "", kind.done, Doing, act=act,
+                             bodies=bodies or (kind.given,), **more))
+
+
+def view_of(endpoint: Endpoint) -> Callable[..., Response]:
+    """The guarded view of a row."""
+    serve = _take if endpoint.upload else _do if endpoint.act else _show
+
+    def view(**ids: str) -> Response:
+        if not all(map(ID.fullmatch, ids.values())):
+            raise NotFound
+        return serve(endpoint, ids)
+
+    view.__name__ = endpoint.name
+    return guard(view, act=endpoint.act, by_act=endpoint.act is not None and endpoint.upload is None)
+
+
+def _show(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
+    assert endpoint.read is not None
+    query = asking.asked(endpoint.query)
+    with program().reading() as connection:
+        found = endpoint.read(connection, **ids, **({} if endpoint.query is Query else {"query": query}))
+    return _answer(endpoint, found, 200)
+
+
+def _do(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
+    """Narrow, permit, read, validate, act. What is wrong with the request itself is told only to whom the act is
+    permitted; Acts.do sees to the same order for what it validates."""
+    assert endpoint.act is not None
+    if endpoint.reach:
+        with program().reading() as connection:
+            seen(endpoint.reach(connection, actor(), ids[endpoint.variables[0]]))
+    on = ids[endpoint.on] if endpoint.on else None
+    acts = program().acts
+    try:
+        key, dry_run = asking.key(), asking.asked(Doing).dry_run is not None
+        data = _given(endpoint, ids)
+    except (Malformed, ValidationError):
+        acts.permit(endpoint.act, actor(), on)
+        raise
+    done = acts.do(endpoint.act, actor(), data, on, key=key, dry_run=dry_run)
+    return _answer(endpoint, done, _status(endpoint, done, dry_run))
+
+
+def _take(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
+    """Files and what they become; the guard has seen that the act is permitted."""
+    assert endpoint.upload is not None
+    query, files = asking.asked(endpoint.query), asking.files()
+    done = endpoint.upload(files, query, **ids)
+    return _answer(endpoint, done, 202 if getattr(done, "decision", None) else 200)
+
+
+def _given(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any]:
+    """The act's given. A body whose class is not the act's own is validated here, before the path adds to it."""
+    body = asking.body()
+    if endpoint.given:
+        if len(endpoint.bodies) == 1:
+            endpoint.bodies[0].model_validate(body)
+        body = endpoint.given(body, ids)
+    return {**body, "version": asking.version()} if endpoint.versioned else body
+
+
+def _status(endpoint: Endpoint, done: Any, dry_run: bool) -> int:
+    if dry_run:
+        return 200
+    return 202 if getattr(done, "decision", None) else 201 if endpoint.created else 200
+
+
+def _answer(endpoint: Endpoint, found: BaseModel, status: int) -> Response:
+    response = Response(found.model_dump_json(by_alias=True), status, mimetype="application/json")
+    if endpoint.versioned:
+        response.set_etag(str(found.version))  # type: ignore[attr-defined]
+    return response
+
+
+def seen(row: Any) -> Any:
+    """What a narrowed read found. Raises NotFound: what is not theirs is not there."""
+    if row is None:
+        raise NotFound
+    return row

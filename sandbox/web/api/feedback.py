@@ -1,0 +1,70 @@
+"""Usage feedback by API: one report per period, its corrections, and the officer's word on those that wait."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads import records as reads
+from sandbox.store.feedback import FeedbackFields
+from sandbox.web.api.asking import Paged
+from sandbox.web.api.endpoint import Rows, seen
+from sandbox.web.api.shapes import Listing, Shape, kept, listed
+from sandbox.web.api.trials import trial_row
+from sandbox.web.reader import actor
+
+rows = Rows("feedback")
+EXAMPLE = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-09T00:00:00+08:00", "exposures": 1250.0,
+           "people": 310, "people_new": 42, "events": {"harm_S4": 1, "complaint": 2}, "model_version": "2.4.1"}
+
+
+class Report(kept(FeedbackFields)):  # type: ignore[misc]
+    """One period's report as it stands now. Epoch 0 is the record before adoption."""
+
+    id: str
+    trial_id: str
+    epoch: int
+    author_id: str
+    at: datetime
+    source_key: str | None
+
+
+class Correction(Shape):
+    """What a report said and what it should say. One that softens the record waits for an officer."""
+
+    id: str
+    feedback_id: str
+    state: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str
+    author_id: str
+    at: datetime
+    decided_by: str | None
+
+
+class ReportWhole(Report):
+    """A report with its corrections, oldest first."""
+
+    corrections: list[Correction]
+
+
+@rows.shows("/trials/<id>/feedback")
+def feedback(connection: sa.Connection, id: str, query: Paged) -> Listing[Report]:
+    """A trial's reports, newest filed first."""
+    trial_row(connection, id)
+    return listed(reads.feedback(connection, actor(), id, query.cursor, query.limit), Report.of)
+
+
+@rows.shows("/feedback/<id>")
+def report(connection: sa.Connection, id: str) -> ReportWhole:
+    """One report with its corrections."""
+    row = seen(reads.report(connection, actor(), id))
+    return ReportWhole.of(row, corrections=[Correction.of(one) for one in row["corrections"]])
+
+
+rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE)
+rows.does("POST", "/feedback/<id>/corrections", "correct_feedback", on="id", created=True, example={
+    "report": {**EXAMPLE, "events": {"harm_S4": 2, "complaint": 2}}, "reason": "One event was in the shift book."})
+rows.does("POST", "/corrections/<id>/decision", "decide_correction", on="id", example={
+    "accept": True, "reason": "The counter's log confirms it."})

@@ -1,0 +1,94 @@
+"""Risk checks by API: what is due, each reviewer's opinion, the conclusion."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads import records as reads
+from sandbox.reads import trials
+from sandbox.store.reviews import ReviewState
+from sandbox.web.api.asking import Paged
+from sandbox.web.api.endpoint import Rows, seen
+from sandbox.web.api.shapes import SEES_NAMES, Listing, Shape, listed
+from sandbox.web.api.trials import trial_row
+from sandbox.web.reader import actor
+
+rows = Rows("reviews")
+
+
+class Review(Shape):
+    """One review: why, when it is due, how it stands, and its conclusion once it is held."""
+
+    id: str
+    trial_id: str
+    trial_title: str
+    kind: str
+    state: str
+    due_at: datetime
+    opened_at: datetime | None
+    held_at: datetime | None
+    suspension_id: str | None
+    reason: str | None
+    recommendation: str | None
+    conclusion: str | None
+    dissent: str | None
+    stand_in: bool
+
+
+class Opinion(Shape):
+    """One reviewer's verdict."""
+
+    account_id: str | None
+    name: str | None
+    conflict: bool
+    recommendation: str
+    reason: str
+    at: datetime
+
+
+class ReviewWhole(Review):
+    """A review with the opinions that are open to the caller: their own, and all once it is held."""
+
+    opinions_given: int
+    opinions: list[Opinion]
+
+
+class ReviewQuery(Paged):
+    """Which reviews; without `state`, all."""
+
+    state: ReviewState | None = None
+
+
+@rows.shows("/reviews")
+def reviews(connection: sa.Connection, query: ReviewQuery) -> Listing[Review]:
+    """Reviews of all trials that the caller sees, soonest due first; a reviewer's are of panels they sit on."""
+    return listed(reads.reviews(connection, actor(), **query.model_dump()), Review.of)
+
+
+@rows.shows("/trials/<id>/reviews")
+def trial_reviews(connection: sa.Connection, id: str, query: ReviewQuery) -> Listing[Review]:
+    """Reviews of one trial, soonest due first."""
+    trial_row(connection, id)
+    return listed(reads.reviews(connection, actor(), id, **query.model_dump()), Review.of)
+
+
+@rows.shows("/reviews/<id>")
+def review(connection: sa.Connection, id: str) -> ReviewWhole:
+    """One review. Opinions are sealed from others until it is held."""
+    row = seen(reads.review(connection, actor(), id))
+    relation = seen(trials.trial(connection, actor(), row["trial_id"]))["relation"]
+    hidden = {} if relation in SEES_NAMES else {"account_id": None, "name": None}
+    return ReviewWhole.of(row, opinions=[_opinion(one, hidden) for one in row["opinions"]])
+
+
+def _opinion(row: dict[str, Any], hidden: dict[str, Any]) -> Opinion:
+    return Opinion.of(row, **hidden)
+
+
+rows.does("POST", "/trials/<id>/reviews", "call_review", on="id", created=True, example={
+    "reason": "The supplier of the model changed."})
+rows.does("POST", "/reviews/<id>/opinions", "give_opinion", on="id", created=True, example={
+    "conflict": False, "recommendation": "continue", "reason": "Rates are within the limits; complaints are answered."})
+rows.does("POST", "/reviews/<id>/conclusion", "conclude_review", on="id", example={
+    "recommendation": "continue", "conclusion": "The panel is content.", "stand_in": False})

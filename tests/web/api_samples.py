@@ -1,0 +1,136 @@
+"""Bodies that the API takes, made from their JSON schema and, where a schema cannot know, from the world."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from api_answers import the_document
+from api_world import World
+from cast import START
+
+from sandbox.web.api import ENDPOINTS
+from sandbox.web.api.endpoint import Endpoint
+
+DAY = timedelta(days=1)
+ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
+"""Endpoints that take a JSON body."""
+WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
+       "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
+       "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui", "change_account": "ada"}
+"""Who may do the act; a regulator where nobody is named."""
+OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "offered"}
+
+
+def resolved(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without references, and of several kinds the first that is not null."""
+    while True:
+        if "$ref" in schema:
+            schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        elif "anyOf" in schema:
+            schema = next(kind for kind in schema["anyOf"] if kind != {"type": "null"})
+        else:
+            return schema
+
+
+def sample(schema: dict[str, Any]) -> Any:
+    """The plainest value that fits: what is required and nothing more."""
+    schema = resolved(schema)
+    match schema.get("type"):
+        case "object":
+            return {name: sample(schema["properties"][name]) for name in schema.get("required", ())}
+        case "array":
+            return [sample(schema["items"])] * schema.get("minItems", 0)
+        case "boolean":
+            return True
+        case "integer":
+            return schema.get("minimum", 0)
+        case "number":
+            return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 0.5)
+    if "enum" in schema:
+        return schema["enum"][0]
+    times = {"date-time": START.isoformat(), "date": START.date().isoformat()}
+    return times.get(schema.get("format", ""), text(schema))
+
+
+def text(schema: dict[str, Any]) -> str:
+    """Text that fits the patterns we have: a mail address, a dimension, a code, or anything."""
+    pattern = schema.get("pattern", "")
+    plain = "people" if "people" in pattern else "new@people.example" if "@" in pattern else "text"
+    return plain * (1 + schema.get("minLength", 0) // len(plain))
+
+
+def schema_of(endpoint: Endpoint) -> dict[str, Any]:
+    """The schema of an endpoint's body."""
+    for operations in the_document()["paths"].values():
+        for operation in operations.values():
+            if operation["operationId"] == endpoint.name:
+                found: dict[str, Any] = operation["requestBody"]["content"]["application/json"]["schema"]
+                return found
+    raise LookupError(endpoint.name)
+
+
+def sample_body(endpoint: Endpoint, world: World) -> Any:
+    """A body that the endpoint takes."""
+    made = {} if endpoint.name == "file_section" else sample(schema_of(endpoint))
+    return {**made, **BODIES[endpoint.name](world)}
+
+
+def who(world: World, endpoint: Endpoint) -> Any:
+    return world.client(WHO.get(endpoint.name, "lin"))
+
+
+def address(world: World, endpoint: Endpoint, kind: str = "results") -> str:
+    noun = endpoint.path.split("/")[1]
+    object_id = world.hers.get(OBJECT.get(endpoint.name, noun), "")
+    return endpoint.path.replace("<id>", object_id).replace("<name>", "suspend").replace("<kind>", kind)
+
+
+def _report(world: World) -> dict[str, Any]:
+    """The next week's report."""
+    return {"period_start": (START + 7 * DAY).isoformat(), "period_end": (START + 8 * DAY).isoformat(),
+            "exposures": 100.0}
+
+
+def _plain(world: World) -> dict[str, Any]:
+    return {}
+
+
+BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "apply": lambda world: {"scenario_id": world.hers["open"]},
+    "change_trial": lambda world: {"title": "Another name"},
+    "make_move": _plain,
+    "clear_yellow": _plain,
+    "adopt_trial": lambda world: {
+        "title": "Pilot", "scenario_id": world.hers["open"], "organisation": "New Firm", "tier": "R2",
+        "rate_per_day": 10.0, "limits": [{"indicator": "complaint", "per_exposure": 0.1}], "unverified": "Everything"},
+    "import_feedback": lambda world: {"reports": [{
+        "period_start": (START - 9 * DAY).isoformat(), "period_end": (START - 8 * DAY).isoformat(), "exposures": 5.0,
+        "source_key": "line 1"}], "events": [{
+            "severity": "S4", "occurred_at": (START - 9 * DAY).isoformat(), "source_key": "line 2"}]},
+    "file_section": lambda world: {"metrics": [{"name": "wait", "value": 3.0}], "summary": "As planned"},
+    "assign_reviewer": lambda world: {"account_id": world.cast.mei.id, "panel": "running"},
+    "answer_assignment": lambda world: {"conflict": False, "accepted": True},
+    "recuse_reviewer": _plain,
+    "cast_vote": lambda world: {"matter": "sign", "subject": "plan", "value": "for"},
+    "file_feedback": _report,
+    "correct_feedback": lambda world: {"report": {
+        "period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
+        "events": {"harm_S4": 3}}},
+    "decide_correction": _plain,
+    "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
+    "update_incident": lambda world: {"description": "Seen again on the recording"},
+    "call_review": _plain,
+    "give_opinion": lambda world: {"conflict": False},
+    "conclude_review": lambda world: {"stand_in": True},
+    "publish_scenario": _plain,
+    "change_scenario": lambda world: {"max_days": 90},
+    "vote_on_decision": _plain,
+    "release_hold": _plain,
+    "change_account": lambda world: {"locale": "en"},
+    "invite": lambda world: {"role": "reviewer", "constituency": "market",
+                             "organisation_id": world.hers["organisations"]},
+    "register_organisation": lambda world: {"name": "New Body"},
+    "join_alias": lambda world: {"name": "Another Name"},
+    "issue_token": lambda world: {"scopes": ["read"]},
+    "revoke_token": _plain,
+}

@@ -1,0 +1,167 @@
+"""A small city for the API's tests: two firms with a draft and a running trial each, and everything that hangs on them.
+
+Whatever is sent with `dry_run` leaves it as it is, so one city serves a whole file of tests."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from api_answers import Checked
+from cast import START, Cast, enter_cast
+from conftest import settings_in, still
+from flask import Flask
+from sqlmodel import SQLModel
+
+from sandbox.acts.act import Acts
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.program import Program, open_program
+from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.store.log import verify
+from sandbox.web.front import make_app
+
+ALL = ["read", "file", "decide"]
+DAY = timedelta(days=1)
+MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "corrections": "co_00000000000aaaaaaaaaa",
+           "incidents": "in_00000000000aaaaaaaaaa", "reviews": "rv_00000000000aaaaaaaaaa",
+           "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
+           "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
+           "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
+           "tokens": "tk_00000000000aaaaaaaaaa"}
+"""An id that looks right and was never given, by the noun that the path begins with."""
+
+
+@dataclass
+class World:
+    """The running program, everyone's token by name, and ids by noun: `hers` of Fang's firm, `theirs` of Gao's."""
+
+    program: Program
+    app: Flask
+    clock: Shifted
+    cast: Cast
+    tokens: dict[str, str]
+    hers: dict[str, str] = field(default_factory=dict)
+    theirs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def acts(self) -> Acts:
+        return self.program.acts
+
+    def client(self, name: str | None, language: str = "en") -> Checked:
+        """A caller with this token, whose every answer is held against the OpenAPI document."""
+        return Checked(self.app, self.tokens.get(name or ""), language)
+
+    def kept(self) -> dict[str, int]:
+        """How many rows each table has: what a refused request must leave as it was."""
+        with self.program.reading() as connection:
+            return {name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+                    for name, table in SQLModel.metadata.tables.items()}
+
+
+def make_world(empty_file: Path, folder: Path) -> World:
+    """Enter the cast, then both firms' trials with a report, a correction, an incident, a review and a panel each."""
+    shutil.copy(empty_file, folder)
+    clock = still()
+    program = open_program(settings_in(folder), clock)
+    cast = enter_cast(program)
+    world = World(program, make_app(program), clock, cast, {})
+    lead(world)
+    for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
+        own["running"] = adopted(world, firm)
+    clock.forward(START + 8 * DAY)
+    for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
+        furnish(world, firm, own)
+    hand_out(world)
+    return world
+
+
+def lead(world: World) -> None:
+    """The department's open scenario, in which the trials are, and a draft of its own."""
+    acts, cast = world.acts, world.cast
+    text = {"title": "夜间道路", "description": "Delivery by night", "max_people": 100}
+    world.hers["scenarios"] = acts.do("publish_scenario", cast.di, {**text, "status": "draft"}).id
+    world.theirs["scenarios"] = acts.do("publish_scenario", cast.lin, {**text, "status": "draft"}).id
+    world.hers["open"] = acts.do("publish_scenario", cast.di, text).id
+
+
+def adopted(world: World, firm: Actor) -> str:
+    """A running trial of the firm."""
+    with world.program.reading() as connection:
+        name = connection.exec_driver_sql("SELECT name FROM organisations WHERE id = ?",
+                                          (firm.organisation_id,)).scalar_one()
+    proposed = world.acts.do("adopt_trial", world.cast.lin, {"trials": [{
+        "title": "Pilot", "scenario_id": world.hers["open"], "organisation": name, "tier": "R3", "rate_per_day": 500.0,
+        "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "unverified": "Everything before", "volume": 1e6,
+        "source_key": name}]})
+    decided = world.acts.do("vote_on_decision", world.cast.zhou, {"value": "for"}, on=proposed.decision)
+    return str(decided.trials[name])
+
+
+def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
+    """Everything that hangs on the firm's running trial, and a draft beside it."""
+    acts, cast, trial = world.acts, world.cast, own["running"]
+    own["trials"] = trial
+    own["draft"] = acts.do("apply", firm, {"title": "Next", "scenario_id": world.hers["open"]}).id
+    report = {"period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
+              "events": {"harm_S4": 2}}
+    own["feedback"] = acts.do("file_feedback", firm, report, on=trial).id
+    own["corrections"] = acts.do("correct_feedback", firm, {
+        "report": {**report, "events": {"harm_S4": 1}}, "reason": "Counted twice"}, on=own["feedback"]).id
+    own["incidents"] = acts.do("file_incident", firm, {
+        "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
+    own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id
+    own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
+    own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
+    seat(world, own)
+
+
+def seat(world: World, own: dict[str, str]) -> None:
+    """Rui sits on Fang's panel and Bao on Gao's; Shen sat on both and was recused."""
+    acts, cast, trial = world.acts, world.cast, own["running"]
+    sits = cast.rui if own is world.hers else cast.reviewers[0]
+    own["panel"] = acts.do("assign_reviewer", cast.lin, {"account_id": sits.id, "panel": "running"}, on=trial).id
+    acts.do("answer_assignment", sits, {"conflict": False, "accepted": True}, on=own["panel"])
+    gone = acts.do("assign_reviewer", cast.lin, {"account_id": cast.shen.id, "panel": "running"}, on=trial).id
+    acts.do("recuse_reviewer", cast.lin, {"reason": "Shares in the firm"}, on=gone)
+    own["offered"] = acts.do("assign_reviewer", cast.lin, {"account_id": sits.id, "panel": "review"}, on=trial).id
+
+
+def hand_out(world: World) -> None:
+    """Tokens, a decision that waits and a hold; then one token runs out and one account is disabled."""
+    acts, cast = world.acts, world.cast
+    people = {"fang": cast.fang, "gao": cast.gao, "lin": cast.lin, "zhou": cast.zhou, "rui": cast.rui,
+              "shen": cast.shen, "mei": cast.mei, "di": cast.di, "ada": cast.ada, "disabled": cast.reviewers[4]}
+    for name, who in people.items():
+        world.tokens[name] = token(world, who, ALL)
+    world.tokens["reads"] = token(world, cast.fang, ["read"])
+    world.tokens["narrow"] = token(world, cast.fang, ["read", "decide"])
+    world.tokens["fei"] = token(world, cast.reviewers[3], ALL)
+    world.tokens["files"] = token(world, cast.fang, ["file", "decide"])
+    world.tokens["expired"] = token(world, cast.fang, ALL, days=1)
+    world.clock.forward(START + 10 * DAY)
+    acts.do("change_account", cast.ada, {"account_id": cast.reviewers[4].id, "active": False})
+    world.hers["decisions"] = acts.do("invite", cast.zhou, {
+        "email": "third@people.example", "name": "Third", "role": "regulator",
+        "organisation_id": str(cast.lin.organisation_id)}).decision
+    world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
+        "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id
+
+
+def token(world: World, who: Actor, scopes: list[str], days: int = 90) -> str:
+    """The secret of a new token."""
+    issued: Any = world.acts.do("issue_token", who, {"name": "test", "scopes": scopes, "days": days})
+    return str(issued.secret)
+
+
+@pytest.fixture(scope="module", name="world")
+def city(empty_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One city for a file of tests; at its end the log must be whole."""
+    made = make_world(empty_file, tmp_path_factory.mktemp("world"))
+    yield made
+    with made.program.reading() as connection:
+        assert verify(connection).problems == ()
+    made.program.close()
