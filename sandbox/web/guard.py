@@ -22,9 +22,11 @@ PUBLIC = frozenset((
 """Endpoints that need no account, by name; sign-in's own are added by `signin`."""
 
 
-def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Role), pages: bool = False) -> V:
+def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Role), pages: bool = False,
+          by_act: bool = False) -> V:
     """Let in only who is signed in (or bears a token) with a role that may do the act. Objects are narrowed by reads
-    and acts themselves."""
+    and acts themselves. `by_act`: the view does the act at once, which asks for role and scope itself, after the
+    object: so a stranger is told "not found" before "not permitted"."""
     allowed = PERMISSIONS[act].roles if act else roles
 
     @wraps(view)
@@ -34,7 +36,7 @@ def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Ro
             if pages and bearer() is None and request.method == "GET":
                 return redirect(url_for("signin", next=request.full_path.rstrip("?")))
             raise Unauthorized
-        if g.actor.role not in allowed or (bearer() and not _scope_covers(act)):
+        if not by_act and (g.actor.role not in allowed or (bearer() and not _scope_covers(act))):
             raise NotPermitted("not_permitted")
         return view(*args, **kwargs)
 

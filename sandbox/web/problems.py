@@ -21,6 +21,15 @@ log = structlog.get_logger()
 BASE = "/problems/"
 
 
+class Malformed(Exception):
+    """A request that cannot be read as what it should be. Each error names its place: a field's path, a header, a
+    parameter, and line and column where there are some."""
+
+    def __init__(self, code: str, *errors: tuple[str, Word], status: int = 400, **place: int) -> None:
+        self.code, self.errors, self.status, self.place = code, errors, status, place
+        super().__init__(code)
+
+
 def problem(status: int, code: str, title: Word, **more: Any) -> tuple[int, dict[str, Any]]:
     """The document: stable `type` and `code`, a title in the reader's language, and what belongs to the case."""
     return status, {"type": f"{BASE}{code}", "code": code, "status": status, "title": said(title), **more}
@@ -83,6 +92,12 @@ def _validation(error: ValidationError) -> tuple[int, dict[str, Any]]:
     return problem(422, "invalid", word("problem.invalid", n=len(errors)), errors=errors)
 
 
+def _malformed(error: Malformed) -> tuple[int, dict[str, Any]]:
+    errors = [{"field": field, "code": why.key.removeprefix("error."), "message": said(why), **error.place}
+              for field, why in error.errors]
+    return problem(error.status, error.code, word(f"problem.{error.code}"), errors=errors)
+
+
 def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
     code = "busy" if isinstance(error, Busy) else "storage_unknown"
     log.warning("storage", code=code, cause=repr(error.__cause__ or error))
@@ -101,7 +116,8 @@ STORAGE = (Busy, Unknown, sqlite3.OperationalError, sa.exc.OperationalError, sa.
 MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (NotFound, lambda _: problem(404, "not_found", word("problem.not_found"))),
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
-    (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)), (KeyReused, _refused(422)),
+    (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
+    (KeyReused, _refused(422)),
     (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage),
     (HTTPException, _http),
 )

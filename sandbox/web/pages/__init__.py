@@ -1,0 +1,31 @@
+"""What people see: the landing page of each role, lists, everything about one trial, and every form. By noun."""
+
+from flask import Flask
+
+from sandbox.web.pages import (
+    adoption,
+    boards,
+    corrections,
+    decisions,
+    feedback,
+    holds,
+    incidents,
+    moves,
+    panel,
+    reviews,
+    scenarios,
+    sections,
+    trials,
+    votes,
+)
+from sandbox.web.pages.shapes import PAGES
+
+NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios, sections,
+         trials, votes)
+"""Reading a noun's file puts its routes on the blueprint."""
+
+
+def enter(app: Flask) -> None:
+    """The landing page, which anyone may ask for, and every other page behind its guard."""
+    app.add_url_rule("/", "home", boards.home)
+    app.register_blueprint(PAGES)

@@ -1,0 +1,153 @@
+"""One report, the corrections of it, and an officer's word on a correction that softens the record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import request, url_for
+
+from sandbox.acts.refusals import NotFound
+from sandbox.reads import accounts, records, risk
+from sandbox.rules.access import Relation, Role
+from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
+from sandbox.web.guard import page
+from sandbox.web.pages.feedback import READERS, event_label, given_report, period, report_form
+from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.sections import shown
+from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render, value_word
+from sandbox.web.pages.times import moment
+from sandbox.web.pages.tracks import back
+from sandbox.web.pages.trials import own
+from sandbox.web.reader import actor, program, t
+
+SEEN = ("exposures", "people_new", "model_version", "nil", "reviewed", "labelled", "hours", "money", "region",
+        "narrative")
+"""What the correction's form shows of a report; the rest is kept as it was."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportPage(PageContext):
+    """One report as it stands, with every correction and what it said before."""
+
+    template: ClassVar[str] = "report.html"
+    title: str
+    over: list[Plain]
+    sub: str
+    body: list[Plain]
+    corrections: list[Plain]
+    correct_url: str | None
+
+
+@page(PAGES, "/feedback/<feedback_id>", roles=READERS)
+def report(feedback_id: str) -> Any:
+    """One report."""
+    with program().reading() as connection:
+        one, row = _one(connection, feedback_id)
+        names = accounts.names(connection, {one["author_id"]})
+        may = row["relation"] is Relation.OWNER and one["epoch"] == row["epoch"]
+        return render(ReportPage(
+            title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
+            sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
+            corrections=[_correction(found) for found in one["corrections"]],
+            correct_url=url_for("pages.correct", feedback_id=feedback_id) if may else None))
+
+
+def _one(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    one = records.report(connection, actor(), feedback_id)
+    if one is None:
+        raise NotFound
+    return one, own(connection, one["trial_id"])
+
+
+def labelled(events: Mapping[str, int] | None) -> dict[str, int]:
+    return {event_label(name): number for name, number in (events or {}).items()}
+
+
+def _correction(one: Mapping[str, Any]) -> Plain:
+    state = value_word(CorrectionState, one["state"])
+    return {"at": moment(one["at"]), "iso": one["at"].isoformat(), "note": one["reason"],
+            "text": t("page.correction.line", state=state),
+            "url": url_for("pages.correction", correction_id=one["id"])}
+
+
+@page(PAGES, "/feedback/<feedback_id>/correct", act="correct_feedback", methods=("GET", "POST"))
+def correct(feedback_id: str) -> Any:
+    """Say what a report should have been; the old version stays."""
+    with program().reading() as connection:
+        one, row = _one(connection, feedback_id)
+        limits = [found.indicator for found in risk.risk(connection, row).indicators]
+    form = _correcting(row, one, limits)
+    if request.method == "POST":
+        reason = request.form.get("reason", "").strip() or None
+        given = {"report": {**unseen(one), **given_report(limits)}, "reason": reason}
+        done, form = tried(lambda: do("correct_feedback", given, feedback_id), form)
+        if done is not None:
+            return gone(url_for("pages.report", feedback_id=feedback_id), t(f"page.correction.{done.state}"))
+    return render(FormPage(title=t("page.correction.new"), over=back(row), sub=t("page.correction.new_why"), form=form,
+                           errors=form.errors), 422 if form.errors else 200)
+
+
+def _correcting(row: Mapping[str, Any], one: Mapping[str, Any], limits: list[str]) -> Form:
+    """The report's own form with its figures and a reason; the period is what is corrected, and stays."""
+    made = report_form(row, limits, url_for("pages.correct", feedback_id=one["id"]), dict(one), second=False)
+    why = form_of(CorrectionFields, "", "", values={}, leave_out=("report",)).fields
+    kept = {"period_start", "period_end", "site"}
+    groups = [{**group, "fields": [f for f in group["fields"] if f["name"] not in kept]} for group in made.fields]
+    return replace(made, fields=[*groups, *why], submit=t("page.correction.file"))
+
+
+def unseen(one: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a report its correction keeps: the period, the site, and what the form does not show."""
+    body: dict[str, Any] = FeedbackFields.model_validate(
+        {name: one[name] for name in FeedbackFields.model_fields}).plain()
+    return {name: value for name, value in body.items() if name not in SEEN and value is not None}
+
+
+@page(PAGES, "/corrections/<correction_id>", methods=("GET", "POST"), roles=(Role.REGULATOR, Role.FIRM))
+def correction(correction_id: str) -> Any:
+    """A correction: what the report said and should say; an officer's word where it waits for one."""
+    with program().reading() as connection:
+        one = records.correction(connection, actor(), correction_id)
+        if one is None:
+            raise NotFound
+        row = own(connection, one["trial_id"])
+    form = form_of(CorrectionDecision, url_for("pages.correction", correction_id=correction_id),
+                   t("page.correction.decide"))
+    if request.method == "POST":
+        done, form = tried(lambda: do("decide_correction", read(CorrectionDecision), correction_id), form)
+        if done is not None:
+            return gone(url_for("pages.trial_feedback", trial_id=row["id"]), t(f"page.correction.{done.state}"))
+    waits = one["state"] == "waiting" and actor().role is Role.REGULATOR
+    return render(_correction_page(row, one, form if waits else None), 422 if form.errors else 200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionPage(PageContext):
+    """What a report said and what it should say, field by field, and the officer's form."""
+
+    template: ClassVar[str] = "correction.html"
+    title: str
+    over: list[Plain]
+    sub: str
+    reason: str
+    columns: list[Plain]
+    rows: list[Plain]
+    form: Form | None
+    errors: dict[str, list[str]]
+
+
+def _correction_page(row: Mapping[str, Any], one: Mapping[str, Any], form: Form | None) -> CorrectionPage:
+    before, after = ({each["label"]: each.get("text", "") for each in shown(FeedbackFields, _readable(one[side]))}
+                     for side in ("before", "after"))
+    rows = [{"field": label, "before": before.get(label, ""), "after": after.get(label, "")}
+            for label in dict.fromkeys((*before, *after)) if before.get(label, "") != after.get(label, "")]
+    return CorrectionPage(
+        title=t("page.correction.title"), over=back(row), reason=one["reason"], rows=rows, form=form,
+        sub=t("page.correction.line", state=value_word(CorrectionState, one["state"])),
+        columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("field", "before", "after")],
+        errors=form.errors if form else {})
+
+
+def _readable(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {**body, "events": labelled(body.get("events"))}

@@ -1,0 +1,194 @@
+"""The light explained: one sentence with its figures, rates against limits, evidence against its lines, caps."""
+
+import math
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads import records, trials
+from sandbox.reads.risk import IndicatorLine, Moment, Risk
+from sandbox.rules.lifecycle import RUNNING, TRIGGERS, Cause
+from sandbox.rules.risk import INDICATORS
+from sandbox.web.pages.shapes import Plain
+from sandbox.web.pages.times import day, now
+from sandbox.web.reader import locale, said, t
+from sandbox.words import Word, has_word, show, word
+
+TEN_THOUSAND = 10_000
+WHOLE_FROM = 10
+SHOWN_UP_TO = math.log(1e6)
+FIRST_DAYS = 3
+
+
+def number(value: float) -> str:
+    """A figure as people read it: whole from ten up, two digits below."""
+    return show(round(value) if value >= WHOLE_FROM else round(value, 2) if value % 1 else int(value), locale())
+
+
+def per_10k(rate: float) -> str:
+    """A rate as events per ten thousand."""
+    return number(rate * TEN_THOUSAND)
+
+
+def percent(rate: float) -> str:
+    """A rate as a percentage of what was looked at."""
+    return number(rate * 100)
+
+
+def unit_word(unit: str) -> str:
+    """The plan's unit of exposure; one that a firm named itself stays as it is."""
+    key = f"page.unit.{unit}"
+    return t(key) if has_word(key, "en") else unit
+
+
+def indicator_word(indicator: str) -> str:
+    """An indicator's name; one that the plan names keeps its own."""
+    key = f"indicator.{indicator}"
+    return t(key) if has_word(key, "en") else indicator
+
+
+def explained(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Plain:
+    """The light's sentence: {colour, text}. A stop that no statistics made says its cause and nothing about harm."""
+    stop = trials.suspension(connection, row)
+    if stop is not None and stop["cause"] != Cause.RISK_RED:
+        return {"colour": "red", "text": by_rule(stop["cause"])}
+    makers = {"red": _red, "yellow": _yellow, "green": _green, "grey": _grey}
+    return {"colour": row["light"], "text": said(makers[row["light"]](connection, row, risk))}
+
+
+def by_rule(cause: str) -> str:
+    """Why a trial stands still, where a rule or a person stopped it."""
+    if cause in TRIGGERS:
+        return t("light.red.by_rule", cause=word(f"trigger.{cause}"))
+    return t(f"cause.{cause}")
+
+
+def _red(_connection: sa.Connection, _row: Mapping[str, Any], _risk: Risk) -> Word:
+    return word("light.red.explained", steps=word("page.light.steps"))
+
+
+def _yellow(connection: sa.Connection, row: Mapping[str, Any], _risk: Risk) -> Word:
+    found = records.next_review(connection, row["id"])
+    if found is None:
+        return word("page.light.yellow_unplanned")
+    return word("light.yellow.explained", name=word("page.light.panel"), date=day(found["due_at"] - timedelta(hours=1)))
+
+
+def _green(_connection: sa.Connection, _row: Mapping[str, Any], risk: Risk) -> Word:
+    first = risk.indicators[0] if risk.indicators else None
+    if first is None or first.interval is None:
+        return word("page.light.no_use")
+    figures: dict[str, Any] = {"n": first.exposures, "k": first.events, "p": per_10k(first.limit),
+                               "hi": per_10k(first.interval.high)}
+    if risk.headroom.yellow is None or risk.headroom.red is None:
+        return word("page.light.green_bare", **figures)
+    return word("light.green.explained", **figures, a=risk.headroom.yellow, b=risk.headroom.red)
+
+
+def _grey(_connection: sa.Connection, _row: Mapping[str, Any], risk: Risk) -> Word:
+    return word("light.grey.explained", n=risk.needed) if risk.needed else word("page.light.no_limits")
+
+
+def strips(risk: Risk, unit: str) -> list[Plain]:
+    """Rates against limits for the `strip` macro, the weightiest indicator first."""
+    return [_strip(one, unit) for one in risk.indicators]
+
+
+def _strip(one: IndicatorLine, unit: str) -> Plain:
+    name = indicator_word(one.indicator)
+    if one.interval is None or one.rate is None:
+        return {"name": name, "low": 0.0, "high": math.inf, "tone": "unk", "verdict": t("page.strip.unknown"),
+                "figures": t("page.strip.undefined", n=one.events), "interval": _limit(one, unit)}
+    low, high = one.interval.low / one.limit, one.interval.high / one.limit
+    tone = "hot" if low > 1 else "unk" if one.early else ""
+    verdict = {"hot": "page.strip.past_limit", "unk": "page.strip.unknown", "": "page.strip.no_excess"}[tone]
+    return {"name": name, "share": one.rate / one.limit, "low": low, "high": high, "tone": tone, "verdict": t(verdict),
+            "figures": _figures(one, unit), "interval": _interval(one)}
+
+
+def _in_percent(one: IndicatorLine) -> bool:
+    row = INDICATORS.get(one.indicator)
+    return row is not None and row.denominator in ("reviewed", "labelled")
+
+
+def _figures(one: IndicatorLine, unit: str) -> str:
+    assert one.rate is not None
+    if _in_percent(one):
+        return t("page.strip.share_of", k=one.events, whole=number(one.exposures), rate=percent(one.rate),
+                 limit=percent(one.limit))
+    return t("page.strip.rate", rate=per_10k(one.rate), unit=unit_word(unit), limit=per_10k(one.limit))
+
+
+def _limit(one: IndicatorLine, unit: str) -> str:
+    if _in_percent(one):
+        return t("page.strip.limit_percent", limit=percent(one.limit))
+    return t("page.strip.limit", unit=unit_word(unit), limit=per_10k(one.limit))
+
+
+def _interval(one: IndicatorLine) -> str:
+    assert one.interval is not None
+    say = percent if _in_percent(one) else per_10k
+    key = "page.strip.interval_percent" if _in_percent(one) else "page.strip.interval"
+    return t(key, low=say(one.interval.low), high=say(one.interval.high))
+
+
+def evidence(moments: tuple[Moment, ...], risk: Risk) -> Plain | None:
+    """What the `evidence_chart` macro draws; None before the first report."""
+    if not moments:
+        return None
+    points = [{"label": day(one.at - timedelta(hours=1)), "log_e": one.log_e, "said": e_value(one.log_e)}
+              for one in moments]
+    if abs(moments[-1].log_e - risk.log_e) > 0.05:
+        points.append({"label": t("page.evidence.now"), "log_e": risk.log_e, "said": e_value(risk.log_e)})
+    yellow, red = ({"log_e": log, "tick": e_value(log)} for log in (risk.yellow, risk.red))
+    finding = t("page.evidence.finding", value=points[-1]["said"], yellow=yellow["tick"], red=red["tick"])
+    return {"points": points, "yellow": yellow, "red": red, "finding": finding}
+
+
+def e_value(log_e: float) -> str:
+    """Evidence out of its logarithm, without ever overflowing."""
+    if log_e > SHOWN_UP_TO:
+        return t("page.evidence.huge")
+    return number(math.exp(log_e)) if log_e > math.log(0.01) else t("page.evidence.tiny")
+
+
+def cap_word(dimension: str, unit: str) -> str:
+    """The name of a capped dimension; volume is told in the plan's unit."""
+    return t(f"page.cap.{dimension}", unit=unit_word(unit))
+
+
+def meters(row: Mapping[str, Any], caps: tuple[dict[str, Any], ...]) -> list[Plain]:
+    """Caps for the `meters` macro, with where time has got to and, while it runs, when each runs out."""
+    gone = trials.days_used(row, now()) / row["day_limit"] if row["starts_at"] and row["day_limit"] else None
+    return [{"label": cap_word(cap["dimension"], row["unit"]), "used": number(cap["used"]), "cap": number(cap["cap"]),
+             "share": min(cap["share"], 10.0), "tick": gone, **_pace(row, cap)} for cap in caps]
+
+
+def _pace(row: Mapping[str, Any], cap: Mapping[str, Any]) -> Plain:
+    if cap["share"] > 1:
+        return {"said": t("page.cap.over"), "urgency": "late"}
+    days = trials.days_used(row, now())
+    if row["state"] not in RUNNING or days < FIRST_DAYS or not cap["used"] or not row["ends_at"]:
+        return {}
+    out = now() + timedelta(days=min(3650, (cap["cap"] - cap["used"]) / (cap["used"] / days)))
+    if out < row["ends_at"]:
+        return {"said": t("page.cap.runs_out", day=day(out)), "urgency": "soon"}
+    return {"said": t("page.cap.lasts", day=day(row["ends_at"] - timedelta(hours=1)))}
+
+
+def reason(row: Mapping[str, Any], risk: Risk, stop: str | None) -> str:
+    """Why a trial's light is what it is, in half a line for the board."""
+    if stop:
+        return t(f"page.reason.{stop}")
+    full = max(risk.caps, key=lambda cap: cap["share"], default=None)
+    if row["light"] == "yellow" and risk.log_e < risk.yellow and full and full["share"] >= 0.8:
+        return t("page.reason.cap", what=cap_word(full["dimension"], row["unit"]), share=round(full["share"] * 100))
+    if row["light"] == "yellow" and risk.headroom.red:
+        return t("page.reason.yellow", value=e_value(risk.log_e), n=risk.headroom.red)
+    if row["light"] == "green" and risk.headroom.yellow:
+        return t("page.reason.green", n=risk.headroom.yellow)
+    if row["light"] == "grey" and risk.needed:
+        return t("page.reason.grey", n=risk.needed)
+    return t(f"page.reason.{row['light']}_bare")

@@ -1,0 +1,308 @@
+"""Risk checks: all of them, those of one trial, the one screen on which a reviewer decides, and the conclusion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import request, url_for
+
+from sandbox.acts.refusals import NotFound
+from sandbox.acts.reviews import ClearGiven
+from sandbox.reads import records, risk, trials
+from sandbox.rules.access import Relation, Role
+from sandbox.rules.risk import Light
+from sandbox.store.reviews import CallFields, ConclusionFields, OpinionFields, Recommendation, ReviewKind, ReviewState
+from sandbox.web.guard import page
+from sandbox.web.pages import lights
+from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.incidents import enum_words
+from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
+from sandbox.web.pages.shapes import (
+    PAGES,
+    Form,
+    FormPage,
+    PageContext,
+    Plain,
+    TrialHead,
+    render,
+    value_word,
+)
+from sandbox.web.pages.times import day, due, due_day, moment, now
+from sandbox.web.pages.tracks import STOPPED, back, head_of
+from sandbox.web.pages.trials import own
+from sandbox.web.reader import actor, program, said, t, titled
+
+READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
+SEATED = (Relation.SEATED, Relation.CHAIR)
+SHOWN = 50
+COLUMNS = (Column("review"), Column("kind"), Column("state"), Column("due"), Column("recommendation"))
+FILTERS = (("kind", ReviewKind), ("state", ReviewState))
+CALLABLE = ("trial", "tune", "suspended", "retrospective", "exit_review")
+
+
+@page(PAGES, "/reviews", roles=READERS)
+def reviews_list() -> Any:
+    """Reviews of every trial this person sees, soonest due first."""
+    chosen = {name: wanted(name) for name in ("kind", "state", "q")}
+    with program().reading() as connection:
+        return listed(Listing(
+            name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
+            plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+            page=lambda cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit, **chosen)))
+
+
+def _cells(row: Mapping[str, Any]) -> Plain:
+    open_now = row["state"] in ("planned", "open")
+    until = due_day(row["due_at"])
+    when: Any = {"text": until.text, "urgency": until.urgency} if open_now else day(row["held_at"] or row["due_at"])
+    return {
+        "review": {"text": titled(row, "trial_title"), "sub": row["trial_id"],
+                   "url": url_for("pages.review", review_id=row["id"])},
+        "kind": said(value_word(ReviewKind, row["kind"])), "state": said(value_word(ReviewState, row["state"])),
+        "due": when,
+        "recommendation": said(value_word(Recommendation, row["recommendation"])) if row["recommendation"] else "",
+    }
+
+
+def _plain(row: Mapping[str, Any]) -> Plain:
+    names = ("id", "trial_id", "kind", "state", "due_at", "opened_at", "held_at", "recommendation", "conclusion",
+             "dissent", "stand_in")
+    return {name: row[name] for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialReviewsPage(PageContext):
+    """The reviews of one trial."""
+
+    template: ClassVar[str] = "trial_reviews.html"
+    head: TrialHead
+    columns: list[Plain]
+    rows: list[Plain]
+    next_url: str | None
+    first_url: str | None
+
+
+@page(PAGES, "/trials/<trial_id>/reviews")
+def trial_reviews(trial_id: str) -> Any:
+    """Reviews of one trial, soonest due first."""
+    with program().reading() as connection:
+        row = own(connection, trial_id)
+        cursor = request.args.get("cursor")
+        found = records.reviews(connection, actor(), trial_id, cursor=cursor, limit=SHOWN)
+        return render(TrialReviewsPage(
+            head=head_of(connection, row, "trial_reviews", _actions(row)),
+            columns=[{"key": one.key, "label": t(f"page.col.{one.key}")} for one in COLUMNS[1:]],
+            rows=[_trial_row(one) for one in found.items],
+            next_url=url_for("pages.trial_reviews", trial_id=trial_id, cursor=found.next) if found.next else None,
+            first_url=url_for("pages.trial_reviews", trial_id=trial_id) if cursor else None))
+
+
+def _trial_row(one: Mapping[str, Any]) -> Plain:
+    cells = _cells(one)
+    return {**cells, "kind": {"text": cells["kind"], "url": cells["review"]["url"],
+                              "sub": t("page.review.stand_in") if one["stand_in"] else ""}}
+
+
+def _actions(row: Mapping[str, Any]) -> list[Plain]:
+    officer = row["relation"] is Relation.OFFICER
+    found = []
+    if officer and row["state"] in CALLABLE:
+        found.append({"label": t("page.review.call"), "url": url_for("pages.call_review", trial_id=row["id"])})
+    if row["light"] == Light.YELLOW and (officer or row["relation"] in SEATED):
+        found.append({"label": t("page.review.clear"), "url": url_for("pages.clear_yellow", trial_id=row["id"])})
+    return found
+
+
+@page(PAGES, "/trials/<trial_id>/reviews/new", act="call_review", methods=("GET", "POST"))
+def call_review(trial_id: str) -> Any:
+    """Call a review outside the schedule."""
+    with program().reading() as connection:
+        row = own(connection, trial_id)
+    form = form_of(CallFields, url_for("pages.call_review", trial_id=trial_id), t("page.review.call"))
+    if request.method == "POST":
+        done, form = tried(lambda: do("call_review", read(CallFields), trial_id), form)
+        if done is not None:
+            return gone(url_for("pages.review", review_id=done.id), t("page.review.called"))
+    return render(FormPage(title=t("page.review.call"), over=back(row), sub=t("page.review.call_why"), form=form,
+                           errors=form.errors), 422 if form.errors else 200)
+
+
+@page(PAGES, "/trials/<trial_id>/yellow", act="clear_yellow", methods=("GET", "POST"))
+def clear_yellow(trial_id: str) -> Any:
+    """Clear a yellow light after a look; it is recorded as a review that was held."""
+    with program().reading() as connection:
+        row = own(connection, trial_id)
+        sentence = lights.explained(connection, row, risk.risk(connection, row))
+    form = form_of(ClearGiven, url_for("pages.clear_yellow", trial_id=trial_id), t("page.review.clear"))
+    if request.method == "POST":
+        done, form = tried(lambda: do("clear_yellow", read(ClearGiven), trial_id), form)
+        if done is not None:
+            return gone(url_for("pages.trial", trial_id=trial_id), t("page.review.cleared"))
+    aside: Plain = {"title": t(f"light.{row['light']}"), "id": "h-light", "say": sentence}
+    return render(FormPage(title=t("page.review.clear"), over=back(row), sub=t("page.review.clear_why"), form=form,
+                           errors=form.errors, aside=(aside,)), 422 if form.errors else 200)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReviewPage(PageContext):
+    """One screen: what changed since the last review, three numbers, the last conclusion, and the form that is mine.
+
+    `narrow` is for reviewers, who read it on a phone; `opinions` are sealed until the review is held."""
+
+    template: ClassVar[str] = "review.html"
+    title: str
+    over: list[Plain]
+    narrow: bool
+    declared: Plain | None
+    since: str
+    changes: list[str]
+    trial_url: str
+    light: str | None
+    stopped: bool
+    sentence: Plain | None
+    numbers: list[Plain]
+    previous: Plain | None
+    held: Plain | None
+    opinions: list[Plain]
+    sealed: str
+    form: Form | None
+    form_title: str
+    form_note: str
+    errors: dict[str, list[str]]
+
+
+@page(PAGES, "/reviews/<review_id>", roles=READERS)
+def review(review_id: str) -> Any:
+    """One review."""
+    with program().reading() as connection:
+        one, row = _one(connection, review_id)
+        return render(_review_page(connection, one, row, _own_form(one, row)))
+
+
+def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    one = records.review(connection, actor(), review_id)
+    if one is None:
+        raise NotFound
+    return one, own(connection, one["trial_id"])
+
+
+def _own_form(one: Mapping[str, Any], row: Mapping[str, Any]) -> Form | None:
+    """The opinion's form for who sits on the panel, the conclusion's for the regulator, while the review is open."""
+    if one["state"] != ReviewState.OPEN:
+        return None
+    if row["relation"] in SEATED:
+        return _opinion_form(one)
+    return _conclusion_form(one) if row["relation"] is Relation.OFFICER else None
+
+
+def _opinion_form(one: Mapping[str, Any]) -> Form:
+    mine = next((given for given in one["opinions"] if given["account_id"] == actor().id), None)
+    return form_of(OpinionFields, url_for("pages.give_opinion", review_id=one["id"]), t("page.review.give"),
+                   values=mine, leave_out=("conflict",))
+
+
+def _conclusion_form(one: Mapping[str, Any]) -> Form:
+    return form_of(ConclusionFields, url_for("pages.conclude_review", review_id=one["id"]), t("page.review.conclude"))
+
+
+@page(PAGES, "/reviews/<review_id>/opinion", act="give_opinion", methods=("POST",))
+def give_opinion(review_id: str) -> Any:
+    """Give one's own opinion, or change it while the review is open."""
+    return _posted(review_id, "give_opinion", OpinionFields, _opinion_form, "page.review.given")
+
+
+@page(PAGES, "/reviews/<review_id>/conclusion", act="conclude_review", methods=("POST",))
+def conclude_review(review_id: str) -> Any:
+    """Sign the conclusion."""
+    return _posted(review_id, "conclude_review", ConclusionFields, _conclusion_form, "page.review.concluded")
+
+
+def _posted(review_id: str, act: str, model: Any, made: Any, told: str) -> Any:
+    with program().reading() as connection:
+        one, row = _one(connection, review_id)
+        done, form = tried(lambda: do(act, read(model), review_id), made(one))
+        if done is None:
+            return render(_review_page(connection, one, row, form), 422)
+    return gone(url_for("pages.review", review_id=review_id), t(told))
+
+
+def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
+                 form: Form | None) -> ReviewPage:
+    known = risk.risk(connection, row)
+    last = records.last_held(connection, row["id"], before=one["id"])
+    seated = row["relation"] in SEATED
+    until = due(one["due_at"])
+    return ReviewPage(
+        title=titled(row), narrow=seated, declared=_declared(connection, row) if seated else None,
+        over=_over(row, one, until.text if one["state"] != ReviewState.HELD else ""),
+        since=t("page.review.since", day=day(last["held_at"])) if last else t("page.review.since_start"),
+        changes=_changes(connection, row, last), trial_url=url_for("pages.trial", trial_id=row["id"]),
+        light=row["light"], stopped=row["state"] in STOPPED, sentence=lights.explained(connection, row, known),
+        numbers=_numbers(row, known), previous=_conclusion(last) if last else None,
+        held=_conclusion(one) if one["state"] == ReviewState.HELD else None,
+        opinions=[_opinion(given) for given in one["opinions"]] if not (seated and form) else [],
+        sealed=t("page.review.sealed", n=one["opinions_given"]) if one["state"] == ReviewState.OPEN else "",
+        form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
+        form_title=t("page.review.your_opinion" if seated else "page.review.your_conclusion"),
+        form_note=t("page.review.opinion_note" if seated else "page.review.conclusion_note"))
+
+
+def _over(row: Mapping[str, Any], one: Mapping[str, Any], until: str) -> list[Plain]:
+    kind = t("page.review.over", trial=row["id"], kind=value_word(ReviewKind, one["kind"]))
+    return [*back(row)[:1], {"text": kind}, *([{"text": until}] if until else [])]
+
+
+def _declared(connection: sa.Connection, row: Mapping[str, Any]) -> Plain | None:
+    """What the reviewer said about conflicts, and the way to say otherwise."""
+    seat = next((one for one in trials.panel(connection, row["id"])
+                 if one["account_id"] == actor().id and one["panel"] == "running" and one["accepted"]), None)
+    if seat is None:
+        return None
+    return {"text": t("page.review.declared", firm=row["organisation"]), "label": t("page.review.declare_again"),
+            "url": url_for("pages.seat", seat_id=seat["id"])}
+
+
+def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[str, Any] | None) -> list[str]:
+    """What was filed since the last review; what did not change is said too."""
+    fresh = records.since(connection, actor(), row["id"], last["held_at"] if last else None)
+    unit = lights.unit_word(row["unit"])
+    found = [t("page.review.new_reports", n=fresh["reports"], uses=lights.number(fresh["exposures"]), unit=unit)
+             if fresh["reports"] else t("page.review.no_reports"),
+             t("page.review.new_incidents", n=fresh["incidents"]) if fresh["incidents"] else
+             t("page.review.no_incidents")]
+    if row["model_version"]:
+        found.append(t("page.review.model", version=row["model_version"]))
+    tested = trials.sections(connection, actor(), row)["kill_switch"].body.get("tested_on")
+    if tested:
+        found.append(t("page.review.kill_switch", day=tested))
+    return found
+
+
+def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
+    """The two indicators that bring most of the evidence, and the fullest cap beside the time gone."""
+    leading = sorted(known.indicators, key=lambda one: -one.share)[:2]
+    found = [_figure(strip) for strip in (lights.strips(replace(known, indicators=(one,)), row["unit"])[0]
+                                          for one in leading)]
+    full = max(known.caps, key=lambda cap: cap["share"], default=None)
+    if full is not None:
+        gone_by = round(trials.days_used(row, now()) / row["day_limit"] * 100) if row["day_limit"] else 0
+        found.append({"label": lights.cap_word(full["dimension"], row["unit"]),
+                      "value": t("page.percent", n=round(min(full["share"], 9.99) * 100)),
+                      "notes": [t("page.review.time_gone", n=gone_by)]})
+    return found
+
+
+def _figure(strip: Plain) -> Plain:
+    return {"label": strip["name"], "value": strip["verdict"], "notes": [strip["figures"], strip["interval"]]}
+
+
+def _conclusion(one: Mapping[str, Any]) -> Plain:
+    return {"what": said(value_word(Recommendation, one["recommendation"])), "text": one["conclusion"] or "",
+            "dissent": one["dissent"] or "", "at": moment(one["held_at"]),
+            "stand_in": t("page.review.stand_in") if one["stand_in"] else ""}
+
+
+def _opinion(given: Mapping[str, Any]) -> Plain:
+    what = said(value_word(Recommendation, given["recommendation"]))
+    return {"name": given["name"] or t("role.reviewer"), "what": what, "text": given["reason"]}
