@@ -1,0 +1,100 @@
+"""A small city to measure in: its accounts, one scenario, and running trials of one firm, all made by acts."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import SQLModel
+
+from sandbox.jobs.program import Program, open_program
+from sandbox.rules.access import SYSTEM_ACTOR, Actor, Role
+from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.settings import Settings
+
+FOUNDED = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = FOUNDED + timedelta(days=170)
+LIMITS = [{"indicator": "harm_serious", "per_exposure": 0.0001}, {"indicator": "harm_any", "per_exposure": 0.01},
+          {"indicator": "override", "per_exposure": 0.1}]
+
+
+@dataclass(frozen=True)
+class City:
+    """The firm that files, and the trials it files for."""
+
+    program: Program
+    firm: Actor
+    trials: tuple[str, ...]
+
+
+class Hands:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = FOUNDED
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(data=folder, secret_key="only for measuring, nobody signs in here")
+
+
+@contextmanager
+def city(folder: Path, trials: int) -> Iterator[City]:
+    """A city of so many running trials, at a moment when each may file half a year of reports."""
+    settings, clock = settings_in(folder), Hands()
+    engine = make_engine(database_url(folder, None), writing=True)
+    SQLModel.metadata.create_all(engine)
+    engine.dispose()
+    program = open_program(settings, clock)
+    try:
+        firm, running = _found(program, trials)
+        clock.now = NOW
+        yield City(program, firm, running)
+    finally:
+        program.close()
+
+
+def _found(program: Program, trials: int) -> tuple[Actor, tuple[str, ...]]:
+    acts = program.acts
+    ada = _actor(program, acts.do("make_first_administrator", SYSTEM_ACTOR, {
+        "email": "ada@city.example", "name": "Ada", "password": "!", "authority": "Office"}).id)
+    lin, zhou = (_person(program, ada, name, "regulator", str(ada.organisation_id)) for name in ("Lin", "Zhou"))
+    body = acts.do("register_organisation", ada, {"name": "Firm", "kind": "firm"}).id
+    firm = _person(program, ada, "Fang", "firm", body)
+    scenario = acts.do("publish_scenario", lin, {"title": "Streets", "description": "Delivery by night"}).id
+    pilots = [{"title": f"Pilot {place}", "scenario_id": scenario, "organisation": "Firm", "tier": "R2",
+               "rate_per_day": 1e6, "volume": 1e11, "people": 1_000_000_000, "limits": LIMITS, "unverified": "Nothing",
+               "source_key": f"pilot-{place}"} for place in range(trials)]
+    proposed = acts.do("adopt_trial", lin, {"trials": pilots})
+    decided = acts.do("vote_on_decision", zhou, {"value": "for"}, on=proposed.decision)
+    return firm, tuple(sorted(decided.trials.values()))
+
+
+def _person(program: Program, by: Actor, name: str, role: str, body: str) -> Actor:
+    invited = program.acts.do("invite", by, {"email": f"{name.lower()}@city.example", "name": name, "role": role,
+                                             "organisation_id": body})
+    accepted = program.acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": invited.secret, "password": "!"})
+    return _actor(program, accepted.id)
+
+
+def _actor(program: Program, account: str) -> Actor:
+    with program.reading() as connection:
+        row = connection.execute(sa.select(ACCOUNTS).where(ACCOUNTS.c.id == account)).one()
+    return Actor(row.id, Role(row.role), row.organisation_id, row.constituency)
+
+
+def report(place: int) -> dict[str, Any]:
+    """The place-th report of a trial, ten minutes of use: as a machine would send it."""
+    start = FOUNDED + timedelta(minutes=10 * place)
+    return {
+        "period_start": start.isoformat(), "period_end": (start + timedelta(minutes=10)).isoformat(), "exposures": 250,
+        "people_new": 3, "region": "Nanshan", "events": {"harm_S4": 1, "complaint": 1} if place % 50 == 0 else {},
+        "reviewed": 40, "model_version": "2.1", "narrative": "Ordinary service",
+    }

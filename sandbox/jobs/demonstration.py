@@ -1,0 +1,65 @@
+"""The demonstration's folder: its city is told once and whole, and never over a city's own data."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, cast
+
+from sandbox.reads.accounts import any_account
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.settings import Settings
+
+NAME = "demo.json"
+"""Beside the database: empty while the city is being told, then what `load` returned (so the sign-ins are there for
+good)."""
+DATABASE = ("sandbox.db", "sandbox.db-wal", "sandbox.db-shm")
+
+
+class NotADemo(Exception):
+    """The folder holds a city's own data; the message says what to do."""
+
+
+def forget_half_told(settings: Settings) -> None:
+    """A telling that was killed begins again from nothing; call before the database is opened."""
+    mark = settings.data / NAME
+    if mark.exists() and not mark.read_text():
+        for name in DATABASE:
+            (settings.data / name).unlink(missing_ok=True)
+        mark.unlink()
+
+
+def refuse_own_data(settings: Settings) -> None:
+    """Raises NotADemo where accounts are that no telling made."""
+    engine = make_engine(database_url(settings.data, settings.database_url), writing=False)
+    with engine.connect() as connection:
+        own = not (settings.data / NAME).exists() and any_account(connection)
+    engine.dispose()
+    if own:
+        raise NotADemo(f"{settings.data} holds a city's own data: name another folder with --data for the demo")
+
+
+def told(settings: Settings) -> dict[str, Any] | None:
+    """What the telling returned; None before it is over."""
+    mark = settings.data / NAME
+    return cast(dict[str, Any], json.loads(text)) if mark.exists() and (text := mark.read_text()) else None
+
+
+def tell(settings: Settings, now: datetime) -> dict[str, Any]:
+    """Tell the city up to `now`, unless that was done. The database must be at its newest schema and nobody tick on it
+    meanwhile. Raises NotADemo where accounts are that no telling made."""
+    refuse_own_data(settings)
+    if already := told(settings):
+        return {**already, "base_url": settings.public_url}
+    from sandbox.jobs.demo.city import load
+
+    mark = settings.data / NAME
+    mark.touch(mode=0o600)
+    result = load(settings, now)
+    mark.write_text(json.dumps(result, ensure_ascii=False))
+    return result
+
+
+def sign_ins(result: dict[str, Any]) -> Iterator[str]:
+    """One account of each role, as a line to sign in with."""
+    first = {account["role"]: account for account in reversed(result["accounts"])}
+    return (f"{role}: {account['email']} / {account['password']}" for role, account in sorted(first.items()))
