@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -87,8 +86,3 @@ def watched(run: Callable[[], list[Claim]]) -> tuple[list[Claim], Machine]:
 def scratch() -> tempfile.TemporaryDirectory[str]:
     """A folder on the disk that is measured, gone afterwards; TMPDIR chooses the disk."""
     return tempfile.TemporaryDirectory(prefix="sandbox-bench-")
-
-
-def size_of(folder: Path) -> int:
-    """Bytes on disk of everything in the folder."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

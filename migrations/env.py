@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import context
 from sqlmodel import AutoString, SQLModel
 
-from sandbox.jobs.schema import append_only
+from sandbox.store.log import append_only
 from sandbox.store.types import JSON, Instant
 
 

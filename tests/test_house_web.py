@@ -4,6 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +28,6 @@ TEMPLATES = {str(path.relative_to(HOUSE / "templates")): path.read_text(encoding
              for path in sorted((HOUSE / "templates").rglob("*.html"))}
 PYTHON = {str(path.relative_to(HOUSE)): path.read_text(encoding="utf-8")
           for path in sorted((HOUSE / "sandbox" / "web").rglob("*.py"))}
-SAFE = {"GET", "HEAD", "OPTIONS"}
 for room in (sandbox.web, sandbox.web.api, sandbox.web.pages):
     for file in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
         importlib.import_module(file.name)
@@ -54,11 +54,9 @@ def test_what_is_public_on_purpose_exists_and_has_no_guard(app: Flask):
     assert [name for name in sorted(PUBLIC | signin.PUBLIC) if hasattr(app.view_functions[name], "guarded_by")] == []
 
 
-def test_a_guard_names_an_act_or_a_read_and_what_changes_something_names_an_act(app: Flask):
-    guards = {rule.endpoint: (app.view_functions[rule.endpoint].guarded_by, rule.methods - SAFE)
-              for rule in app.url_map.iter_rules() if hasattr(app.view_functions[rule.endpoint], "guarded_by")}
-    assert {by for by, _ in guards.values()} <= {"read", *PERMISSIONS}
-    assert " ".join(name for name, (by, changing) in guards.items() if changing and by == "read") == ""
+def test_a_guard_names_an_act_or_a_read(app: Flask):
+    guards = {getattr(view, "guarded_by", "read") for view in app.view_functions.values()}
+    assert guards <= {"read", *PERMISSIONS}
 
 
 def test_a_route_without_a_guard_does_not_start(app: Flask):
@@ -79,10 +77,30 @@ def family(name: str, templates: Mapping[str, str]) -> Iterator[str]:
             yield from family(node.template.as_const(), templates)
 
 
-def read_by(name: str, templates: Mapping[str, str]) -> set[str]:
-    """Every name that the page asks of its context."""
-    return {one for each in family(name, templates)
-            for one in meta.find_undeclared_variables(Environment().parse(templates[each]))}
+def read_by(name: str, templates: Mapping[str, str]) -> tuple[set[str], set[str]]:
+    """Every name that the page asks of its context, and those of them that it can do without."""
+    trees = [Environment().parse(templates[each]) for each in family(name, templates)]
+    own = {one for tree in trees for one in own_names(tree)}
+    asked = {one for tree in trees for one in meta.find_undeclared_variables(tree)} - own
+    every_use = Counter(node.name for tree in trees for node in tree.find_all(nodes.Name) if node.ctx == "load")
+    careful = Counter(node.node.name for tree in trees for node in tree.find_all((nodes.Filter, nodes.Test))
+                      if node.name in ("default", "defined") and isinstance(node.node, nodes.Name))
+    return asked, {one for one in asked if careful[one] == every_use[one]}
+
+
+def own_names(tree: nodes.Template) -> Iterator[str]:
+    """Names that a file sets, imports or defines itself."""
+    for node in tree.find_all((nodes.Assign, nodes.AssignBlock, nodes.FromImport, nodes.Import, nodes.Macro)):
+        match node:
+            case nodes.Assign() | nodes.AssignBlock():
+                yield from (one.name for one in (node.target, *node.target.find_all(nodes.Name))
+                            if isinstance(one, nodes.Name))
+            case nodes.FromImport():
+                yield from (one if isinstance(one, str) else one[1] for one in node.names)
+            case nodes.Import():
+                yield node.target
+            case nodes.Macro():
+                yield node.name
 
 
 def given_by_calls(python: Mapping[str, str]) -> dict[str, set[str]]:
@@ -116,8 +134,8 @@ def misfits(templates: Mapping[str, str], given: Mapping[str, set[str]], base: s
     """Names a page reads and nobody gives, and names that are given and nobody reads."""
     found = []
     for name, names in given.items():
-        wanted = read_by(name, templates) - base
-        found += [f"{name} reads {one}, which nobody gives" for one in sorted(wanted - names)]
+        wanted, optional = read_by(name, templates)
+        found += [f"{name} reads {one}, which nobody gives" for one in sorted(wanted - optional - names - base)]
         found += [f"{name} is given {one} and does not read it" for one in sorted(names - wanted)]
     return found
 
@@ -141,6 +159,8 @@ def test_every_page_reads_exactly_what_its_class_or_its_call_gives(base: set[str
 @pytest.mark.parametrize(("source", "told"), [
     ("{{ mine }}{{ not_given }}", "reads not_given"), ("{% if base %}{% endif %}", "is given mine"),
     ("{% extends 'over.html' %}{{ mine }}", "reads from_above"),
+    ("{% set own = 1 %}{% block a %}{{ own }}{{ mine|default('') }}{{ other|default('') }}{{ bare }}{% endblock %}",
+     "reads bare"),
     ("{% for one in mine %}{{ one }}{% endfor %}{{ one }}", "reads one"),
 ])
 def test_a_page_that_reads_more_or_less_is_told_what(source: str, told: str):

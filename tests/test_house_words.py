@@ -4,7 +4,7 @@ import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,13 +18,13 @@ import sandbox.store
 from sandbox.acts.act import ACTS
 from sandbox.rules.access import PERMISSIONS, Constituency, Role
 from sandbox.rules.cadence import CLOCKS, TIERS
-from sandbox.rules.lifecycle import MOVE_NAMES, STATES, Cause, Stage
+from sandbox.rules.lifecycle import MOVE_NAMES, STATES, TRIGGERS, Cause, Stage
 from sandbox.rules.needs import NEEDS
 from sandbox.rules.risk import INDICATORS, Light
 from sandbox.store.fields import Fields
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS
-from sandbox.words import LOCALES, has_word
+from sandbox.words import LOCALES, has_word, keys
 
 HOUSE = Path(__file__).resolve().parents[1]
 for room in (sandbox.store, sandbox.acts):
@@ -56,61 +56,65 @@ CHOICES = sorted({(kind.__name__, item.value) for each in GIVEN for field in eac
 NAMED = {
     "act": sorted(set(ACTS) | set(PERMISSIONS)), "need": sorted(NEEDS), "state": sorted(STATES),
     "stage": sorted(set(Stage) - {Stage.SIDE}), "move": sorted(MOVE_NAMES), "moved": sorted(MOVE_NAMES),
-    "trigger": sorted(Cause), "section": sorted(SECTIONS), "role": sorted(Role), "constituency": sorted(Constituency),
+    "trigger": sorted(TRIGGERS), "page.reason": sorted(Cause),
+    "section": sorted(SECTIONS), "role": sorted(Role), "constituency": sorted(Constituency),
     "light": sorted(Light), "indicator": sorted(INDICATORS), "tier": sorted(TIERS), "clock": sorted(CLOCKS),
     "field": FIELD_NAMES, "choice.MatterName": sorted(MATTERS),
 }
-PYTHON = [path for folder in ("sandbox", ".") for path in sorted(
-    (HOUSE / folder).rglob("*.py") if folder == "sandbox" else HOUSE.glob("app.py"))]
-TEMPLATES = sorted((HOUSE / "templates").rglob("*.html"))
+PYTHON = {str(path.relative_to(HOUSE)): path.read_text(encoding="utf-8")
+          for path in (HOUSE / "app.py", *sorted((HOUSE / "sandbox").rglob("*.py")))}
+TEMPLATES = {path.name: path.read_text(encoding="utf-8") for path in sorted((HOUSE / "templates").rglob("*.html"))}
+FAMILY_OF = {"word": "", "t": "", "Refused": "refused.", "NotPermitted": "refused.", "Stale": "refused.",
+             "KeyReused": "refused."}
 
 
-def without(keys: list[str]) -> list[str]:
+def without(keys: Iterable[str]) -> list[str]:
     """Those of the keys that lack a text in some language."""
-    return [f"{key} ({locale})" for key in keys for locale in LOCALES if not has_word(key, locale)]
+    return [f"{key} ({locale})" for key in sorted(set(keys)) for locale in LOCALES if not has_word(key, locale)]
 
 
-@pytest.mark.parametrize("family", NAMED)
-def test_whatever_a_table_names_has_its_words_in_every_language(family: str):
-    assert without([f"{family}.{name}" for name in NAMED[family]]) == []
-
-
-def test_every_value_of_a_closed_list_that_people_choose_from_has_its_words():
-    bare = [f"choice.{kind}.{value}" for kind, value in CHOICES
+def bare_choices(choices: Iterable[tuple[str, str]]) -> list[str]:
+    """Values that have words neither under their enum's name nor under their own."""
+    return [f"choice.{kind}.{value}" for kind, value in choices
             if without([f"choice.{kind}.{value}"]) and without([f"choice.{value}"])]
-    assert bare == []
 
 
-def named_in(path: Path) -> Iterator[tuple[str, str]]:
-    """Where a file says a word by its whole key, or refuses by a code."""
-    families = {"word": "", "t": "", "invalid": "error.", "Refused": "refused.", "NotPermitted": "refused.",
-                "Stale": "refused.", "KeyReused": "refused."}
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and (name := ast.unparse(node.func).split(".")[-1]) in families:
-            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-            place = 1 if name == "invalid" else 0
-            if len(texts) > place and texts[place] == getattr(node.args[place], "value", None):
-                yield f"{path.relative_to(HOUSE)}:{node.lineno}", families[name] + texts[place]
+def keys_in_python(source: str) -> Iterator[str]:
+    """Keys of words said whole, of refusals by their code, and of reasons that a field is refused for."""
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call):
+            continue
+        name, given = ast.unparse(node.func).split(".")[-1], [getattr(one, "value", None) for one in node.args]
+        if name in FAMILY_OF and given and isinstance(given[0], str):
+            yield FAMILY_OF[name] + given[0]
+        elif name == "invalid" and len(given) > 1 and isinstance(given[1], str):
+            yield f"error.{given[1]}"
 
 
-def test_every_word_that_is_said_by_its_key_exists():
-    said = [(where, key) for path in PYTHON for where, key in named_in(path)]
-    assert len(said) > 100
-    assert [(where, key) for where, key in said if without([key])] == []
+def families_in_python(source: str) -> Iterator[str]:
+    """Beginnings of keys whose end is known only when they are said: `word(f"state.{code}")`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("word", "t") and node.args:
+            first = node.args[0]
+            if isinstance(first, ast.JoinedStr) and isinstance(first.values[0], ast.Constant):
+                yield str(first.values[0].value)
 
 
-def test_every_reason_that_a_validator_gives_has_its_words():
-    codes = re.compile(r'raise ValueError\("([a-z_]+)"\)|PydanticCustomError\("([a-z_]+)"')
-    found = {code for path in PYTHON if "store" in path.parts or "acts" in path.parts
-             for pair in codes.findall(path.read_text(encoding="utf-8")) for code in pair if code}
-    assert "period_backwards" in found and "text_control" in found
-    assert without([f"error.{code}" for code in sorted(found)]) == []
+def unknown_families(beginnings: Iterable[str]) -> list[str]:
+    """Beginnings with which no key begins."""
+    known = keys("en")
+    return [one for one in sorted(set(beginnings)) if not any(key.startswith(one) for key in known)]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_every_word_that_a_page_says_by_its_key_exists(path: Path):
-    keys = re.findall(r"""\bt\(\s*['"]([a-z_]+(?:\.[\w-]+)+)['"]\s*[,)]""", path.read_text(encoding="utf-8"))
-    assert without(sorted(set(keys))) == []
+def reasons_in_python(source: str) -> Iterator[str]:
+    """Keys of the reasons that validators of ours give."""
+    for plain, custom in re.findall(r'raise ValueError\("([a-z_]+)"\)|PydanticCustomError\("([a-z_]+)"', source):
+        yield f"error.{plain or custom}"
+
+
+def keys_in_page(source: str) -> list[str]:
+    """Keys of words that a template says whole."""
+    return re.findall(r"""\bt\(\s*['"]([a-z_]+(?:\.[\w-]+)+)['"]\s*[,)]""", source)
 
 
 class Said(HTMLParser):
@@ -123,19 +127,99 @@ class Said(HTMLParser):
         self.texts: list[str] = []
 
     def handle_data(self, data: str) -> None:
-        if self.get_starttag_text() and self.cdata_elem is None:
+        if self.cdata_elem is None:
             self.texts.append(data)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.texts += [value or "" for name, value in attrs if name in self.SPOKEN]
 
 
-@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
-def test_a_page_says_nothing_that_is_not_a_word(path: Path):
-    """Text of a template outside every expression is in no one language: it was never translated."""
-    tokens = Environment().lex(path.read_text(encoding="utf-8"))
-    plain = "".join(text if kind == "data" else " " for _, kind, text in tokens)
+def untranslated(source: str) -> list[str]:
+    """Text of a template outside every expression: it is in no one language."""
     said = Said()
-    said.feed(plain)
-    texts = [re.sub(r'[\w-]+="[^"]*"', "", text) for text in said.texts]  # a macro of attributes alone
-    assert [text for text in texts if re.search(r"[^\W\d_]{2,}", text)] == []
+    said.feed("".join(text if kind == "data" else " " for _, kind, text in Environment().lex(source)))
+    texts = [re.sub(r'[\w-]+="[^"]*"', "", text).strip() for text in said.texts]  # a macro of attributes alone
+    return [text for text in texts if re.search(r"[^\W\d_]{2,}", text)]
+
+
+@pytest.mark.parametrize("family", NAMED)
+def test_whatever_a_table_names_has_its_words_in_every_language(family: str):
+    assert without(f"{family}.{name}" for name in NAMED[family]) == []
+
+
+def test_every_value_of_a_closed_list_that_people_choose_from_has_its_words():
+    assert bare_choices(CHOICES) == []
+
+
+def test_every_word_that_is_said_by_its_key_exists():
+    said = {key for source in PYTHON.values() for key in keys_in_python(source)}
+    assert len(said) > 100
+    assert without(said) == []
+
+
+def test_every_family_of_words_that_is_said_has_some():
+    assert unknown_families(one for source in PYTHON.values() for one in families_in_python(source)) == []
+
+
+def test_every_reason_that_a_validator_gives_has_its_words():
+    given = {key for path, source in PYTHON.items() if path.startswith(("sandbox/store/", "sandbox/acts/"))
+             for key in reasons_in_python(source)}
+    assert {"error.period_backwards", "error.text_control"} <= given
+    assert without(given) == []
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_word_that_a_page_says_by_its_key_exists(name: str):
+    assert without(keys_in_page(TEMPLATES[name])) == []
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_page_says_nothing_that_is_not_a_word(name: str):
+    assert untranslated(TEMPLATES[name]) == []
+
+
+# Each is told where it is broken
+
+
+def test_what_has_no_words_is_told_in_every_language():
+    assert without(["act.no_such_act"]) == [f"act.no_such_act ({locale})" for locale in LOCALES]
+    assert bare_choices([("Colour", "no_such_colour")]) == ["choice.Colour.no_such_colour"]
+
+
+@pytest.mark.parametrize("source", [
+    'word("no.such_key", n=1)', 't("no.such_key")', 'raise Refused("no_such_code", state="draft")',
+    'raise refusals.NotPermitted("no_such_code")', 'raise invalid("title", "no_such_code")',
+])
+def test_a_key_without_words_in_the_sources_is_told(source: str):
+    assert without(keys_in_python(source))
+
+
+def test_a_family_without_any_word_is_told():
+    assert unknown_families(families_in_python('word(f"no_such_family.{code}")')) == ["no_such_family."]
+
+
+@pytest.mark.parametrize("source", [
+    'raise ValueError("no_such_code")', 'raise PydanticCustomError("no_such_code", "…")'])
+def test_a_reason_without_words_is_told(source: str):
+    assert without(reasons_in_python(source))
+
+
+@pytest.mark.parametrize("source", ["{{ t('no.such_key') }}", '{{ t("no.such_key", n=2) }}'])
+def test_a_key_without_words_in_a_page_is_told(source: str):
+    assert without(keys_in_page(source))
+
+
+@pytest.mark.parametrize("source", [
+    "<p>Hello {{ name }}</p>", "<p>{% if x %}你好{% endif %}</p>", '<img alt="A cat">', '<input placeholder="Name">',
+    "Hello",
+])
+def test_a_text_that_was_not_translated_is_told(source: str):
+    assert untranslated(source)
+
+
+@pytest.mark.parametrize("source", [
+    "<p>{{ t('x.y') }} · 5</p>", "{# a remark #}<p class='big' id=\"x\">{{ say(one) }}</p>",
+    "<script>let x = 1</script>",
+])
+def test_what_is_said_in_words_alone_is_left_in_peace(source: str):
+    assert untranslated(source) == []

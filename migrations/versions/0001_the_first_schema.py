@@ -245,7 +245,7 @@ def upgrade() -> None:
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
     sa.Column('cap_volume', sa.Float(), nullable=True),
-    sa.Column('cap_people', sa.Integer(), nullable=True),
+    sa.Column('cap_people', sa.BigInteger(), nullable=True),
     sa.Column('cap_hours', sa.Float(), nullable=True),
     sa.Column('cap_money', sa.Float(), nullable=True),
     sa.Column('used_volume', sa.Float(), nullable=False),

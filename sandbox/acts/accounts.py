@@ -144,8 +144,11 @@ class ChangeGiven(AccountChange):
 
 @act()
 def change_account(act: Act, given: ChangeGiven) -> Made:
-    """Disable, enable, rename. Disabling, a new password and a new role end every session and token at once."""
+    """Disable, enable, rename. Disabling ends every session and token at once, a new password every session; nobody
+    disables themselves, or a city could be left without an administrator."""
     act.row(ACCOUNTS, given.account_id)
+    if given.active is False and given.account_id == act.actor.id:
+        raise Refused("own_account")
     columns = {name: value for name, value in given.model_dump(include={"active", "password", "auth", "fs_uniquifier"})
                .items() if value is not None}
     if columns:

@@ -22,7 +22,7 @@ from sandbox.store.trials import SEATS
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
-LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE)
+LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE, DueKind.KILL_SWITCH)
 GRACE = timedelta(hours=24)
 
 
@@ -169,7 +169,7 @@ def release_hold(act: Act, given: ReleaseGiven) -> Made:
         raise Refused("already_decided")
     act.update(HOLDS, hold["id"], released_at=act.now, released_by=act.actor.id, proceed=given.proceed)
     if not given.proceed:
-        late = sa.select(DUES.c.id, DUES.c.at).where(DUES.c.kind.in_(LATENESS), DUES.c.at <= act.now)
+        late = sa.select(DUES.c.id, DUES.c.at).where(DUES.c.kind.in_(LATENESS), DUES.c.at <= act.now + GRACE)
         moved = max(hold["until"] - hold["since"], timedelta(0)) + GRACE
         for due in act.connection.execute(late).all():
             act.connection.execute(sa.update(DUES).where(DUES.c.id == due.id).values(

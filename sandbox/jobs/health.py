@@ -62,7 +62,7 @@ def tick_age_s(program: Program) -> float | None:
 def metrics(program: Program) -> bytes:
     """Everything counted in this process, as Prometheus reads it."""
     TICK_AGE.set(tick_age_s(program) or 0.0)
-    WAITING.set(len(program.door._waiting))
+    WAITING.set(program.door.waiting)
     return prometheus_client.generate_latest()
 
 

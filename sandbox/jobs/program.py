@@ -15,6 +15,7 @@ import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
 from sandbox.acts.act import Acts, Clock
+from sandbox.jobs.counted import CountedActs
 from sandbox.store.door import Door
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
@@ -49,4 +50,4 @@ def open_program(settings: Settings, clock: Clock) -> Program:
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, Acts(door, clock, settings.zone))
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone))

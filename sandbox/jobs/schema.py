@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 import sandbox.jobs.program  # noqa: F401 its acts name every table of the store
 from sandbox.store.engine import database_url, make_engine
-from sandbox.store.log import LOG, NODES
 from sandbox.store.settings import Settings
 
 if TYPE_CHECKING:
@@ -88,22 +86,3 @@ def alembic_config(connection: sa.Connection) -> "Config":
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
-
-
-def append_only(dialect: str) -> tuple[str, ...]:
-    """Statements that make the log's tables refuse UPDATE and DELETE (and TRUNCATE); they can be run again."""
-    if dialect == "sqlite":
-        return tuple(f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-                     "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
-                     for table in (LOG, NODES) for verb in ("UPDATE", "DELETE"))
-    refuse = ("CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
-              "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$")
-    return (refuse, *(f"CREATE OR REPLACE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
-                      f"ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-                      for table in (LOG, NODES)))
-
-
-@sa.event.listens_for(SQLModel.metadata, "after_create")
-def _created(_metadata: sa.MetaData, connection: sa.Connection, **_more: Any) -> None:
-    for statement in append_only(connection.dialect.name):
-        connection.exec_driver_sql(statement)

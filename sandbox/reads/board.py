@@ -164,6 +164,8 @@ class Owed:
     kind: str
     at: datetime
     trial_id: str
+    about: str | None = None
+    """Of a review: its kind."""
 
 
 OWED_AS = {
@@ -178,12 +180,12 @@ def owed(connection: sa.Connection, actor: Actor, trial_id: str | None = None) -
     """What is owed on the actor's trials, soonest first."""
     query = sa.select(DUES.c.kind, DUES.c.at, DUES.c.trial_id).where(
         DUES.c.kind.in_(OWED_AS), of_seen_trials(DUES.c.trial_id, actor))
-    reviews = sa.select(REVIEWS.c.due_at, REVIEWS.c.trial_id).where(
+    reviews = sa.select(REVIEWS.c.due_at, REVIEWS.c.trial_id, REVIEWS.c.kind).where(
         REVIEWS.c.state.in_(("planned", "open")), of_seen_trials(REVIEWS.c.trial_id, actor))
     if trial_id:
         query, reviews = query.where(DUES.c.trial_id == trial_id), reviews.where(REVIEWS.c.trial_id == trial_id)
     found = [Owed(OWED_AS[row.kind], row.at, row.trial_id) for row in connection.execute(query)]
-    found += [Owed("review", row.due_at, row.trial_id) for row in connection.execute(reviews)]
+    found += [Owed("review", row.due_at, row.trial_id, row.kind) for row in connection.execute(reviews)]
     found += [Owed("report", row["due_at"], row["id"]) for row in reports_due(connection, actor, trial_id)]
     return tuple(sorted(found, key=lambda one: (one.at, one.kind, one.trial_id)))
 

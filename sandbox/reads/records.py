@@ -117,11 +117,11 @@ def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None
     return keyset(connection, query, key, cursor, _plain, limit, newest_first=False)
 
 
-def next_review(connection: sa.Connection, trial_id: str) -> dict[str, Any] | None:
-    """The trial's soonest review that is open or planned; the caller has narrowed to the trial."""
-    row = connection.execute(sa.select(REVIEWS).where(
-        REVIEWS.c.trial_id == trial_id, REVIEWS.c.state.in_(("planned", "open"))).order_by(
-        REVIEWS.c.due_at, REVIEWS.c.id).limit(1)).mappings().first()
+def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:
+    """The trial's soonest review (of a kind) that is open or planned; the caller has narrowed to the trial."""
+    query = sa.select(REVIEWS).where(REVIEWS.c.trial_id == trial_id, REVIEWS.c.state.in_(("planned", "open")))
+    query = query.where(REVIEWS.c.kind == kind) if kind else query
+    row = connection.execute(query.order_by(REVIEWS.c.due_at, REVIEWS.c.id).limit(1)).mappings().first()
     return dict(row) if row else None
 
 

@@ -74,6 +74,11 @@ class Door:
             self._wake.notify()
         return future.result()
 
+    @property
+    def waiting(self) -> int:
+        """Jobs that wait for the next batch."""
+        return len(self._waiting)
+
     def close(self) -> None:
         """Refuse new jobs, finish those accepted, end the writer."""
         with self._wake:

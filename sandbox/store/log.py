@@ -48,12 +48,6 @@ class LogNode(Row, table=True):
 
 LOG, NODES = LogEntry.__table__, LogNode.__table__  # type: ignore[attr-defined]
 
-for table in (LOG, NODES):
-    for verb in ("UPDATE", "DELETE"):
-        sa.event.listen(SQLModel.metadata, "after_create", sa.DDL(
-            f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
-            f"BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END").execute_if(dialect="sqlite"))
-
 _head = Statement(sa.select(sa.func.coalesce(sa.func.max(LOG.c.seq), -1)))
 _node = Statement(sa.select(NODES.c.hash).where(NODES.c.level == sa.bindparam("level"),
                                                 NODES.c.index == sa.bindparam("index")))
@@ -61,6 +55,25 @@ _leaf_hash = Statement(sa.select(LOG.c.hash).where(LOG.c.seq == sa.bindparam("in
 _add_entry = Statement(sa.insert(LOG).values({c.name: sa.bindparam(c.name) for c in LOG.c}))
 _add_node = Statement(sa.insert(NODES).values({c.name: sa.bindparam(c.name) for c in NODES.c}))
 _whole = sa.select(*(sa.type_coerce(c, sa.Text) if c is LOG.c.at else c for c in LOG.c)).order_by(LOG.c.seq)
+
+
+def append_only(dialect: str) -> tuple[str, ...]:
+    """Statements that make the log's tables refuse UPDATE and DELETE (and TRUNCATE); they can be run again."""
+    if dialect == "sqlite":
+        return tuple(f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+                     "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
+                     for table in (LOG, NODES) for verb in ("UPDATE", "DELETE"))
+    refuse = ("CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
+              "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$")
+    return (refuse, *(f"CREATE OR REPLACE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+                      f"ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+                      for table in (LOG, NODES)))
+
+
+@sa.event.listens_for(SQLModel.metadata, "after_create")
+def _created(_metadata: sa.MetaData, connection: sa.Connection, **_more: Any) -> None:
+    for statement in append_only(connection.dialect.name):
+        connection.exec_driver_sql(statement)
 
 
 def leaf_hash(leaf: bytes) -> bytes:

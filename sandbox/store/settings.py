@@ -20,7 +20,7 @@ def known_zone(name: str) -> str:
     """A zone that this machine's time-zone data has."""
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{name!r} is no time zone; write for example Asia/Shanghai") from error
     return name
 

@@ -100,7 +100,7 @@ class Trial(TrialFields, Row, table=True):
     unit: str = "uses"
     rate_per_day: float | None = None
     cap_volume: float | None = None
-    cap_people: int | None = None
+    cap_people: int | None = Field(default=None, sa_type=sa.BigInteger)
     cap_hours: float | None = None
     cap_money: float | None = None
     used_volume: float = 0.0

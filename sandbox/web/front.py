@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request, session
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sandbox.jobs.program import Program
 from sandbox.web import api, health, pages, signin
@@ -28,6 +29,8 @@ def make_app(program: Program) -> Flask:
     app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(configuration(program))
     app.extensions["sandbox"] = program
+    if program.settings.base_url:  # a proxy stands before: the address it was asked from counts, not its own
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     Bootstrap5(app)
     csrf = CSRFProtect(app)
     app.before_request(choose_language)
@@ -48,7 +51,7 @@ def configuration(program: Program) -> dict[str, Any]:
         "SECRET_KEY": program.settings.secret_key, "MAX_CONTENT_LENGTH": MOST_BYTES,
         "MAX_FORM_MEMORY_SIZE": 2 * 1024 * 1024, "SESSION_COOKIE_NAME": "__Host-sandbox" if https else "sandbox",
         "SESSION_COOKIE_SECURE": https, "SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax",
-        "BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_TIME_LIMIT": None, "WTF_CSRF_SSL_STRICT": https,
+        "BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_TIME_LIMIT": None,
         "TESTING": program.settings.testing,
     }
 

@@ -16,6 +16,7 @@ from sandbox.jobs.demo.walks import Habit, Story, Topic, Walk
 from sandbox.jobs.program import Program
 from sandbox.reads import risk, trials
 from sandbox.reads.board import holds
+from sandbox.reads.records import reviews
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.store.fields import canonical
 
@@ -445,8 +446,6 @@ def test_a_trial_sent_back_from_its_evaluation_has_a_review_ahead(world: World) 
 
 def held(world: World, one: Walk) -> int:
     """Periodic reviews that were held."""
-    from sandbox.reads.records import reviews
-
     with world.program.reading() as connection:
         found = reviews(connection, SYSTEM_ACTOR, one.trial, state="held")
     return sum(row["kind"] == "periodic" for row in found.items)

@@ -22,6 +22,7 @@ from sandbox.store.log import LOG, verify
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.passwords import hasher, normal
 from sandbox.store.reviews import REVIEWS
+from sandbox.store.scope import trials_seen_by
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
 from sandbox.store.votes import DECISIONS
@@ -132,8 +133,6 @@ def test_reviewers_tokens_come_by_constituency_and_hold_seats(city: Told) -> Non
     assert [one.constituency for one in reviewers] == [one.constituency for one in REVIEWERS]
     assert list(dict.fromkeys(one.constituency for one in reviewers)) == list(Constituency)
     with city.program.reading() as connection:
-        from sandbox.store.scope import trials_seen_by
-
         seen = [connection.execute(sa.select(sa.func.count()).select_from(TRIALS).where(trials_seen_by(one)))
                 .scalar_one() for one in reviewers]
     assert min(seen) >= 3

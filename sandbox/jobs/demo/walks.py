@@ -16,11 +16,10 @@ from sandbox.jobs.demo.bodies import body
 from sandbox.rules.cadence import TIERS, end_of_day, local_day
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import DAY
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
 
 Story = Iterator[datetime]
-SIDES = ("industry", "research", "market")
-REREVIEWERS = 5
-RUNNING = ("trial", "tune")
 TEST_EVERY = 25
 """Days between two tests of the kill switch, inside the thirty that a start asks for."""
 LIMITS = {"harm_S4": 0.01, "complaint": 0.01, "override": 0.1, "error": 0.08}
@@ -446,4 +445,5 @@ class Walk:
 
 def members(size: int, first: int = 0) -> tuple[str, ...]:
     """So many reviewers, the constituencies in turn; `first` begins with others."""
-    return tuple(f"{SIDES[place % 3]}{(first + place // 3) % 5 + 1}" for place in range(size if size > 2 else 3))
+    places = range(max(size, len(CONSTITUENCIES)))
+    return tuple(f"{CONSTITUENCIES[place % 3]}{(first + place // 3) % 5 + 1}" for place in places)

@@ -10,9 +10,10 @@ from flask import request, url_for
 from sandbox.acts.adoption import Adopted, AdoptionFields
 from sandbox.reads import scenarios
 from sandbox.web.guard import page
-from sandbox.web.pages.filing import defaults, do, form_of, gone, read, tried
+from sandbox.web.pages.filing import defaults, do, form_of, gone, tried
 from sandbox.web.pages.lights import indicator_word, number, per_10k, unit_word
 from sandbox.web.pages.lists import wanted
+from sandbox.web.pages.scenarios import read_whole, settled
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, Plain, render
 from sandbox.web.reader import actor, locale, program, t, titled
 from sandbox.words import show, word
@@ -31,7 +32,7 @@ def adopt() -> Any:
     with program().reading() as connection:
         form = _form(connection)
     if request.method == "POST":
-        done, form = tried(lambda: do("adopt_trial", {"trials": [read(AdoptionFields)]}), form)
+        done, form = tried(lambda: do("adopt_trial", {"trials": [read_whole(AdoptionFields)]}), form)
         if done is not None:
             return _told(done)
     return render(FormPage(
@@ -41,7 +42,8 @@ def adopt() -> Any:
 
 def _form(connection: sa.Connection) -> Form:
     values = {**defaults(AdoptionFields), "scenario_id": wanted("scenario")}
-    form = form_of(AdoptionFields, url_for("pages.adopt"), t("page.adopt.propose"), values=values)
+    form = settled(form_of(AdoptionFields, url_for("pages.adopt"), t("page.adopt.propose"), values=values),
+                   AdoptionFields)
     fields = {one["name"]: one for one in form.fields}
     known = scenarios.scenarios(connection, actor(), limit=200).items
     fields["scenario_id"].update(kind="choice", choices=[{"value": one["id"], "label": titled(one)} for one in known])

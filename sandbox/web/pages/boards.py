@@ -106,7 +106,7 @@ def _next_cell(owed: list[Owed]) -> Any:
     if first is None:
         return ""
     until = due_day(first.at)
-    text = t("page.owed.short", what=word(f"page.owed.{first.kind}"), when=until.text)
+    text = t("page.owed.short", what=tasks.owed_word(first), when=until.text)
     return {"text": text, "urgency": until.urgency} if until.urgency else text
 
 
@@ -228,13 +228,13 @@ def _tags(row: Mapping[str, Any]) -> list[str]:
 
 def _fact(one: Owed) -> Plain:
     until = due_day(one.at)
-    return {"label": t(f"page.owed.{one.kind}"), "text": until.text, "urgency": until.urgency}
+    return {"label": said(tasks.owed_word(one)), "text": until.text, "urgency": until.urgency}
 
 
 def _owed_row(one: Owed) -> Plain:
     until = due_day(one.at)
     return {"when": until.text, "urgency": until.urgency, "at": one.at.isoformat(),
-            "text": t("page.owed.of_trial", trial=one.trial_id, what=word(f"page.owed.{one.kind}"))}
+            "text": t("page.owed.of_trial", trial=one.trial_id, what=tasks.owed_word(one))}
 
 
 def _running(line: trials.TrialLine) -> Plain:

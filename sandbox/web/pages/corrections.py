@@ -19,7 +19,8 @@ from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, 
 from sandbox.web.pages.times import moment
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
-from sandbox.web.reader import actor, program, t
+from sandbox.web.reader import actor, locale, program, t
+from sandbox.words import show
 
 SEEN = ("exposures", "people_new", "model_version", "nil", "reviewed", "labelled", "hours", "money", "region",
         "narrative")
@@ -138,8 +139,8 @@ class CorrectionPage(PageContext):
 
 
 def _correction_page(row: Mapping[str, Any], one: Mapping[str, Any], form: Form | None) -> CorrectionPage:
-    before, after = ({each["label"]: each.get("text", "") for each in shown(FeedbackFields, _readable(one[side]))}
-                     for side in ("before", "after"))
+    before, after = ({each["label"]: show(each.get("text", "").splitlines(), locale())
+                      for each in shown(FeedbackFields, _readable(one[side]))} for side in ("before", "after"))
     rows = [{"field": label, "before": before.get(label, ""), "after": after.get(label, "")}
             for label in dict.fromkeys((*before, *after)) if before.get(label, "") != after.get(label, "")]
     return CorrectionPage(

@@ -157,7 +157,8 @@ def _form(row: Mapping[str, Any]) -> Form:
     choices = [{"value": value.value, "label": t(f"page.decision.{value}"), "help": t(f"page.decision.{value}_means")}
                for value in (Value.FOR, Value.AGAINST)]
     value, *others = form.fields
-    return replace(form, fields=[{**value, "label": t("page.decision.your_word"), "choices": choices}, *others])
+    asked = {**value, "label": t("page.decision.your_word"), "help": "", "choices": choices}
+    return replace(form, fields=[asked, *others])
 
 
 def _told(row: Mapping[str, Any], done: Decided) -> Any:
@@ -200,7 +201,7 @@ def _over(row: Mapping[str, Any], outcome: Outcome) -> list[Plain]:
 
 def _facts(row: Mapping[str, Any], names: Mapping[str, str], trial: Mapping[str, Any] | None) -> list[Plain]:
     """What would change, or who is invited; who proposed it, and when."""
-    given = {name: row["given"].get(name) for name in INVITED} if row["act"] == "invite" else {}
+    given = {name: row["given"].get(name) or None for name in INVITED} if row["act"] == "invite" else {}
     return [*shown(InvitationFields, given), *_change(row, trial),
             {"label": t("page.decision.by"), "text": names.get(row["proposed_by"], "")},
             {"label": t("page.decision.at"), "text": moment(row["proposed_at"])},

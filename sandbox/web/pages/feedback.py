@@ -59,8 +59,13 @@ def _cells(row: Mapping[str, Any]) -> Plain:
 
 def _report_cells(row: Mapping[str, Any]) -> Plain:
     used = t("page.feedback.nil") if row["nil"] else t("page.feedback.unknown") if row["exposures"] is None \
-        else lights.number(row["exposures"])
+        else amount(row["exposures"])
     return {"period": period(row), "exposures": used, "events": events_text(row["events"]), "filed": moment(row["at"])}
+
+
+def amount(exposures: float) -> str:
+    """An amount of use, to one decimal where it has one."""
+    return show(round(exposures, 1) if exposures % 1 else int(exposures), locale())
 
 
 def period(row: Mapping[str, Any]) -> str:
@@ -115,7 +120,7 @@ def trial_feedback(trial_id: str) -> Any:
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in COLUMNS[1:]],
-            rows=[_period_row(one) for one in found.items],
+            rows=[_period_row(one) for one in sorted(found.items, key=lambda one: one["period_start"], reverse=True)],
             next_url=url_for("pages.trial_feedback", trial_id=trial_id, cursor=found.next) if found.next else None,
             first_url=url_for("pages.trial_feedback", trial_id=trial_id) if cursor else None))
 
@@ -154,7 +159,7 @@ def _month_rows(by_month: tuple[months.Month, ...], row: Mapping[str, Any], *, b
 def _month_row(one: months.Month, unit: str) -> Plain:
     cells: Plain = {"month": t("page.feedback.month", year=str(one.first.year), month=f"{one.first.month:02}"),
                     "reports": str(one.reports),
-                    "exposures": t("page.feedback.unknown") if one.exposures is None else lights.number(one.exposures)}
+                    "exposures": t("page.feedback.unknown") if one.exposures is None else amount(one.exposures)}
     return cells | {count.indicator: _count_cell(count, unit) for count in one.counts}
 
 

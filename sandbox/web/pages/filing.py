@@ -60,7 +60,8 @@ def shown(model: type[BaseModel], values: Mapping[str, Any]) -> Plain:
     zone = program().settings.zone
     times = {name: values[name].astimezone(zone).strftime("%Y-%m-%dT%H:%M") for name in instants(model)
              if values.get(name) is not None}
-    return {**to_form(model, values, zone), **times}
+    whole = {name: str(int(value)) for name, value in values.items() if isinstance(value, float) and value.is_integer()}
+    return {**to_form(model, values, zone), **{n: v for n, v in whole.items() if n in model.model_fields}, **times}
 
 
 def defaults(model: type[BaseModel]) -> dict[str, Any]:

@@ -112,4 +112,4 @@ def _trial_row(row: dict[str, Any], waits: list[Word]) -> Plain:
     return {"title": {"text": titled(row), "url": url_for("pages.trial", trial_id=row["id"]),
                       "sub": f"{row['id']} · {row['organisation']}"},
             "state": {"text": t(f"state.{row['state']}"), "sub": t(f"stage.{row['stage']}")},
-            "waits": show(waits, locale())}
+            "waits": show(waits, locale()) if waits else None}

@@ -174,11 +174,10 @@ def incident(incident_id: str) -> Any:
 
 def _incident_page(connection: sa.Connection, row: Mapping[str, Any], one: Mapping[str, Any],
                    form: Form | None) -> IncidentPage:
-    kind = value_word(IncidentKind, one["kind"])
-    grave = value_word(Severity, one["severity"]) if one["severity"] else kind
+    parts = [value_word(Severity, one["severity"])] if one["severity"] else []
     return IncidentPage(
         title=t("page.incident.title", kind=value_word(IncidentKind, one["kind"])), over=back(row),
-        sub=t("page.incident.sub", severity=grave, state=value_word(IncidentState, one["state"])),
+        sub=" · ".join(said(part) for part in (*parts, value_word(IncidentState, one["state"]))),
         facts=_facts(connection, one), body=_body(one),
         versions=[_version(found) for found in reversed(one["versions"])], form=form and replace(form, prefix="u-"),
         errors=form.errors if form else {})

@@ -70,7 +70,7 @@ def _red(_connection: sa.Connection, _row: Mapping[str, Any], _risk: Risk) -> Wo
 
 
 def _yellow(connection: sa.Connection, row: Mapping[str, Any], _risk: Risk) -> Word:
-    found = records.next_review(connection, row["id"])
+    found = records.next_review(connection, row["id"], "yellow") or records.next_review(connection, row["id"])
     if found is None:
         return word("page.light.yellow_unplanned")
     return word("light.yellow.explained", name=word("page.light.panel"), date=day(found["due_at"] - timedelta(hours=1)))
@@ -106,6 +106,18 @@ def _strip(one: IndicatorLine, unit: str) -> Plain:
     verdict = {"hot": "page.strip.past_limit", "unk": "page.strip.unknown", "": "page.strip.no_excess"}[tone]
     return {"name": name, "share": one.rate / one.limit, "low": low, "high": high, "tone": tone, "verdict": t(verdict),
             "figures": _figures(one, unit), "interval": _interval(one)}
+
+
+def figure(one: IndicatorLine, unit: str) -> Plain:
+    """One indicator as a big number: its rate, with limit and interval beneath."""
+    name, strip = indicator_word(one.indicator), _strip(one, unit)
+    if one.rate is None:
+        return {"label": name, "value": t("page.strip.none"), "notes": [strip["figures"], strip["interval"]]}
+    if _in_percent(one):
+        return {"label": name, "value": t("page.feedback.percent", rate=percent(one.rate)),
+                "notes": [_limit(one, unit), strip["interval"]]}
+    return {"label": t("page.strip.per_10k", name=name, unit=unit_word(unit)), "value": per_10k(one.rate),
+            "notes": [t("page.strip.limit_only", limit=per_10k(one.limit)), strip["interval"]]}
 
 
 def _in_percent(one: IndicatorLine) -> bool:

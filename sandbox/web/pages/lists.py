@@ -84,7 +84,7 @@ def _address(of: Listing, without: str = "", **more: str | None) -> str:
 
 
 def _chips(of: Listing) -> list[Plain]:
-    found = [{"name": "q", "label": t("page.list.quoted", text=of.q)}] if of.q else []
+    found = [{"name": "q", "label": t("page.list.chip", what=t("list.search"), value=of.q)}] if of.q else []
     for one in of.filters:
         if one["value"]:
             label = next((o["label"] for o in one["options"] if o["value"] == one["value"]), one["value"])

@@ -16,7 +16,7 @@ from sandbox.rules.lifecycle import STATES
 from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
 from sandbox.store.accounts import Expertise
 from sandbox.store.trials import Panel, SeatAnswer, SeatFields
-from sandbox.store.votes import MATTERS
+from sandbox.store.votes import MATTERS, SEATS, Matter
 from sandbox.web.api.shapes import SEES_NAMES
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
@@ -198,8 +198,7 @@ def _mine(seats: Iterable[Mapping[str, Any]]) -> Plain | None:
     """The reader's own seat that waits for an answer, for the `next_action` macro."""
     for seat in seats:
         if seat["account_id"] == actor().id and answer_of(seat) == "waiting":
-            return {"title": t("page.seat.answer"), "due": t("page.panel.asked", day=day(seat["at"])),
-                    "body": t("page.seat.conflict_first"),
+            return {"title": t("page.seat.answer"), "due": "", "body": t("page.seat.conflict_first"),
                     "main": {"label": t("page.seat.answer"), "url": url_for("pages.seat", seat_id=seat["id"])}}
     return None
 
@@ -211,12 +210,21 @@ def _matters(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...],
     for matter in MATTERS.values():
         given = ballots(cast, row, matter, None)
         if matter.panel and (given or row["state"] in matter.states):
-            found.append({"text": t(f"page.vote.{matter.name}_title"), "why": tally(row, matter, None, given, seats),
+            found.append({"text": t(f"page.vote.{matter.name}_title"), "said": _said(row, matter, given, seats),
                           "url": url_for("pages.vote", trial_id=row["id"], matter=matter.name),
                           "action": {"label": t(f"page.vote.{matter.name}"), "kind": "main",
                                      "url": url_for("pages.vote", trial_id=row["id"], matter=matter.name)}
                           if may_vote(row, matter, seats) else None})
     return found
+
+
+def _said(row: Mapping[str, Any], matter: Matter, given: list[Mapping[str, Any]],
+          seats: tuple[dict[str, Any], ...]) -> str:
+    """How it stands; members of a panel do not learn it while they vote, only what they said themselves."""
+    if row["relation"] not in SEATS:
+        return tally(row, matter, None, given, seats)
+    mine = [one for one in given if one["account_id"] == actor().id]
+    return t("page.panel.voted", value=word(f"choice.Value.{mine[-1]['value']}")) if mine else t("page.panel.not_voted")
 
 
 # One seat

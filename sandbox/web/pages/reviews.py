@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -275,15 +276,14 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
         found.append(t("page.review.model", version=row["model_version"]))
     tested = trials.sections(connection, actor(), row)["kill_switch"].body.get("tested_on")
     if tested:
-        found.append(t("page.review.kill_switch", day=tested))
+        found.append(t("page.review.kill_switch", day=date.fromisoformat(tested)))
     return found
 
 
 def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
     """The two indicators that bring most of the evidence, and the fullest cap beside the time gone."""
     leading = sorted(known.indicators, key=lambda one: -one.share)[:2]
-    found = [_figure(strip) for strip in (lights.strips(replace(known, indicators=(one,)), row["unit"])[0]
-                                          for one in leading)]
+    found = [lights.figure(one, row["unit"]) for one in leading]
     full = max(known.caps, key=lambda cap: cap["share"], default=None)
     if full is not None:
         gone_by = round(trials.days_used(row, now()) / row["day_limit"] * 100) if row["day_limit"] else 0
@@ -291,10 +291,6 @@ def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
                       "value": t("page.percent", n=round(min(full["share"], 9.99) * 100)),
                       "notes": [t("page.review.time_gone", n=gone_by)]})
     return found
-
-
-def _figure(strip: Plain) -> Plain:
-    return {"label": strip["name"], "value": strip["verdict"], "notes": [strip["figures"], strip["interval"]]}
 
 
 def _conclusion(one: Mapping[str, Any]) -> Plain:

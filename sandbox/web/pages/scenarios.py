@@ -1,21 +1,22 @@
 """Scenarios: the list, one with its limits and trials, the form that publishes or changes one, and applying in it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.refusals import NotFound, Refused
+from sandbox.acts.refusals import Invalid, NotFound, Refused
 from sandbox.reads import accounts, scenarios, trials
 from sandbox.rules.access import Role, may
 from sandbox.rules.dossier import required_sections
+from sandbox.store.fields import Fields
 from sandbox.store.scenarios import ScenarioFields, ScenarioStatus
 from sandbox.store.trials import TrialFields
 from sandbox.web.codec import choice, label, to_form
 from sandbox.web.guard import page
-from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.filing import defaults, do, form_of, gone, read, tried
 from sandbox.web.pages.lights import number, unit_word
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.sections import shown
@@ -57,6 +58,21 @@ def over(row: Mapping[str, Any]) -> list[Plain]:
     """The way back to the scenario, above the title of a page about it."""
     return [{"text": t("nav.scenarios"), "url": url_for("pages.scenarios_list")},
             {"text": titled(row), "url": url_for("pages.scenario", scenario_id=row["id"])}]
+
+
+def settled(form: Form, model: type[Fields]) -> Form:
+    """What has a default is asked for: it is seen, and left blank it is not silently the default again."""
+    names = defaults(model)
+    return replace(form, fields=[{**one, "required": one["required"] or one["name"] in names} for one in form.fields])
+
+
+def read_whole(model: type[Fields]) -> dict[str, Any]:
+    """The posted form of a class. Raises Invalid for what has a default and came back blank."""
+    given = read(model)
+    blank = [name for name in defaults(model) if name not in given]
+    if blank:
+        raise Invalid(*(((name,), word("error.missing")) for name in blank))
+    return given
 
 
 # The list
@@ -190,9 +206,9 @@ def _trial_row(line: trials.TrialLine) -> Plain:
 @page(PAGES, "/scenarios/new", act="publish_scenario", methods=("GET", "POST"))
 def new_scenario() -> Any:
     """Publish a scenario."""
-    form = form_of(ScenarioFields, url_for("pages.new_scenario"), t("page.scenario.publish"))
+    form = settled(form_of(ScenarioFields, url_for("pages.new_scenario"), t("page.scenario.publish")), ScenarioFields)
     if request.method == "POST":
-        done, form = tried(lambda: do("publish_scenario", read(ScenarioFields)), form)
+        done, form = tried(lambda: do("publish_scenario", read_whole(ScenarioFields)), form)
         if done is not None:
             return gone(url_for("pages.scenario", scenario_id=done.id), t("page.scenario.published"))
     led = actor().role is Role.DEPARTMENT
@@ -214,6 +230,7 @@ def edit_scenario(scenario_id: str) -> Any:
         raise NotFound
     form = form_of(ScenarioFields, url_for("pages.edit_scenario", scenario_id=scenario_id), t("page.scenario.save"),
                    values=row, hidden={"version": row["version"]})
+    form = settled(form, ScenarioFields)
     if request.method == "POST":
         done, form = tried(lambda: _change(scenario_id), form)
         if done is not None:
@@ -225,7 +242,7 @@ def edit_scenario(scenario_id: str) -> Any:
 
 def _change(scenario_id: str) -> Any:
     """Every field is named, so that an emptied one is emptied."""
-    whole = ScenarioFields.model_validate(read(ScenarioFields))
+    whole = ScenarioFields.model_validate(read_whole(ScenarioFields))
     return do("change_scenario", {**whole.plain(), "scenario_id": scenario_id, "version": _version()})
 
 

@@ -1,24 +1,25 @@
 """One section of a trial's record: its form with drafts for those who write it, and how it reads for the others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from flask import request, url_for
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 
 from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, trials
 from sandbox.reads.steps import SIGNED_OFF
 from sandbox.rules.access import Role
+from sandbox.rules.dossier import DIMENSIONS
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS, Value
 from sandbox.web.codec import choice, kind_of, label
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
-from sandbox.web.pages.lights import number
+from sandbox.web.pages.lights import indicator_word, number, unit_word
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import moment
 from sandbox.web.pages.tracks import back
@@ -68,6 +69,11 @@ def _form(row: Mapping[str, Any], one: trials.SectionState) -> Form:
                    second=t("page.section.save"))
     if one.draft is not None and request.method == "GET":
         form.values.update(one.draft)
+    for rows in form.fields:
+        for column in rows.get("columns", ()):
+            if column["name"] == "dimension":
+                column.update(kind="choice", choices=[{"value": name, "label": said(label(name))}
+                                                      for name in DIMENSIONS])
     return form
 
 
@@ -136,6 +142,12 @@ def _vote_action(row: Mapping[str, Any], one: trials.SectionState) -> Plain | No
             "url": url_for("pages.vote", trial_id=row["id"], matter=matter.name, subject=one.kind.kind)}
 
 
+NAMED: dict[str, Callable[[str], str]] = {
+    "indicator": indicator_word, "unit": unit_word, "dimension": lambda value: said(label(value)),
+}
+"""Fields whose values are codes with a word of their own."""
+
+
 # A kept body, read
 
 
@@ -145,14 +157,14 @@ def shown(model: type[BaseModel], body: Mapping[str, Any]) -> list[Plain]:
     for name, info in model.model_fields.items():
         kind, inner = kind_of(info.annotation)
         value = body.get(name)
-        if value in (None, "", [], {}):
+        if value is None or value in ("", [], {}):
             continue
         one: Plain = {"label": said(label(name))}
         if kind == "rows":
             columns = [{"key": key, "label": said(label(key))} for key in inner.model_fields]
             one.update(columns=columns, rows=[_row(inner, row) for row in value])
         else:
-            one["text"] = value_text(kind, inner, value)
+            one["text"] = NAMED[name](value) if name in NAMED else value_text(kind, inner, value)
         found.append(one)
     return found
 
@@ -162,7 +174,8 @@ def _row(model: type[BaseModel], row: Mapping[str, Any]) -> Plain:
     for name, info in model.model_fields.items():
         kind, inner = kind_of(info.annotation)
         value = row.get(name)
-        cells[name] = "" if value in (None, "") else value_text(kind, inner, value)
+        named = NAMED.get(name)
+        cells[name] = "" if value in (None, "") else named(value) if named else value_text(kind, inner, value)
     return cells
 
 
@@ -176,7 +189,7 @@ def value_text(kind: str, inner: Any, value: Any) -> str:
         return show([said(choice(inner(one))) if kind == "choices" else str(one) for one in value], locale())
     if kind == "date":
         return show(date.fromisoformat(value) if isinstance(value, str) else value, locale())
-    if kind == "datetime":
+    if kind == "datetime" or inner is AwareDatetime:
         return moment(datetime.fromisoformat(value) if isinstance(value, str) else value)
     if kind == "pairs":
         return "\n".join(f"{name} = {amount}" for name, amount in value.items())

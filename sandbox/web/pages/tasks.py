@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import url_for
 
-from sandbox.reads.board import Task
+from sandbox.reads.board import Owed, Task
 from sandbox.reads.steps import Step
 from sandbox.rules.needs import NEEDS
 from sandbox.store.dues import HoldKind
@@ -68,6 +68,11 @@ def what(kind: str, about: str | None) -> str:
     if kind == "move":
         return t(f"move.{about}")
     return t(f"page.task.{kind}", what=about_word(kind, about))
+
+
+def owed_word(one: Owed) -> Word:
+    """What is owed, by its own name."""
+    return value_word(ReviewKind, one.about) if one.about else word(f"page.owed.{one.kind}")
 
 
 def todo(tasks: tuple[Task, ...]) -> list[Plain]:

@@ -1,6 +1,5 @@
 """Trials: the list, the overview, and the tabs that hold a trial's dossier, panel and log."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +22,7 @@ from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, PageContext, Plain, TrialHead, render
 from sandbox.web.pages.times import day, due, due_day, now
 from sandbox.web.pages.tracks import head_of
-from sandbox.web.reader import actor, program, t, titled
+from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
 TIMELINE = 8
@@ -229,7 +228,7 @@ def by_word(move: Move) -> list[Any]:
 def _owed(one: board.Owed) -> Plain:
     until = due(one.at)
     urgency = until.urgency if not one.kind.startswith("stop_") or until.urgency == "soon" else ""
-    return {"label": t(f"page.owed.{one.kind}"), "text": until.text, "urgency": urgency}
+    return {"label": said(tasks.owed_word(one)), "text": until.text, "urgency": urgency}
 
 
 def _before(connection: sa.Connection, row: dict[str, Any]) -> list[Plain]:
@@ -331,10 +330,10 @@ def trial_log(trial_id: str) -> Any:
         before = _before_seq()
         top, found = trials.log_entries(connection, trial_id, before, LOG_PAGE)
         happened = trials.timeline(connection, trial_id, before, LOG_PAGE).items
-        said = entries(connection, happened)
+        told = entries(connection, happened)
         return render(LogPage(
             head=head_of(connection, row, "trial_log"), size=top["size"], root=top["root"],
-            rows=[_log_row(entry, one) for entry, one in zip(found.items, said, strict=True)],
+            rows=[_log_row(entry, one) for entry, one in zip(found.items, told, strict=True)],
             next_url=url_for("pages.trial_log", trial_id=trial_id, before=found.next) if found.next else None,
             first_url=url_for("pages.trial_log", trial_id=trial_id) if before is not None else None))
 
@@ -348,6 +347,6 @@ def _before_seq() -> int | None:
     return int(raw)
 
 
-def _log_row(entry: Mapping[str, Any], said: Plain) -> Plain:
-    return {**said, "seq": entry["seq"], "hash": entry["hash"], "proof": entry["proof"],
-            "leaf": json.dumps(json.loads(entry["leaf"]), ensure_ascii=False, indent=1)}
+def _log_row(entry: Mapping[str, Any], told: Plain) -> Plain:
+    return {**told, "seq": entry["seq"], "hash": entry["hash"], "proof": entry["proof"],
+            "leaf": entry["leaf"]}

@@ -119,7 +119,7 @@ def _form(row: Mapping[str, Any], asked: Asked) -> Form:
     value, *others = form.fields
     choices = [{**one, "help": t("page.vote.abstain_means") if one["value"] == Value.ABSTAIN else ""}
                for one in value["choices"]]
-    return replace(form, fields=[{**value, "label": t("page.vote.your_word"), "choices": choices}, *others])
+    return replace(form, fields=[{**value, "label": t("page.vote.your_word"), "help": "", "choices": choices}, *others])
 
 
 def _page(connection: sa.Connection, row: Mapping[str, Any], asked: Asked, form: Form) -> VotePage:
