@@ -32,7 +32,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.lifecycle import STATES
-from sandbox.store.log import LOG
+from sandbox.store.log import LOG, verify
 from sandbox.store.settings import Settings
 
 FIRST_PAGE_S, STOPPED_S = 5, 5
@@ -162,6 +162,8 @@ def test_the_record_of_california_comes_in_by_the_command_line_once(settings: Se
     cast = enter_cast(program)
     tokens = {f"SANDBOX_{name}": program.acts.do("issue_token", who, {"name": "import", "scopes": [
         "read", "file", "decide"]}).secret for name, who in (("TOKEN", cast.lin), ("SECOND_TOKEN", cast.zhou))}
+    with program.reading() as connection:
+        assert verify(connection).problems == ()
     program.close()
     files = [str(next(CALIFORNIA.glob(f"ca_dmv_2021*{name}*.csv"))) for name in ("Mileage", "Disengagement")]
     first, again = (json.loads(command("import", "california-test-drives", *files, **tokens)[1]) for _ in range(2))

@@ -241,6 +241,7 @@ def upgrade() -> None:
     sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
+    sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
@@ -396,6 +397,7 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.Column('cause', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_moves_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_moves'))
     )

@@ -114,7 +114,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
     freeze_limits(act, [limit.plain() for limit in given.limits])
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": "adopt_trial", "source": "adopted",
                             "target": "trial", "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
-                            "cause": None, "reason": given.unverified})
+                            "cause": None, "reason": given.unverified, "seq": act.seq})
     plan_next_review(act, act.now)
     arm_running(act)
     return str(act.trial["id"])

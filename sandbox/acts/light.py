@@ -88,7 +88,7 @@ def assess(act: Act, *rules: Light) -> Light:
     found = [(*row[:5], row[5] + unreported(act, row[0])) for row in found]
     total = evidence(found)
     now = light(total, at, early=all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found),
-                rules=[*rules, *_cap_lights(trial)])
+                rules=[*rules, *_cap_lights(act)])
     latched = Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
         now = latched
@@ -114,10 +114,16 @@ def unreported(act: Act, indicator: str) -> float:
     return float(trial["rate_per_day"] or 0.0) * max(0.0, (act.now - since) / DAY)
 
 
-def _cap_lights(trial: Mapping[str, Any]) -> list[Light]:
-    """A cap that is passed suspends by its own trigger; here it warns."""
-    lights = [cap_light(trial[used], trial[cap]) for used, cap in CAPS if trial[cap] is not None]
-    return [Light.YELLOW for one in lights if one is not Light.GREEN]
+def _cap_lights(act: Act) -> list[Light]:
+    """A cap warns once, from 80 % on; cleared, it warns again only when the cap itself has changed. A cap that is passed
+    suspends by its own trigger."""
+    trial = act.trial
+    near = {f"{cap}={trial[cap]}" for used, cap in CAPS
+            if trial[cap] is not None and cap_light(trial[used], trial[cap]) is not Light.GREEN}
+    fresh = near - set(trial["caps_warned"].split())
+    if fresh:
+        act.change_trial(caps_warned=" ".join(sorted(near)))
+    return [Light.YELLOW] if fresh else []
 
 
 def _act_on(act: Act, before: Light, now: Light, statistics: bool) -> None:

@@ -87,7 +87,7 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
     act.reason = cause.value if cause else None
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": row.name, "source": row.source,
                             "target": row.target, "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
-                            "cause": cause.value if cause else None, "reason": reason})
+                            "cause": cause.value if cause else None, "reason": reason, "seq": act.seq})
 
 
 def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:

@@ -266,7 +266,7 @@ def votes(connection: sa.Connection, trial_id: str) -> tuple[dict[str, Any], ...
 
 def moves_made(connection: sa.Connection, trial_id: str) -> tuple[dict[str, Any], ...]:
     """The trial's way, oldest first, with reasons; the caller has narrowed to the trial."""
-    query = sa.select(MOVES_MADE).where(MOVES_MADE.c.trial_id == trial_id).order_by(MOVES_MADE.c.at, MOVES_MADE.c.id)
+    query = sa.select(MOVES_MADE).where(MOVES_MADE.c.trial_id == trial_id).order_by(MOVES_MADE.c.seq)
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 

@@ -96,6 +96,7 @@ class Trial(TrialFields, Row, table=True):
     light: Light = Field(default=Light.GREY, sa_column=column_for(Light))
     log_e: float = 0.0
     cleared_at_log_e: float | None = None
+    caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
     unit: str = "uses"
     rate_per_day: float | None = None
@@ -137,6 +138,7 @@ class MoveRow(Row, table=True):
     at: datetime = Field(sa_column=when(nullable=False))
     cause: str | None = None
     reason: str | None = None
+    seq: int = Field(sa_type=sa.BigInteger)
 
 
 class SuspensionRow(Row, table=True):

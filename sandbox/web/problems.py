@@ -127,7 +127,7 @@ RETRY_AFTER_S = "2"
 def wants_document() -> bool:
     """Whether the caller is a program: an API path, or JSON asked for before HTML."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
-    return request.path.startswith("/api/") or best == "application/json"
+    return request.path.startswith(("/api/", "/testing/")) or best == "application/json"
 
 
 def answer(error: Exception) -> Response:
