@@ -92,10 +92,11 @@ class Held(dict[str, Any]):
         self.was: dict[str, Any] = {}
 
     def change(self, values: Mapping[str, Any]) -> None:
-        """Take on new values, remembering what they replace."""
-        for name in values:
+        """Take on new values, remembering what they replace. A value that stays is not written: no index is touched."""
+        changed = {name: value for name, value in values.items() if value != self[name]}
+        for name in changed:
             self.was.setdefault(name, self[name])
-        self.update(values)
+        self.update(changed)
 
 
 @dataclass

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.steps import next_step
-from sandbox.reads.trials import LIGHT_ORDER, lines, trial
-from sandbox.rules.access import Actor, Role
+from sandbox.reads.trials import LIGHT_ORDER, lines
+from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
 from sandbox.store.accounts import ACCOUNTS, INVITATIONS
@@ -34,6 +34,8 @@ STEPPING = {
     Role.REVIEWER: ("ethics_review", "expert_rereview", "tune", "retrospective", "exit_review", "winding_down"),
 }
 """States in which a step of this role can lead on."""
+RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.REVIEWER: Relation.SEATED}
+"""How each of them stands to a trial they see; a chair's own steps are those of a seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,11 @@ def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> lis
 
 def _steps(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
     """Steps that are this person's own, on the trials that have stood still longest."""
-    query = sa.select(TRIALS.c.id).where(trials_seen_by(actor), TRIALS.c.state.in_(STEPPING[actor.role]))
+    query = lines(actor).where(TRIALS.c.state.in_(STEPPING[actor.role])).order_by(TRIALS.c.state_since).limit(SHOWN)
     found = []
-    for trial_id in connection.execute(query.order_by(TRIALS.c.state_since).limit(SHOWN)).scalars().all():
-        row = trial(connection, actor, trial_id)
-        step = next_step(connection, actor, row, now) if row else None
-        if row and step and step.own:
+    for row in connection.execute(query).mappings().all():
+        step = next_step(connection, actor, row, RELATIONS[actor.role], now)
+        if step and step.own:
             found.append(Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name,
                               row["title_hant"], row["title_en"]))
     return found

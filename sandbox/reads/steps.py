@@ -11,15 +11,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.trials import NextMove, SectionState, next_moves, sections
-from sandbox.rules.access import Actor, Relation
+from sandbox.reads.trials import NextMove
+from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
-from sandbox.rules.needs import NEEDS
-from sandbox.store.scope import seats_of
+from sandbox.rules.facts import Facts
+from sandbox.rules.lifecycle import ROWS
+from sandbox.rules.needs import NEEDS, groups_for, unmet
+from sandbox.store.facts import load_facts
 from sandbox.store.sections import SECTIONS
-from sandbox.store.trials import SEATS
-from sandbox.store.votes import MATTERS, VOTES
+from sandbox.store.trials import SEATS, Panel
+from sandbox.store.votes import DECISIONS, MATTERS
 
 AHEAD: Mapping[str, tuple[str, ...]] = {
     "draft": ("submit",), "correction": ("submit",), "submitted": ("accept",),
@@ -31,6 +33,9 @@ AHEAD: Mapping[str, tuple[str, ...]] = {
 """The moves that lead on from a state. What a wind-down ends in is for a person: the needs all endings share lead."""
 PARTY = {Relation.OWNER: "firm", Relation.OFFICER: "regulator"}
 SEATED = (Relation.SEATED, Relation.CHAIR)
+SEATED_READ = frozenset(("sections", "votes", "panel"))
+"""What a reviewer's own step is read from."""
+PANELS = tuple(panel.value for panel in Panel)
 SPREAD = {
     "safeguards_in_place": ("safeguards", "kill_switch", "risks"),
     "exit_report_countersigned": ("exit_report", "countersignature"),
@@ -60,37 +65,47 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What the person sees of the trial, read once."""
+    """What the person sees of the trial: its row, their relation to it, and the facts that the way ahead reads."""
 
+    connection: sa.Connection
     row: Mapping[Any, Any]
     actor: Actor
-    sections: Mapping[str, SectionState]
-    voted: frozenset[tuple[str, str | None, int]]
-    seated: Mapping[str, int]
+    relation: Relation
+    facts: Facts
 
-    def short_of(self, panel: str) -> bool:
-        """Whether fewer seats are taken or offered than the tier's quorum."""
-        return self.seated.get(panel, 0) < TIERS[self.row["tier"] or "R4"].quorum
+    def writable(self, kind: str) -> bool:
+        """Whether this person writes this section in the present state."""
+        return self.relation in SECTIONS[kind].by and self.row["state"] in SECTIONS[kind].states
 
     def section(self, *kinds: str) -> Step | None:
         """The first of these that the person may write and that is missing; else the last they may write."""
-        mine = [kind for kind in kinds if self.sections[kind].writable]
-        missing = [kind for kind in mine if self.sections[kind].version == 0]
+        mine = [kind for kind in kinds if self.writable(kind)]
+        missing = [kind for kind in mine if self.facts.section(kind) is None]
         return Step("section", (missing or mine[-1:])[0]) if mine else None
 
+    def voted(self, matter: str, subject: str | None, version: int) -> bool:
+        """Whether this person voted on it in the present round."""
+        return any(vote.person == self.actor.id for vote in self.facts.cast(matter, version=version, subject=subject))
 
-def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], now: datetime,
-              moves: tuple[NextMove, ...] | None = None) -> Step | None:
-    """The actor's step on a trial (a row of `trial`); None where nothing leads on but time and use."""
-    if row["relation"] in SEATED:
-        return _reviewers(connection, actor, row)
-    moves = next_moves(connection, row, row["relation"], now) if moves is None else moves
-    ahead = way_ahead(row, moves)
-    if ahead is None:
-        return None
-    sight = _Sight(row, actor, sections(connection, actor, row), _voted(connection, actor, row),
-                   _seated(connection, row))
-    return _toward(sight, ahead)
+    def short_of(self, panel: str) -> bool:
+        """Whether fewer seats are taken or offered than the tier's quorum."""
+        standing = (SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False), SEATS.c.panel == panel,
+                    SEATS.c.panel_no == self.row["panel_no"], SEATS.c.trial_id == self.row["id"])
+        there = self.connection.execute(sa.select(sa.func.count()).where(*standing)).scalar_one()
+        return int(there) < TIERS[self.row["tier"] or "R4"].quorum
+
+
+def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], relation: Relation,
+              now: datetime) -> Step | None:
+    """The actor's step on a trial they see and stand to in this relation; None where only time and use lead on."""
+    moves = tuple(ROWS[name, row["state"]] for name in AHEAD.get(row["state"], ()) if (name, row["state"]) in ROWS)
+    groups = SEATED_READ if relation in SEATED else groups_for(moves) | {"sections"}
+    sight = _Sight(connection, row, actor, relation, load_facts(connection, row, groups, now))
+    if relation in SEATED:
+        return _reviewers(sight)
+    ahead = way_ahead(row, tuple(NextMove(move, may_move(move, relation), unmet(move, sight.facts), None)
+                                 for move in moves))
+    return _toward(sight, ahead) if ahead else None
 
 
 def way_ahead(row: Mapping[Any, Any], moves: tuple[NextMove, ...]) -> NextMove | None:
@@ -116,15 +131,22 @@ def _toward(sight: _Sight, ahead: NextMove) -> Step:
         return Step("wait", NEEDS[lacking[0]].holder, ahead.move.name)
     if not ahead.permitted:
         return Step("wait", ahead.move.by[0].value, ahead.move.name)
-    if ahead.decision:
+    if _proposed(sight, ahead.move.name):
         return Step("wait", "regulator", ahead.move.name)
     ending = sight.row["state"] == "winding_down"
     return Step("ending", "winding_down") if ending else Step("move", ahead.move.name, ahead.move.name)
 
 
+def _proposed(sight: _Sight, move: str) -> bool:
+    """Whether the move already waits for a second regulator, whose own task it is."""
+    waiting = (DECISIONS.c.trial_id == sight.row["id"], DECISIONS.c.move == move, DECISIONS.c.outcome == "waiting",
+               DECISIONS.c.expires_at > sight.facts.now)
+    return sight.connection.execute(sa.select(DECISIONS.c.id).where(*waiting)).first() is not None
+
+
 def _meeting(sight: _Sight, need: str) -> Step | None:
     """What the person can do for a need that does not hold."""
-    meet, party = NEEDS[need].meet, PARTY.get(sight.row["relation"])
+    meet, party = NEEDS[need].meet, PARTY.get(sight.relation)
     if meet.startswith("votes:"):
         panel = MATTERS[meet.removeprefix("votes:")].panel
         lacking = party == "regulator" and panel is not None and sight.short_of(panel)
@@ -137,10 +159,9 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
         return _spread(sight, need, party)
     if meet not in SECTIONS:
         return None
-    if meet in SIGNED_OFF and sight.sections[meet].version:
+    if meet in SIGNED_OFF and sight.facts.section(meet):
         return _vote(sight, SIGNED_OFF[meet], meet)
-    filed = sight.sections[meet].version > 0
-    waiting = filed and need in TIME_MEETS
+    waiting = need in TIME_MEETS and sight.facts.section(meet) is not None
     return sight.section(meet) if party == NEEDS[need].holder and not waiting else None
 
 
@@ -148,60 +169,44 @@ def _spread(sight: _Sight, need: str, party: str | None) -> Step | None:
     kinds = SPREAD[need]
     if need == "safeguards_in_place":
         return sight.section(*kinds[:1], *kinds[:0:-1]) if party == "firm" else None
-    report, answer = (sight.sections[kind] for kind in kinds)
-    if report.version == 0:
-        return sight.section(report.kind.kind)
-    return sight.section(answer.kind.kind) if party == "firm" else None
+    report, answer = kinds
+    if sight.facts.section(report) is None:
+        return sight.section(report)
+    return sight.section(answer) if party == "firm" else None
 
 
 def _vote(sight: _Sight, name: str, subject: str | None = None) -> Step | None:
     """The vote, where the person may cast it and has not on this version; never on what they wrote themselves."""
     matter = MATTERS[name]
     subject = subject or next(iter(matter.subjects), None)
-    if sight.row["relation"] not in matter.by or sight.row["state"] not in matter.states:
+    if sight.relation not in matter.by or sight.row["state"] not in matter.states:
         return None
-    filed = sight.sections[subject] if subject else None
+    filed = sight.facts.section(subject) if subject else None
     own = filed is not None and filed.author == sight.actor.id and name in ("approve", "verify")
-    version = filed.version if filed else sight.row["dossier_version"]
-    if own or version == 0 or (name, subject, version) in sight.voted:
+    version = filed.version if filed else 0 if subject else sight.row["dossier_version"]
+    if own or version == 0 or sight.voted(name, subject, version):
         return None
     return Step("vote", name)
 
 
-def _voted(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any]) -> frozenset[tuple[str, str | None, int]]:
-    mine = sa.select(VOTES.c.matter, VOTES.c.subject, VOTES.c.version).where(
-        VOTES.c.trial_id == row["id"], VOTES.c.account_id == actor.id, VOTES.c.round == row["round"])
-    return frozenset((vote.matter, vote.subject, vote.version) for vote in connection.execute(mine))
-
-
-def _seated(connection: sa.Connection, row: Mapping[Any, Any]) -> Mapping[str, int]:
-    standing = (SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False), SEATS.c.panel_no == row["panel_no"])
-    return dict(connection.execute(sa.select(SEATS.c.panel, sa.func.count()).where(
-        SEATS.c.trial_id == row["id"], *standing).group_by(SEATS.c.panel)).tuples().all())
-
-
-def _reviewers(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any]) -> Step | None:
+def _reviewers(sight: _Sight) -> Step | None:
     """A vote of the panel the person sits on, or their score sheet; seats and reviews are tasks by themselves."""
-    seated = set(connection.execute(sa.select(SEATS.c.panel).where(
-        SEATS.c.trial_id == row["id"], seats_of(actor), SEATS.c.accepted.is_(True),
-        SEATS.c.panel_no == row["panel_no"])).scalars())
-    mine = sections(connection, actor, row)
-    if row["state"] == "exit_review" and "running" in seated and mine["score"].version == 0:
+    seated = {panel for panel in PANELS if any(seat.person == sight.actor.id for seat in sight.facts.seats(panel))}
+    scored = any(sheet.author == sight.actor.id for sheet in sight.facts.sections.get("score", ()))
+    if sight.row["state"] == "exit_review" and "running" in seated and not scored:
         return Step("section", "score")
     for matter in MATTERS.values():
-        asked = matter.panel in seated and row["state"] in matter.states and _asked(matter.name, mine)
-        if asked and not _has_voted(connection, actor, row, matter.name):
+        asked = matter.panel in seated and sight.row["state"] in matter.states and _asked(sight, matter.name)
+        if asked and not _has_voted(sight, matter.name):
             return Step("vote", matter.name)
     return None
 
 
-def _asked(matter: str, found: Mapping[str, SectionState]) -> bool:
+def _asked(sight: _Sight, matter: str) -> bool:
     """A diligence vote is wanted once a failure is to be filed."""
-    return matter != "diligence" or found["failure_form"].version > 0
+    return matter != "diligence" or sight.facts.section("failure_form") is not None
 
 
-def _has_voted(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], matter: str) -> bool:
-    since = row["state_since"]
-    return connection.execute(sa.select(VOTES.c.id).where(
-        VOTES.c.trial_id == row["id"], VOTES.c.account_id == actor.id, VOTES.c.matter == matter,
-        VOTES.c.round == row["round"], VOTES.c.at >= since)).first() is not None
+def _has_voted(sight: _Sight, matter: str) -> bool:
+    since = sight.row["state_since"]
+    return any(vote.person == sight.actor.id and vote.at >= since for vote in sight.facts.cast(matter))

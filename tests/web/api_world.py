@@ -20,8 +20,11 @@ from sqlmodel import SQLModel
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
+from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
 from sandbox.store.log import verify
+from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.settings import Settings
 from sandbox.web.front import make_app
 
 ALL = ["read", "file", "decide"]
@@ -55,6 +58,12 @@ class World:
         """A caller with this token, whose every answer is held against the OpenAPI document."""
         return Checked(self.app, self.tokens.get(name or ""), language)
 
+    def body(self, who: Actor) -> str:
+        """The name of this person's body."""
+        with self.program.reading() as connection:
+            return str(connection.execute(sa.select(ORGANISATIONS.c.name).where(
+                ORGANISATIONS.c.id == who.organisation_id)).scalar_one())
+
     def kept(self) -> dict[str, int]:
         """How many rows each table has: what a refused request must leave as it was."""
         with self.program.reading() as connection:
@@ -62,11 +71,11 @@ class World:
                     for name, table in SQLModel.metadata.tables.items()}
 
 
-def make_world(empty_file: Path, folder: Path) -> World:
-    """Enter the cast, then both firms' trials with a report, a correction, an incident, a review and a panel each."""
-    shutil.copy(empty_file, folder)
+def make_world(settings: Settings) -> World:
+    """Enter the cast, then both firms' trials with a report, a correction, an incident, a review and a panel each. The
+    database has every table and no row."""
     clock = still()
-    program = open_program(settings_in(folder), clock)
+    program = open_program(settings, clock)
     cast = enter_cast(program)
     world = World(program, make_app(program), clock, cast, {})
     lead(world)
@@ -90,9 +99,7 @@ def lead(world: World) -> None:
 
 def adopted(world: World, firm: Actor) -> str:
     """A running trial of the firm."""
-    with world.program.reading() as connection:
-        name = connection.exec_driver_sql("SELECT name FROM organisations WHERE id = ?",
-                                          (firm.organisation_id,)).scalar_one()
+    name = world.body(firm)
     proposed = world.acts.do("adopt_trial", world.cast.lin, {"trials": [{
         "title": "Pilot", "scenario_id": world.hers["open"], "organisation": name, "tier": "R3", "rate_per_day": 500.0,
         "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "unverified": "Everything before", "volume": 1e6,
@@ -157,11 +164,28 @@ def token(world: World, who: Actor, scopes: list[str], days: int = 90) -> str:
     return str(issued.secret)
 
 
-@pytest.fixture(scope="module", name="world")
-def city(empty_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One city for a file of tests; at its end the log must be whole."""
-    made = make_world(empty_file, tmp_path_factory.mktemp("world"))
+def lived_in(settings: Settings) -> Iterator[World]:
+    """The city while tests are in it; at the end its log must be whole."""
+    made = make_world(settings)
     yield made
     with made.program.reading() as connection:
         assert verify(connection).problems == ()
     made.program.close()
+
+
+@pytest.fixture(scope="module", name="world")
+def city(empty_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One city for a file of tests."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copy(empty_file, folder)
+    yield from lived_in(settings_in(folder))
+
+
+@pytest.fixture(scope="module", name="world", params=("sqlite", "postgresql"))
+def both_cities(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The same on each database."""
+    settings = settings_in(tmp_path_factory.mktemp("world"))
+    if request.param == "postgresql":
+        settings = settings.model_copy(update={"database_url": request.getfixturevalue("postgres")()})
+    prepare(settings)
+    yield from lived_in(settings)

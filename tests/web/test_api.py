@@ -57,9 +57,7 @@ def seat_all(world: World, trial: str, panel: str) -> None:
 
 def pilot(world: World, key: str) -> str:
     """A fresh running trial of Fang's firm, taken over by API."""
-    with world.program.reading() as connection:
-        firm = connection.exec_driver_sql("SELECT name FROM organisations WHERE id = ?", (
-            world.cast.fang.organisation_id,)).scalar_one()
+    firm = world.body(world.cast.fang)
     proposed = world.client("lin").post("/trials/adopt", {
         "title": f"Pilot {key}", "scenario_id": world.hers["open"], "organisation": firm, "tier": "R3",
         "rate_per_day": 500.0, "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "source_key": key,

@@ -65,6 +65,8 @@ def test_files_are_taken_from_regulators_alone_and_a_mapping_that_is_not_there_i
         == [403, 403, 403, 401]
     assert world.client("lin").send("POST", path, files, kind).status_code == 400
     assert world.client("lin").send("POST", path, files, "text/csv").status_code == 415
+    blank = world.client("lin").send("POST", "/imports/nothing?dry_run=", files, kind)
+    assert blank.get_json()["code"] == "bad_parameter"
 
 
 def objects(world: World, endpoint: Endpoint) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from api_answers import the_document
 from api_samples import ACTING, address, resolved, sample, sample_body, schema_of, who
-from api_world import MISSING, World, city  # noqa: F401 the fixture `world`
+from api_world import MISSING, World, both_cities  # noqa: F401 the fixture `world`
 from werkzeug.test import TestResponse
 
 from sandbox.store.sections import SECTIONS

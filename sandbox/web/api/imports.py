@@ -8,14 +8,14 @@ from sandbox.acts.refusals import NotFound
 from sandbox.jobs.imports import ImportReport, Terms, run_import
 from sandbox.rules.intake import delivered_mapping, delivered_mappings
 from sandbox.store.trials import Tier
-from sandbox.web.api.asking import Doing, Filtered, Text
+from sandbox.web.api.asking import Doing, Text
 from sandbox.web.api.endpoint import Endpoint, Rows
 from sandbox.web.reader import actor, program, said
 
 rows = Rows("imports")
 
 
-class Asked(Filtered, Doing):
+class Asked(Doing):
     """What the city states of every trial that is taken over."""
 
     scenario: Text | None = None

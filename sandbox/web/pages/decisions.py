@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from flask import render_template, request, url_for
+from flask import request, url_for
 
+from sandbox.acts.accounts import INVITATION_DAYS
 from sandbox.acts.decisions import Decided
 from sandbox.acts.refusals import NotFound, Unmet
 from sandbox.reads import accounts, board, scenarios, trials
@@ -120,6 +121,16 @@ class DecisionPage(PageContext):
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class InvitedPage(PageContext):
+    """The link of an invitation that this vote let go, shown once."""
+
+    template: ClassVar[str] = "invited.html"
+    link: str
+    given: Plain
+    days: int
+
+
 def own(connection: sa.Connection, decision_id: str) -> dict[str, Any]:
     """The decision's row. Raises NotFound."""
     row = board.decision(connection, actor(), decision_id)
@@ -165,7 +176,7 @@ def _told(row: Mapping[str, Any], done: Decided) -> Any:
     """On to what came of it; an invitation's link is in this answer and nowhere else."""
     if done.secret:
         link = program().settings.public_url + url_for("accept_invitation", secret=done.secret)
-        return render_template("invited.html", link=link, given=row["given"])
+        return render(InvitedPage(link=link, given=row["given"], days=INVITATION_DAYS))
     here = url_for("pages.decision", decision_id=row["id"])
     if done.outcome != Outcome.CONFIRMED:
         return gone(url_for("pages.decisions_list"), t("page.decision.is_refused", what=named(row)))

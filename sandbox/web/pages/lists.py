@@ -79,8 +79,8 @@ def listed(of: Listing) -> Any:
 def _address(of: Listing, without: str = "", **more: str | None) -> str:
     """This list's address with its filters, one left out, others added."""
     names = ("q", *(one["name"] for one in of.filters))
-    kept = {name: value for name in names if name != without and (value := wanted(name))}
-    return url_for(of.endpoint, **kept, **more)
+    kept: dict[str, Any] = {name: value for name in names if name != without and (value := wanted(name))}
+    return url_for(of.endpoint, **kept | more)
 
 
 def _chips(of: Listing) -> list[Plain]:

@@ -105,7 +105,7 @@ def _statuses() -> dict[str, str]:
 def _cells(row: Mapping[str, Any]) -> Plain:
     return {
         "scenario": {"text": titled(row), "url": url_for("pages.scenario", scenario_id=row["id"]),
-                     "sub": row["regions"] or ""},
+                     "sub": "".join((row["regions"] or "").splitlines()[:1])},
         "status": status_word(row["status"]), "max_people": at_most(row["max_people"]), "max_volume": _volume(row),
         "max_days": number(row["max_days"]), "closes_on": day(row["closes_on"]) if row["closes_on"] else "",
     }

@@ -48,7 +48,8 @@ def task_url(task: Task) -> str:
     """Where a task is done."""
     if task.kind in OBJECT_PAGES:
         endpoint, name = OBJECT_PAGES[task.kind]
-        return url_for(endpoint, **{name: task.object_id})
+        named: dict[str, Any] = {name: task.object_id}
+        return url_for(endpoint, **named)
     return step_url(task.kind, task.about or "", task.trial_id or "")
 
 

@@ -112,7 +112,7 @@ def _filters(connection: sa.Connection, chosen: trials.TrialFilter) -> list[Plai
 
 def _list_actions() -> list[Plain]:
     if actor().role is Role.FIRM:
-        return [{"label": t("page.apply.begin"), "url": url_for("pages.scenarios"), "kind": "main"}]
+        return [{"label": t("page.apply.begin"), "url": url_for("pages.scenarios_list"), "kind": "main"}]
     if actor().role is Role.REGULATOR:
         return [{"label": t("page.adopt.begin"), "url": url_for("pages.adopt")}]
     return []
@@ -169,7 +169,7 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
     waiting = board.own_tasks(connection, actor(), now(), row["id"])
-    step = None if waiting else steps.next_step(connection, actor(), row, now(), found)
+    step = None if waiting else steps.next_step(connection, actor(), row, row["relation"], now())
     shown = tasks.next_of(waiting[0] if waiting else None, step, row["id"])
     return {**shown, "other": _other(row)}
 
