@@ -115,7 +115,7 @@ def unreported(act: Act, indicator: str) -> float:
 
 
 def _cap_lights(act: Act) -> list[Light]:
-    """A cap warns once, from 80 % on; cleared, it warns again only when the cap itself has changed. A cap that is passed
+    """A cap warns once, from 80 % on; cleared, it warns again only when the cap itself changed. A cap that is passed
     suspends by its own trigger."""
     trial = act.trial
     near = {f"{cap}={trial[cap]}" for used, cap in CAPS

@@ -84,7 +84,8 @@ def arm_running(act: Act) -> None:
     arm_kill_switch(act)
     put_due(act, DueKind.END_DATE, trial["id"], trial["ends_at"], trial["id"])
     planned = act.connection.execute(sa.select(REVIEWS).where(
-        REVIEWS.c.trial_id == trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings().all()
+        REVIEWS.c.trial_id == trial["id"],
+        REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings().all()
     for review in planned:
         arm_review(act, dict(review))
     if not any(review["kind"] == ReviewKind.PERIODIC for review in planned):

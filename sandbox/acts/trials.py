@@ -1,5 +1,6 @@
 """Applications and their record: apply, complete section by section, vote on what needs a vote."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -101,6 +102,8 @@ def file_section(act: Act, given: SectionGiven) -> SectionFiled:
         raise invalid("kind", "unknown_id")
     check_writer(act, kind)
     body = kind.fields.model_validate(given.body).model_dump(mode="json")
+    if given.kind == "exposure":
+        check_scenario(act, body)
     current = current_version(act, given.kind)
     read = current_version(act, given.kind, act.actor.id) if kind.personal else current
     if given.version is not None and given.version != read:
@@ -113,6 +116,18 @@ def file_section(act: Act, given: SectionGiven) -> SectionFiled:
                                                    DRAFTS.c.account_id == act.actor.id))
     _columns_from(act, given.kind, body)
     return SectionFiled(kind=given.kind, version=current + 1)
+
+
+LIMITED_BY_SCENARIO = {"people": "max_people", "volume": "max_volume", "days": "max_days"}
+
+
+def check_scenario(act: Act, exposure: Mapping[str, Any]) -> None:
+    """No trial asks for more people, uses or days than its scenario allows; each that does is named with the most."""
+    limits = act.row(SCENARIOS, act.trial["scenario_id"])
+    over = [((name,), word("error.over_scenario", most=limits[most])) for name, most in LIMITED_BY_SCENARIO.items()
+            if limits[most] is not None and (exposure[name] or 0) > limits[most]]
+    if over:
+        raise Invalid(*over)
 
 
 def check_writer(act: Act, kind: SectionKind) -> None:
@@ -163,8 +178,14 @@ def save_draft(act: Act, given: DraftGiven) -> Made:
     return Made(id=given.kind)
 
 
+class VoteGiven(VoteFields):
+    """A vote; `read_version` is the version of dossier or section that the voter read, None does not check."""
+
+    read_version: Whole | None = None
+
+
 @act(on="trial")
-def cast_vote(act: Act, given: VoteFields) -> Made:
+def cast_vote(act: Act, given: VoteGiven) -> Made:
     """A vote on a matter: in the present round, on the version that the voter saw."""
     matter = MATTERS[given.matter]
     if act.relation not in matter.by:
@@ -177,12 +198,14 @@ def cast_vote(act: Act, given: VoteFields) -> Made:
     version = current_version(act, given.subject) if given.subject else act.trial["dossier_version"]
     if given.subject and version == 0:
         raise Invalid((("subject",), word("error.no_section", section=word(f"section.{given.subject}"))))
+    if given.read_version not in (None, version):
+        raise Stale("section_changed", kind=given.subject or "dossier", version=version)
     vote = act.id("vo")
     act.insert(VOTES, {
         "id": vote, "trial_id": act.trial["id"], "round": act.trial["round"], "version": version,
         "account_id": act.actor.id, "organisation_id": act.actor.organisation_id, "role": act.actor.role.value,
         "constituency": act.actor.constituency, "external": bool(seat.get("external")), "at": act.now,
-        **given.model_dump(mode="json"),
+        **given.model_dump(mode="json", exclude={"read_version"}),
     })
     return Made(id=vote)
 

@@ -216,7 +216,7 @@ def corrective_plan(facts: Facts) -> bool:
 
 
 def corrective_items_done(facts: Facts) -> bool:
-    """Every mandatory item, planned or reported, is closed with evidence; retest passed, reported since tuning began."""
+    """Every mandatory item, planned or reported, is closed with evidence; retest passed, since tuning began."""
     body, plan = facts.body("corrective_items", since=facts.trial.tune_since), facts.body("corrective_plan")
     closed = {item["item"] for item in body.get("items", ()) if item.get("closed") is True and item.get("evidence")}
     wanted = {item["item"] for items in (plan, body) for item in items.get("items", ()) if item.get("mandatory", True)}

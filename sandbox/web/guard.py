@@ -16,8 +16,8 @@ from sandbox.web.reader import bearer, find_actor
 
 V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC = frozenset((
-    "static", "bootstrap.static", "healthz", "readyz", "metrics", "api.openapi", "jwks", "setup", "accept_invitation",
-    "home", "problem_page", "testing_clock",
+    "static", "bootstrap.static", "healthz", "readyz", "metrics", "api.openapi", "setup", "accept_invitation",
+    "home", "testing_clock",
 ))
 """Endpoints that need no account, by name; sign-in's own are added by `signin`."""
 

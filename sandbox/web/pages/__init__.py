@@ -20,8 +20,8 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios, sections,
-         trials, votes)
+NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
+         sections, trials, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -21,7 +21,7 @@ from sandbox.web.reader import actor, find_actor, program, said, t, titled
 from sandbox.words import word
 
 AT_WORK_SHOWN = 20
-SILENT_SHOWN, CAPS_SHOWN, OWED_SHOWN, CARDS = 5, 5, 8, 20
+SILENT_SHOWN, CAPS_SHOWN, OWED_SHOWN, CARDS = 5, 5, 8, 10
 AHEAD = timedelta(days=30)
 SILENT_WITHIN = timedelta(hours=24)
 COLUMNS = ("title", "light", "stage", "reason", "next", "used")
