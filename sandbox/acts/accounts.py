@@ -41,17 +41,38 @@ class Invited(Done):
 
 @act()
 def invite(act: Act, given: InvitationFields) -> Invited:
-    """Invite a person. Administrators invite anyone; regulators invite reviewers and firms; regulators need two."""
+    """Invite a person, or renew the link of who is invited already. Regulators come by an administrator's invitation
+    alone, from the third on confirmed by a regulator, who never gets the link: nobody can hold two of their seats."""
     check_invitation(act, given)
+    open_one = open_invitation(act, given)
+    if open_one:
+        return renew_invitation(act, open_one)
     if given.role is Role.REGULATOR and regulators(act) >= FIRST_REGULATORS:
         return Invited(decision=propose(act, "invite", given.plain()))
     return send_invitation(act, given)
 
 
+def open_invitation(act: Act, given: InvitationFields) -> str | None:
+    """The invitation of this address that is open; one to another role is in the way."""
+    found = act.connection.execute(sa.select(INVITATIONS.c.id, INVITATIONS.c.role).where(
+        INVITATIONS.c.email == given.email.lower(), INVITATIONS.c.used_at.is_(None),
+        INVITATIONS.c.expires_at > act.now)).first()
+    if found is not None and found.role != given.role:
+        raise invalid("email", "email_taken")
+    return found.id if found else None
+
+
+def renew_invitation(act: Act, invitation: str) -> Invited:
+    """Another link to the same invitation; the former one ends. Inviting a person again gives this."""
+    secret = new_secret()
+    act.update(INVITATIONS, invitation, hash=hash_secret(secret),
+               expires_at=act.now + timedelta(days=INVITATION_DAYS))
+    return Invited(id=invitation, secret=secret)
+
+
 def check_invitation(act: Act, given: InvitationFields) -> None:
     """The body exists, the address is free, the role is one the actor may invite, a reviewer has a constituency."""
-    if act.actor.role is Role.REGULATOR and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT,
-                                                               Role.REGULATOR):
+    if act.actor.role is Role.REGULATOR and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
         raise NotPermitted("not_permitted")
     if act.connection.execute(sa.select(ORGANISATIONS.c.id).where(
             ORGANISATIONS.c.id == given.organisation_id)).first() is None:

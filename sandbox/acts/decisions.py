@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.acts.accounts import check_invitation, send_invitation
+from sandbox.acts.accounts import check_invitation, open_invitation, send_invitation
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.adoption import AdoptGiven, adopt_all
 from sandbox.acts.moves import MoveGiven, carry_out, missing_needs, row_from
@@ -27,7 +27,6 @@ class Decided(Done):
     state: str | None = None
     move: str | None = None
     trials: dict[str, str] = {}
-    secret: str | None = None
 
 
 @act()
@@ -82,7 +81,9 @@ def _adopt(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
 def _invite(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
     given = InvitationFields.model_validate(decision["given"])
     check_invitation(act, given)
-    return {"secret": send_invitation(act, given).secret}
+    if open_invitation(act, given) is None:
+        send_invitation(act, given)
+    return {}
 
 
 CARRIED_OUT: dict[str, Callable[[Act, Mapping[str, Any]], dict[str, Any]]] = {

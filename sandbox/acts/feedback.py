@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.light import CAPS, add, assess, count
+from sandbox.acts.light import CAPS, add, assess, count, limits_of
 from sandbox.acts.moves import trip
-from sandbox.acts.refusals import Refused, invalid
+from sandbox.acts.refusals import Invalid, Refused, Stale, invalid
 from sandbox.acts.schedule import arm_feedback, next_report_due
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.engine import Statement
@@ -26,15 +26,17 @@ from sandbox.store.feedback import (
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
 from sandbox.store.types import Instant, Whole, once_each
+from sandbox.words import word
 
 TAKES_REPORTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
+EVENTS = frozenset(("harm_S1", "harm_S2", "harm_S3", "harm_S4", "complaint", "override", "error"))
 USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "hours", "used_money": "money"}
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
     .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0,
            FEEDBACK.c.period_start < sa.bindparam("period_end", type_=Instant),
-           sa.func.coalesce(FEEDBACK.c.site, "") == sa.bindparam("site"))
+           sa.func.lower(sa.func.coalesce(FEEDBACK.c.site, "")) == sa.bindparam("site"))
     .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
 _overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).where(
     _before.c.period_end > sa.bindparam("period_start", type_=Instant)))
@@ -56,17 +58,33 @@ def file_feedback(act: Act, given: FeedbackFields) -> Filed:
     if act.trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     _check_period(act, given)
+    _check_events(act, given)
     owed = next_report_due(act) if act.trial["state"] in RUNNING else None
     report = _keep(act, given)
     count(act, report, act.trial["epoch"])
     _use(act, report)
-    if not same_version(given.model_version, act.trial["model_version"]):
-        trip(act, Cause.UNSAFE_VERSION)
+    _trip_by_rule(act, given)
     light = assess(act)
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:  # a second report of one day moves no deadline
         arm_feedback(act)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
+
+
+def _check_events(act: Act, given: FeedbackFields) -> None:
+    """Only events that the contract or the trial's plan names are taken: one that is misspelt would count nowhere."""
+    unknown = set(given.events) - EVENTS
+    unknown = unknown - set(limits_of(act)) if unknown else unknown
+    if unknown:
+        raise Invalid(*((("events", name), word("error.unknown_event")) for name in sorted(unknown)))
+
+
+def _trip_by_rule(act: Act, given: FeedbackFields) -> None:
+    """What stops a trial without statistics: another model version, or an S1 told in a report."""
+    if not same_version(given.model_version, act.trial["model_version"]):
+        trip(act, Cause.UNSAFE_VERSION)
+    if given.events.get("harm_S1"):
+        trip(act, Cause.GRAVE_INCIDENT)
 
 
 def _check_period(act: Act, given: FeedbackFields) -> None:
@@ -76,7 +94,7 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
     if given.period_start < first:
         raise invalid("period_start", "before_start")
     if _overlaps.run(act.connection, {"trial_id": act.trial["id"], "period_start": given.period_start,
-                                      "period_end": given.period_end, "site": given.site or ""}).fetchone():
+                                      "period_end": given.period_end, "site": (given.site or "").lower()}).fetchone():
         raise invalid("period_start", "overlaps")
 
 
@@ -123,9 +141,10 @@ def correct_feedback(act: Act, given: CorrectionFields) -> Corrected:
         raise Refused("other_period")
     softer = softens(old, new)
     correction = act.id("co")
-    before = FeedbackFields.model_validate({name: old[name] for name in FeedbackFields.model_fields}).plain()
+    _check_events(act, new)
     act.insert(CORRECTIONS, {
-        "id": correction, "trial_id": act.trial["id"], "feedback_id": old["id"], "before": before,
+        "id": correction, "trial_id": act.trial["id"], "feedback_id": old["id"],
+        "before": _as_given(old).plain(),
         "state": (CorrectionState.WAITING if softer else CorrectionState.APPLIED).value, "after": new.plain(),
         "reason": given.reason, "author_id": act.actor.id, "at": act.now,
     })
@@ -134,11 +153,19 @@ def correct_feedback(act: Act, given: CorrectionFields) -> Corrected:
     return Corrected(id=correction, state="waiting" if softer else "applied", light=act.trial["light"])
 
 
+def _as_given(report: Mapping[str, Any]) -> FeedbackFields:
+    """A kept report as it would be given."""
+    return FeedbackFields.model_validate({name: report[name] for name in FeedbackFields.model_fields})
+
+
 def softens(old: Mapping[str, Any], new: FeedbackFields) -> bool:
-    """Fewer events of any kind, or a larger denominator: either lowers the evidence."""
+    """Fewer events, another denominator, group or version, or less used of a cap: each can lower the evidence or make
+    room, so only what adds events or words counts at once."""
     fewer = any(new.events.get(name, 0) < number for name, number in (old["events"] or {}).items())
-    larger = any((getattr(new, name) or 0) > (old[name] or 0) for name in ("exposures", "reviewed", "labelled"))
-    return fewer or larger
+    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people_new", "hours", "money"))
+    plain, was = new.plain(), _as_given(old).plain()
+    other = any(plain[name] != was[name] for name in ("exposures", "reviewed", "labelled", "groups", "model_version"))
+    return fewer or less or other
 
 
 @act(on="correction")
@@ -147,10 +174,13 @@ def decide_correction(act: Act, given: CorrectionDecision) -> Corrected:
     correction = act.row(CORRECTIONS, act.object_id or "")
     if correction["state"] != CorrectionState.WAITING:
         raise Refused("already_decided")
+    report = act.row(FEEDBACK, correction["feedback_id"])
+    if given.accept and _as_given(report).plain() != correction["before"]:
+        raise Stale("changed_since")
     state = (CorrectionState.APPLIED if given.accept else CorrectionState.REFUSED).value
     act.update(CORRECTIONS, correction["id"], state=state, decided_by=act.actor.id)
     if given.accept:
-        _apply(act, act.row(FEEDBACK, correction["feedback_id"]), FeedbackFields.model_validate(correction["after"]))
+        _apply(act, report, FeedbackFields.model_validate(correction["after"]))
     return Corrected(id=correction["id"], state=state, light=act.trial["light"])
 
 
@@ -162,6 +192,7 @@ def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
     act.update(FEEDBACK, old["id"], **after)
     count(act, after, old["epoch"])
     _use(act, after)
+    _trip_by_rule(act, new)
     assess(act)
 
 

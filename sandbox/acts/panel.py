@@ -48,6 +48,8 @@ def answer_assignment(act: Act, given: SeatAnswer) -> Made:
         raise Refused("seat_answered")
     act.update(SEATS, seat["id"], conflict=given.conflict, accepted=given.accepted and not given.conflict,
                statement=given.statement)
+    if given.conflict:
+        end_seats(act, seat["account_id"], given.statement)
     return Made(id=seat["id"])
 
 
@@ -65,5 +67,13 @@ def recuse_reviewer(act: Act, given: RecusalGiven) -> Made:
         raise NotPermitted("not_your_seat")
     if seat["recused_at"] is not None:
         raise Refused("seat_answered")
-    act.update(SEATS, seat["id"], recused_at=act.now, statement=given.reason)
+    end_seats(act, seat["account_id"], given.reason)
     return Made(id=seat["id"])
+
+
+def end_seats(act: Act, account_id: str, reason: str | None, **more: object) -> None:
+    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all."""
+    open_seats = sa.select(SEATS.c.id).where(SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == account_id,
+                                             SEATS.c.recused_at.is_(None))
+    for seat in act.connection.execute(open_seats).scalars().all():
+        act.update(SEATS, seat, recused_at=act.now, statement=reason, **more)

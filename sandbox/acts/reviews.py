@@ -5,6 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
+from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import NotPermitted, Refused
 from sandbox.acts.schedule import drop_due, notify, plan_next_review, plan_review
 from sandbox.acts.trials import own_seat
@@ -23,7 +24,6 @@ from sandbox.store.reviews import (
     ReviewKind,
     ReviewState,
 )
-from sandbox.store.trials import SEATS
 from sandbox.store.types import Long
 
 CALLED_WITHIN = 7
@@ -36,9 +36,7 @@ def give_opinion(act: Act, given: OpinionFields) -> Made:
     review = _open_review(act)
     own_seat(act, "running")
     if given.conflict:
-        mine = (SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == act.actor.id)
-        for seat in act.connection.execute(sa.select(SEATS.c.id).where(*mine, SEATS.c.recused_at.is_(None))).scalars():
-            act.update(SEATS, seat, conflict=True, recused_at=act.now, statement=given.reason)
+        end_seats(act, act.actor.id, given.reason, conflict=True)
         return Made(id=review["id"])
     key = (OPINIONS.c.review_id == review["id"], OPINIONS.c.account_id == act.actor.id)
     act.connection.execute(sa.delete(OPINIONS).where(*key))

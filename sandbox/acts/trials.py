@@ -1,6 +1,7 @@
 """Applications and their record: apply, complete section by section, vote on what needs a vote."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Stale, invalid
 from sandbox.acts.schedule import arm_kill_switch
 from sandbox.rules.access import Relation
+from sandbox.rules.cadence import local_day
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.fields import Fields
 from sandbox.store.scenarios import SCENARIOS
@@ -102,8 +104,8 @@ def file_section(act: Act, given: SectionGiven) -> SectionFiled:
         raise invalid("kind", "unknown_id")
     check_writer(act, kind)
     body = kind.fields.model_validate(given.body).model_dump(mode="json")
-    if given.kind == "exposure":
-        check_scenario(act, body)
+    if given.kind in CHECKS:
+        CHECKS[given.kind](act, body)
     current = current_version(act, given.kind)
     read = current_version(act, given.kind, act.actor.id) if kind.personal else current
     if given.version is not None and given.version != read:
@@ -128,6 +130,24 @@ def check_scenario(act: Act, exposure: Mapping[str, Any]) -> None:
             if limits[most] is not None and (exposure[name] or 0) > limits[most]]
     if over:
         raise Invalid(*over)
+
+
+def check_tested(act: Act, test: Mapping[str, Any]) -> None:
+    """A test of the kill switch lies behind, or its clock could be set for years ahead."""
+    if date.fromisoformat(test["tested_on"]) > local_day(act.now, act.zone):
+        raise invalid("tested_on", "in_future")
+
+
+def check_answer(act: Act, answer: Mapping[str, Any]) -> None:
+    """The firm signs or objects; that it is silent or gone the officer records. Neither speaks for the other."""
+    if (answer["answer"] in ("countersigned", "objected")) != (act.relation is Relation.OWNER):
+        raise invalid("answer", "not_yours_to_say")
+
+
+CHECKS: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
+    "exposure": check_scenario, "kill_switch": check_tested, "countersignature": check_answer,
+}
+"""What of a section depends on its trial and its author, beyond its own fields."""
 
 
 def check_writer(act: Act, kind: SectionKind) -> None:

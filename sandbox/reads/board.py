@@ -205,7 +205,7 @@ def counts_at_work(connection: sa.Connection, actor: Actor) -> Mapping[str, int]
     stopped = TRIALS.c.state.in_(("suspended", "retrospective"))
     key = sa.case((stopped, "stopped"), else_=TRIALS.c.light)
     query = sa.select(key, sa.func.count()).where(trials_seen_by(actor), TRIALS.c.state.in_(AT_WORK)).group_by(key)
-    return dict(connection.execute(query).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def near_cap(row: Mapping[Any, Any], caps: tuple[dict[str, Any], ...]) -> dict[str, Any] | None:
@@ -283,6 +283,6 @@ def people_by_role(connection: sa.Connection, actor: Actor, now: datetime) -> di
     found: Counter[str] = Counter()
     invited = (INVITATIONS.c.used_at.is_(None), INVITATIONS.c.expires_at > now)
     for table, where in ((ACCOUNTS, (ACCOUNTS.c.active,)), (INVITATIONS, invited)):
-        found.update(dict(connection.execute(sa.select(table.c.role, sa.func.count()).where(*where).group_by(
-            table.c.role)).tuples().all()))
+        counted = connection.execute(sa.select(table.c.role, sa.func.count()).where(*where).group_by(table.c.role))
+        found.update({row[0]: row[1] for row in counted})
     return dict(found)

@@ -118,7 +118,7 @@ def count(connection: sa.Connection, actor: Actor, chosen: TrialFilter = TrialFi
 def firms(connection: sa.Connection, actor: Actor) -> dict[str, str]:
     """Firms that have a trial the actor sees, by id, in the order of their names."""
     query = lines(actor).with_only_columns(ORGANISATIONS.c.id, ORGANISATIONS.c.name).distinct()
-    return dict(connection.execute(query.order_by(ORGANISATIONS.c.name)).tuples().all())
+    return {row.id: row.name for row in connection.execute(query.order_by(ORGANISATIONS.c.name))}
 
 
 def counts_by(connection: sa.Connection, actor: Actor, column: str) -> dict[str, int]:

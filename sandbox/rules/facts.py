@@ -44,13 +44,14 @@ class TrialFacts:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """The current version of one section, submitted (never a draft)."""
+    """The current version of one section, submitted (never a draft), and who wrote it in which role."""
 
     kind: str
     version: int
     body: Mapping[str, Any]
     author: str
     at: datetime
+    role: str
 
 
 @dataclass(frozen=True, slots=True)

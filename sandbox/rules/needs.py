@@ -285,12 +285,13 @@ def nothing_open(facts: Facts) -> bool:
 
 
 def exit_report_countersigned(facts: Facts) -> bool:
-    """The exit report is filed, and the firm answered it, or is silent or gone as the rules allow."""
+    """The exit report is filed, and the firm itself answered it, or a regulator records that it is silent or gone."""
     report, answer = facts.section("exit_report"), facts.section("countersignature")
     if report is None or answer is None or answer.at < report.at:
         return False
-    silent = answer.body["answer"] == "silent"
-    return not silent or facts.now - report.at >= timedelta(days=SILENT_DAYS)
+    said = answer.body["answer"]
+    waited = said != "silent" or facts.now - report.at >= timedelta(days=SILENT_DAYS)
+    return waited and answer.role == ("firm" if said in ("countersigned", "objected") else "regulator")
 
 
 def all_constituencies_scored(facts: Facts) -> bool:

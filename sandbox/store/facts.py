@@ -39,7 +39,7 @@ def sections(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -
     query = sa.select(SECTION_ROWS).where(SECTION_ROWS.c.trial_id == row["id"]).order_by(SECTION_ROWS.c.version)
     for r in connection.execute(query):
         whose = r.author_id if SECTIONS[r.kind].personal else ""
-        last[r.kind, whose] = f.Section(r.kind, r.version, r.body, r.author_id, r.at)
+        last[r.kind, whose] = f.Section(r.kind, r.version, r.body, r.author_id, r.at, r.role)
     found: dict[str, tuple[f.Section, ...]] = {}
     for (kind, _), section in last.items():
         found[kind] = (*found.get(kind, ()), section)

@@ -1,16 +1,26 @@
 """Usage feedback (使用反馈): one period of use, with its denominators."""
 
+import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
+from pydantic import AfterValidator, model_validator
 from pydantic import Field as PydanticField
-from pydantic import model_validator
 from sqlmodel import Field
 
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
+
+
+def one_spelling(name: str) -> str:
+    """A place under one spelling: full width, invisible characters and doubled spaces make no other place."""
+    seen = unicodedata.normalize("NFKC", name)
+    return " ".join("".join(c for c in seen if unicodedata.category(c) != "Cf").split())
+
+
+Place = Annotated[Short, AfterValidator(one_spelling)]
 
 
 class GroupRow(Fields):
@@ -35,7 +45,7 @@ class FeedbackFields(Fields):
     people: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     people_new: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     region: Short | None = None
-    site: Short | None = None
+    site: Place | None = None
     hours: Number | None = None
     money: Number | None = None
     events: Annotated[dict[Code, Whole], PydanticField(max_length=50)] = Field(

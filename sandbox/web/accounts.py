@@ -26,7 +26,7 @@ from sandbox.words import LOCALES, has_word
 pages = Blueprint("accounts", __name__)
 KEEPERS = (Role.ADMINISTRATOR, Role.REGULATOR)
 INVITED_BY = {Role.ADMINISTRATOR: tuple(role for role in Role if role is not Role.SYSTEM),
-              Role.REGULATOR: (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT, Role.REGULATOR)}
+              Role.REGULATOR: (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT)}
 TOKEN_DAYS = 90
 
 

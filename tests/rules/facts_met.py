@@ -86,8 +86,8 @@ PANELS = {("review", 1): ("yu", "shi", "tan"), ("rereview", 1): ("ai", "bo", "ce
 SIDES = ("industry", "research", "market", "industry", "research")
 
 
-def filed(kind: str, body: dict[str, Any], author: str = "fang", at: datetime = NOW - 2 * DAY) -> Section:
-    return Section(kind, 1, body, author, at)
+def filed(kind: str, body: dict[str, Any], author: str = "fang", role: str = "firm") -> Section:
+    return Section(kind, 1, body, author, NOW - 2 * DAY, role)
 
 
 def vote(matter: str, person: str, value: str = "for", **more: Any) -> Vote:

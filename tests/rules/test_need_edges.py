@@ -393,14 +393,16 @@ def test_a_score_without_gates_reaches_nothing():
     assert not holds("score_reached", says("gates", legality=False))
 
 
-@pytest.mark.parametrize(("answer", "days", "countersigned"), [
-    ("countersigned", 2, True), ("objected", 2, True), ("dissolved", 2, True), ("silent", 13, False),
-    ("silent", 14, True),
+@pytest.mark.parametrize(("answer", "role", "days", "countersigned"), [
+    ("countersigned", "firm", 2, True), ("objected", "firm", 2, True), ("dissolved", "regulator", 2, True),
+    ("silent", "regulator", 13, False), ("silent", "regulator", 14, True),
+    ("countersigned", "regulator", 2, False), ("dissolved", "firm", 2, False), ("silent", "firm", 14, False),
 ])
-def test_a_silent_firm_is_waited_for_fourteen_days(answer, days, countersigned):
-    at = NOW - days * DAY
-    assert holds("exit_report_countersigned", dated("exit_report", at), dated("countersignature", at),
-                 says("countersignature", answer=answer)) is countersigned
+def test_the_firm_answers_itself_and_a_regulator_records_that_it_is_silent_for_fourteen_days_or_gone(
+        answer, role, days, countersigned):
+    answered = replace(filed("countersignature", {"answer": answer}, role=role), at=NOW - days * DAY)
+    assert holds("exit_report_countersigned", dated("exit_report", NOW - days * DAY), group(
+        "sections", lambda found: {**found, "countersignature": (answered,)})) is countersigned
 
 
 def test_an_answer_to_an_earlier_report_does_not_answer_this_one():

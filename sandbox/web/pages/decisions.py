@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.accounts import INVITATION_DAYS
 from sandbox.acts.decisions import Decided
 from sandbox.acts.refusals import NotFound, Unmet
 from sandbox.reads import accounts, board, scenarios, trials
@@ -173,10 +172,7 @@ def _form(row: Mapping[str, Any]) -> Form:
 
 
 def _told(row: Mapping[str, Any], done: Decided) -> Any:
-    """On to what came of it; an invitation's link is in this answer and nowhere else."""
-    if done.secret:
-        link = program().settings.public_url + url_for("accept_invitation", secret=done.secret)
-        return render(InvitedPage(link=link, given=row["given"], days=INVITATION_DAYS))
+    """On to what came of it. An invitation's link is the administrator's to fetch, by inviting once more."""
     here = url_for("pages.decision", decision_id=row["id"])
     if done.outcome != Outcome.CONFIRMED:
         return gone(url_for("pages.decisions_list"), t("page.decision.is_refused", what=named(row)))

@@ -138,14 +138,14 @@ def tried(doing: Callable[[], T], form: Form) -> tuple[T | None, Form]:
     except (NotPermitted, Unmet):
         raise
     except KeyReused as error:
-        return None, replace(_again(form, {"": [said(one) for one in error.reasons]}), key=secrets.token_urlsafe(18))
+        return None, replace(again(form, {"": [said(one) for one in error.reasons]}), key=secrets.token_urlsafe(18))
     except Refused as error:
-        return None, _again(form, {"": [said(one) for one in error.reasons]})
+        return None, again(form, {"": [said(one) for one in error.reasons]})
 
 
 def with_errors(form: Form, found: list[tuple[tuple[str | int, ...], str, Word]]) -> Form:
     """The form as it was typed, with errors placed by its own names."""
-    return _again(form, placed([_stand(form, path, code, said(why)) for path, code, why in found]))
+    return again(form, placed([_stand(form, path, code, said(why)) for path, code, why in found]))
 
 
 def _stand(form: Form, path: tuple[str | int, ...], code: str, sentence: str) -> tuple[tuple[str | int, ...], str]:
@@ -164,7 +164,8 @@ def _stand(form: Form, path: tuple[str | int, ...], code: str, sentence: str) ->
     return path[:3], sentence
 
 
-def _again(form: Form, errors: dict[str, list[str]]) -> Form:
+def again(form: Form, errors: dict[str, list[str]]) -> Form:
+    """The form as it was typed, with these errors by its own names."""
     return replace(form, values=typed(form.fields, request.form), errors=errors)
 
 

@@ -13,7 +13,7 @@ from sandbox.rules.lifecycle import MOVE_NAMES, Move
 from sandbox.store.trials import MoveFields
 from sandbox.web.guard import page
 from sandbox.web.pages import tasks
-from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.filing import again, do, form_of, gone, read, tried
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, render
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
@@ -60,7 +60,7 @@ def _made(row: Mapping[str, Any], found: trials.NextMove | None, form: Form, nam
         done, form = tried(lambda: do("make_move", {**read(MoveFields), "move": name}, row["id"]), form)
     except Unmet as refused:
         assert found is not None
-        return render(_page(row, found.move, refused.needs, found.decision, form), 409)
+        return render(_page(row, found.move, refused.needs, found.decision, again(form, {})), 409)
     if done is not None:
         return _told(row["id"], name, done)
     if found is None:
