@@ -43,6 +43,8 @@ class Invited(Done):
 def invite(act: Act, given: InvitationFields) -> Invited:
     """Invite a person, or renew the link of who is invited already. Regulators come by an administrator's invitation
     alone, from the third on confirmed by a regulator, who never gets the link: nobody can hold two of their seats."""
+    if act.actor.role is Role.REGULATOR and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
+        raise NotPermitted("not_permitted")
     check_invitation(act, given)
     open_one = open_invitation(act, given)
     if open_one:
@@ -71,9 +73,7 @@ def renew_invitation(act: Act, invitation: str) -> Invited:
 
 
 def check_invitation(act: Act, given: InvitationFields) -> None:
-    """The body exists, the address is free, the role is one the actor may invite, a reviewer has a constituency."""
-    if act.actor.role is Role.REGULATOR and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
-        raise NotPermitted("not_permitted")
+    """The body exists, the address is free, a reviewer has a constituency."""
     if act.connection.execute(sa.select(ORGANISATIONS.c.id).where(
             ORGANISATIONS.c.id == given.organisation_id)).first() is None:
         raise invalid("organisation_id", "unknown_id")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
-from sandbox.rules.facts import ReviewFacts
+from sandbox.rules.facts import ReviewFacts, parse_day
 from sandbox.rules.lifecycle import ROWS
 from tests.rules.facts_met import (
     BODIES,
@@ -461,3 +461,8 @@ def test_nothing_lapses_in_a_state_that_may_last():
                                   "cause_external", "left_trial", "left_tune", "lift_allowed"])
 def test_what_is_said_of_a_stop_is_not_true_without_one(need):
     assert not holds(need, group("suspension", lambda found: None))
+
+
+def test_a_day_kept_as_text_or_as_a_day_is_the_same_day_and_anything_else_is_none():
+    assert parse_day("2026-09-01") == parse_day("2026-09-01T09:00:00Z") == parse_day(NOW.date()) == NOW.date()
+    assert parse_day(None) is None

@@ -22,7 +22,7 @@ from sqlmodel import SQLModel
 import sandbox.jobs.program  # noqa: F401 every table is declared once the program is imported
 from sandbox.store import door as door_room
 from sandbox.store.door import Busy, Door, Transaction, Unknown
-from sandbox.store.engine import make_engine
+from sandbox.store.engine import Statement, make_engine
 from sandbox.store.log import LOG, NODES, verify
 from sandbox.store.organisations import ALIASES, ORGANISATIONS, OrganisationFields
 
@@ -33,6 +33,7 @@ except ImportError:
 
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
 PATIENCE = 30
+ADD_ALIAS = Statement(sa.insert(ALIASES))
 Job = Callable[[Transaction], Any]
 
 
@@ -160,9 +161,9 @@ class Held:
     def queue(self, *jobs: Job) -> list[Future[Any]]:
         futures = []
         for job in jobs:
-            before = len(self.door._waiting)
+            before = self.door.waiting
             futures.append(self.pool.submit(self.door.submit, job))
-            while len(self.door._waiting) == before:
+            while self.door.waiting == before:
                 time.sleep(0)
         return futures
 
@@ -338,15 +339,24 @@ def test_a_disk_with_no_room_for_the_log_entry_keeps_nothing(door: Door, readers
     assert door.submit(enter("after")) == 1
 
 
-def test_a_commit_that_fails_leaves_the_outcome_unknown_to_every_caller_of_the_batch(door: Door, readers: sa.Engine):
-    def orphan(transaction: Transaction) -> None:
-        driver(transaction).execute("PRAGMA defer_foreign_keys = ON")
-        transaction.connection.execute(sa.insert(ALIASES).values(name="nobody's", organisation_id="or_missing"))
+def orphan(transaction: Transaction) -> None:
+    """A row whose owner is missing, which is found out at the commit only."""
+    driver(transaction).execute("PRAGMA defer_foreign_keys = ON")
+    transaction.run(ADD_ALIAS, name="nobody's", organisation_id="or_missing")
 
+
+def test_a_commit_that_fails_leaves_the_outcome_unknown_to_every_caller_of_the_batch(door: Door, readers: sa.Engine):
     door.submit(enter("before"))
     assert [type(result) for result in together(door, enter("one"), orphan)] == [Unknown, Unknown]
     assert door.submit(enter("after")) == 1
     assert logged(readers) == ["before", "after"]
+
+
+def test_who_was_answered_before_a_commit_failed_keeps_the_answer(door: Door, readers: sa.Engine):
+    one, failed, lost, behind = together(door, enter("one"), FAILURES["ends it and fails"][0], orphan, enter("two"))
+    assert (one, type(failed), type(lost), type(behind)) == (0, Refusal, Unknown, Unknown)
+    assert door.submit(enter("after")) == 1
+    assert logged(readers) == names(readers)[::-1] == ["one", "after"]
 
 
 def write_past_the_limit(url: str, folder: str) -> list[Any]:

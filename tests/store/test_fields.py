@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -237,6 +238,10 @@ def test_text_is_trimmed_and_blank_text_is_nothing():
 def test_the_same_value_has_the_same_bytes_in_whatever_order_it_was_written():
     assert canonical({"b": [1, {"d": 1.5, "c": "中"}], "a": None}) == '{"a":null,"b":[1,{"c":"中","d":1.5}]}'.encode()
     assert canonical({"b": 1, "a": 2}) == canonical({"a": 2, "b": 1})
+
+
+def test_what_is_no_json_value_is_hashed_as_its_text_and_a_frozen_table_as_a_table():
+    assert canonical([MappingProxyType({"a": Decimal("1.50")})]) == b'[{"a":"1.50"}]'
 
 
 def test_defaults_of_a_table_are_the_values_its_class_declares():

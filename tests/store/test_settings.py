@@ -54,6 +54,7 @@ def test_a_zone_that_does_not_exist_is_refused(name: str):
 def test_the_zone_is_that_of_the_jurisdiction():
     noon = datetime(2026, 9, 1, 4, tzinfo=UTC).astimezone(Settings().zone)
     assert (noon.hour, Settings().timezone) == (12, "Asia/Shanghai")
+    assert Settings(timezone="Europe/Berlin").zone.key == "Europe/Berlin"
 
 
 @pytest.mark.parametrize(("name", "value"), [

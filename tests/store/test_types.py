@@ -3,10 +3,11 @@
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
+from sqlalchemy.dialects import postgresql
 
 from sandbox.store.ids import hash_secret, new_id, new_secret
 from sandbox.store.types import (
@@ -35,6 +37,7 @@ from sandbox.store.types import (
     Time,
     Whole,
     column_for,
+    once_each,
     plain_text,
 )
 
@@ -90,6 +93,15 @@ def test_an_instant_comes_back_in_utc_to_the_microsecond(connection: sa.Connecti
 def test_an_instant_without_a_zone_cannot_be_kept(connection: sa.Connection):
     with pytest.raises(sa.exc.StatementError, match="naive"):
         kept(connection, at=NOW.replace(tzinfo=None))
+
+
+def test_where_the_database_has_times_of_its_own_they_go_in_and_come_out_in_utc():
+    dialect = postgresql.dialect()
+    assert Instant().process_bind_param(NOW.astimezone(SHANGHAI), dialect) == NOW
+    assert Instant().process_result_value(NOW.astimezone(SHANGHAI), dialect).tzinfo is UTC
+    assert Instant().process_bind_param(None, dialect) is Instant().process_result_value(None, dialect) is None
+    with pytest.raises(ValueError, match="naive"):
+        Instant().process_bind_param(NOW.replace(tzinfo=None), dialect)
 
 
 def test_instants_sort_as_text_as_they_sort_as_times(connection: sa.Connection):
@@ -220,6 +232,19 @@ def test_what_is_kept_unchecked_can_still_be_kept(value: Any, error: str):
     loose = {"a": ["中\u2028\x07", 1.5, None, True, {"b": -MOST}]}
     assert taken(Raw, loose) == loose
     assert refused(Raw, value) == error
+
+
+@dataclass
+class Line:
+    """A row of a list, by its key."""
+
+    key: str | None
+
+
+def test_no_two_rows_of_a_list_have_the_same_key_and_none_may_repeat():
+    kind = Annotated[list[Line], once_each("key")]
+    assert taken(kind, [Line("a"), Line(None), Line("b"), Line(None)])
+    assert refused(kind, [Line("a"), Line("b"), Line("a")]) == "stands_twice"
 
 
 # Ids and secrets

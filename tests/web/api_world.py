@@ -91,7 +91,7 @@ def make_world(settings: Settings) -> World:
 def lead(world: World) -> None:
     """The department's open scenario, in which the trials are, and a draft of its own."""
     acts, cast = world.acts, world.cast
-    text = {"title": "夜间道路", "description": "Delivery by night", "max_people": 100}
+    text = {"title": "夜间道路", "description": "Delivery by night", "max_people": 5000}
     world.hers["scenarios"] = acts.do("publish_scenario", cast.di, {**text, "status": "draft"}).id
     world.theirs["scenarios"] = acts.do("publish_scenario", cast.lin, {**text, "status": "draft"}).id
     world.hers["open"] = acts.do("publish_scenario", cast.di, text).id
@@ -151,7 +151,7 @@ def hand_out(world: World) -> None:
     world.tokens["expired"] = token(world, cast.fang, ALL, days=1)
     world.clock.forward(START + 10 * DAY)
     acts.do("change_account", cast.ada, {"account_id": cast.reviewers[4].id, "active": False})
-    world.hers["decisions"] = acts.do("invite", cast.zhou, {
+    world.hers["decisions"] = acts.do("invite", cast.ada, {
         "email": "third@people.example", "name": "Third", "role": "regulator",
         "organisation_id": str(cast.lin.organisation_id)}).decision
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {

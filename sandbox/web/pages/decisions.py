@@ -120,16 +120,6 @@ class DecisionPage(PageContext):
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class InvitedPage(PageContext):
-    """The link of an invitation that this vote let go, shown once."""
-
-    template: ClassVar[str] = "invited.html"
-    link: str
-    given: Plain
-    days: int
-
-
 def own(connection: sa.Connection, decision_id: str) -> dict[str, Any]:
     """The decision's row. Raises NotFound."""
     row = board.decision(connection, actor(), decision_id)
