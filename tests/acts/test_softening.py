@@ -1,0 +1,108 @@
+"""What a firm, a voter or one officer alone must not be able to do: each was once possible."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cast import START, Cast
+
+from sandbox.acts.act import Acts
+from sandbox.acts.refusals import Invalid, NotPermitted, Refused
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.program import Program
+from sandbox.store.trials import COUNTERS
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def trial(adopted: Callable[..., list[str]], clock: Shifted) -> str:
+    one = adopted(1)[0]
+    clock.forward(START + 2 * DAY)
+    return one
+
+
+def report(**more: Any) -> dict[str, Any]:
+    return {"period_start": (START + timedelta(hours=1)).isoformat(), "period_end": (START + DAY).isoformat(),
+            "exposures": 50.0, **more}
+
+
+def itemised(program: Program, trial: str) -> list[int]:
+    with program.reading() as connection:
+        return list(connection.execute(sa.select(COUNTERS.c.itemised).where(COUNTERS.c.trial_id == trial)).scalars())
+
+
+def incident(**more: Any) -> dict[str, Any]:
+    return {"occurred_at": (START + DAY).isoformat(), "description": "A bump", **more}
+
+
+def test_an_s1_told_in_a_report_stops_the_trial_in_that_act(acts: Acts, cast: Cast, trial: str) -> None:
+    assert acts.do("file_feedback", cast.fang, report(events={"harm_S1": 1}), trial).state == "suspended"
+
+
+def test_a_near_miss_of_any_class_stops_nothing_and_is_never_taken_off_the_counts(
+        program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    filed = acts.do("file_incident", cast.fang, incident(kind="near_miss", severity="S1"), trial)
+    acts.do("update_incident", cast.lin, {"severity": "S4"}, filed.id)
+    assert filed.state == "trial" and all(number >= 0 for number in itemised(program, trial))
+
+
+def test_harm_cannot_be_filed_as_an_indicator(acts: Acts, cast: Cast, trial: str) -> None:
+    with pytest.raises(Invalid):
+        acts.do("file_incident", cast.fang, incident(kind="event", indicator="harm_S1"), trial)
+
+
+def test_only_an_officer_closes_a_grave_incident_and_nobody_without_saying_how(
+        acts: Acts, cast: Cast, trial: str) -> None:
+    filed = acts.do("file_incident", cast.fang, incident(severity="S2"), trial).id
+    with pytest.raises(Invalid):
+        acts.do("update_incident", cast.fang, {"state": "mitigated"}, filed)
+    with pytest.raises(Refused, match="grave_closed_by_officer"):
+        acts.do("update_incident", cast.fang, {"state": "closed", "mitigation": "Slower"}, filed)
+    assert acts.do("update_incident", cast.lin, {"state": "closed", "mitigation": "Slower"}, filed).id == filed
+
+
+def test_an_event_that_is_misspelt_is_refused_by_name(acts: Acts, cast: Cast, trial: str) -> None:
+    with pytest.raises(Invalid, match="events.harm_s1"):
+        acts.do("file_feedback", cast.fang, report(events={"harm_s1": 9}), trial)
+
+
+@pytest.mark.parametrize("changed", [{"exposures": 0.0}, {"model_version": "9.9"}, {"people_new": 1},
+                                     {"events": {"complaint": 1}}])
+def test_a_correction_that_makes_room_or_lowers_evidence_waits_for_an_officer(
+        acts: Acts, cast: Cast, trial: str, changed: dict[str, Any]) -> None:
+    given = report(people_new=5, events={"complaint": 2})
+    filed = acts.do("file_feedback", cast.fang, given, trial).id
+    assert acts.do("correct_feedback", cast.fang, {"report": {**given, **changed}, "reason": "Wrong"},
+                   filed).state == "waiting"
+
+
+def test_a_correction_is_not_accepted_over_a_newer_one(acts: Acts, cast: Cast, trial: str) -> None:
+    given = report(events={"complaint": 2})
+    filed = acts.do("file_feedback", cast.fang, given, trial).id
+    softer, harder = ({"report": {**given, "events": {"complaint": n}}, "reason": "Recounted"} for n in (1, 3))
+    waits = acts.do("correct_feedback", cast.fang, softer, filed).id
+    acts.do("correct_feedback", cast.fang, harder, filed)
+    with pytest.raises(Refused, match="changed_since"):
+        acts.do("decide_correction", cast.lin, {"accept": True}, waits)
+
+
+@pytest.mark.parametrize("site", ["x", "\uff38", "X\u200b", " X "])
+def test_another_spelling_of_a_site_is_no_other_site(acts: Acts, cast: Cast, trial: str, site: str) -> None:
+    acts.do("file_feedback", cast.fang, report(site="X"), trial)
+    with pytest.raises(Invalid, match="period_start"):
+        acts.do("file_feedback", cast.fang, report(site=site), trial)
+
+
+def test_a_test_of_the_kill_switch_lies_behind(acts: Acts, cast: Cast, trial: str) -> None:
+    body = {"tested_on": "2099-12-31", "tested_by": "Fang", "result": "Stopped"}
+    with pytest.raises(Invalid, match="tested_on"):
+        acts.do("file_section", cast.fang, {"kind": "kill_switch", "body": body}, trial)
+
+
+def test_a_regulator_invites_no_regulator(acts: Acts, cast: Cast) -> None:
+    with pytest.raises(NotPermitted):
+        acts.do("invite", cast.lin, {"email": "third@people.example", "name": "Third", "role": "regulator",
+                                     "organisation_id": cast.lin.organisation_id})
