@@ -150,9 +150,14 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
     act.change_trial(suspension_id=stop)
     drop_dues(act, WHILE_RUNNING)
     if cause not in NEEDS_NO_REVIEW:
-        plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+        call_emergency_review(act, stop, cause)
     notify(act, "suspended", role="regulator", cause=cause.value)
     notify(act, "suspended", role="firm", cause=cause.value)
+
+
+def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
+    """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
+    plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
 
 
 def exiting(act: Act, row: Move) -> None:

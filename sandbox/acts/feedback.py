@@ -10,7 +10,7 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.light import CAPS, add, assess, count, limits_of
 from sandbox.acts.moves import trip
-from sandbox.acts.refusals import Invalid, Refused, Stale, invalid
+from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import arm_feedback, next_report_due
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.engine import Statement
@@ -176,7 +176,7 @@ def decide_correction(act: Act, given: CorrectionDecision) -> Corrected:
         raise Refused("already_decided")
     report = act.row(FEEDBACK, correction["feedback_id"])
     if given.accept and _as_given(report).plain() != correction["before"]:
-        raise Stale("changed_since")
+        raise Refused("changed_since")
     state = (CorrectionState.APPLIED if given.accept else CorrectionState.REFUSED).value
     act.update(CORRECTIONS, correction["id"], state=state, decided_by=act.actor.id)
     if given.accept:

@@ -6,13 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.effects import EFFECTS, count_days, suspended
+from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import Decision
-from sandbox.rules.lifecycle import CAUSE_BY_PARTY, ROWS, STATES, Cause, Move, Stage, moves_from
+from sandbox.rules.lifecycle import CAUSE_BY_PARTY, NEEDS_NO_REVIEW, ROWS, STATES, Cause, Move, Stage, moves_from
 from sandbox.rules.needs import groups_for, unmet
 from sandbox.rules.working_days import Calendar, add_working_days
 from sandbox.store.dues import DueKind
@@ -127,9 +127,17 @@ def trip(act: Act, cause: Cause) -> bool:
     if row is not None:
         act.caused("suspend", lambda sub: carry_out(sub, row, cause=cause))
         return True
-    if act.trial["state"] == "suspended":
-        stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
-        known = {stop["cause"], *stop["other_causes"].split()}
-        if cause.value not in known:
-            act.update(SUSPENSIONS, stop["id"], other_causes=f"{stop['other_causes']} {cause.value}".strip())
+    if act.trial["state"] in ("suspended", "retrospective"):
+        note_cause(act, cause)
     return False
+
+
+def note_cause(act: Act, cause: Cause) -> None:
+    """A further cause of a stop; the first that asks for an emergency review calls it."""
+    stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
+    known = {stop["cause"], *stop["other_causes"].split()}
+    if cause.value in known:
+        return
+    act.update(SUSPENSIONS, stop["id"], other_causes=f"{stop['other_causes']} {cause.value}".strip())
+    if cause not in NEEDS_NO_REVIEW and known <= {exempt.value for exempt in NEEDS_NO_REVIEW}:
+        call_emergency_review(act, stop["id"], cause)

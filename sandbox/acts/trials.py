@@ -219,7 +219,7 @@ def cast_vote(act: Act, given: VoteGiven) -> Made:
     if given.subject and version == 0:
         raise Invalid((("subject",), word("error.no_section", section=word(f"section.{given.subject}"))))
     if given.read_version not in (None, version):
-        raise Stale("section_changed", kind=given.subject or "dossier", version=version)
+        raise Refused("section_changed", kind=given.subject or "dossier", version=version)
     vote = act.id("vo")
     act.insert(VOTES, {
         "id": vote, "trial_id": act.trial["id"], "round": act.trial["round"], "version": version,

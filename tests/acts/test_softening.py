@@ -12,6 +12,8 @@ from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
+from sandbox.store.reviews import REVIEWS
+from sandbox.store.scope import seen_trial
 from sandbox.store.trials import COUNTERS
 
 DAY = timedelta(days=1)
@@ -106,3 +108,37 @@ def test_a_regulator_invites_no_regulator(acts: Acts, cast: Cast) -> None:
     with pytest.raises(NotPermitted):
         acts.do("invite", cast.lin, {"email": "third@people.example", "name": "Third", "role": "regulator",
                                      "organisation_id": cast.lin.organisation_id})
+
+
+def test_a_grave_cause_after_a_voluntary_pause_calls_the_emergency_review(
+        program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    def emergencies() -> int:
+        with program.reading() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).where(
+                REVIEWS.c.trial_id == trial, REVIEWS.c.kind == "emergency", REVIEWS.c.state == "open")).scalar_one())
+
+    acts.do("make_move", cast.fang, {"move": "suspend"}, trial)
+    before = emergencies()
+    for _ in range(2):
+        acts.do("file_incident", cast.fang, incident(severity="S1"), trial)
+    assert (before, emergencies()) == (0, 1)
+
+
+@pytest.mark.parametrize(("who", "answer"), [("lin", "countersigned"), ("lin", "objected"), ("fang", "silent")])
+def test_neither_firm_nor_officer_speaks_for_the_other(
+        program: Program, acts: Acts, cast: Cast, trial: str, who: str, answer: str) -> None:
+    acts.do("file_section", cast.fang, {"kind": "exit_plan", "body": dict.fromkeys(
+        ("user_notice", "recall", "data_deletion", "continuity"), "As planned")}, trial)
+    acts.do("cast_vote", cast.lin, {"matter": "approve", "subject": "exit_plan", "value": "for"}, trial)
+    acts.do("make_move", cast.fang, {"move": "wind_down"}, trial)
+    with pytest.raises(Invalid, match="answer"):
+        acts.do("file_section", getattr(cast, who), {"kind": "countersignature", "body": {"answer": answer}}, trial)
+
+
+def test_a_recusal_from_one_panel_closes_the_whole_trial(
+        program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    first, _ = (acts.do("assign_reviewer", cast.lin, {"account_id": cast.rui.id, "panel": panel}, trial).id
+                for panel in ("running", "review"))
+    acts.do("recuse_reviewer", cast.rui, {"reason": "Shares in the firm"}, first)
+    with program.reading() as connection:
+        assert seen_trial(connection, cast.rui, trial) is None

@@ -18,7 +18,7 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui", "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
-OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "offered"}
+OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "leaving"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:

@@ -116,8 +116,10 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     report = {"period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
               "events": {"harm_S4": 2}}
     own["feedback"] = acts.do("file_feedback", firm, report, on=trial).id
+    there = {**report, "site": "Second street"}
     own["corrections"] = acts.do("correct_feedback", firm, {
-        "report": {**report, "events": {"harm_S4": 1}}, "reason": "Counted twice"}, on=own["feedback"]).id
+        "report": {**there, "events": {"harm_S4": 1}}, "reason": "Counted twice"},
+        on=acts.do("file_feedback", firm, there, on=trial).id).id
     own["incidents"] = acts.do("file_incident", firm, {
         "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
     own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id
@@ -134,6 +136,8 @@ def seat(world: World, own: dict[str, str]) -> None:
     acts.do("answer_assignment", sits, {"conflict": False, "accepted": True}, on=own["panel"])
     gone = acts.do("assign_reviewer", cast.lin, {"account_id": cast.shen.id, "panel": "running"}, on=trial).id
     acts.do("recuse_reviewer", cast.lin, {"reason": "Shares in the firm"}, on=gone)
+    own["leaving"] = acts.do("assign_reviewer", cast.lin, {"account_id": cast.reviewers[1].id, "panel": "running"},
+                             on=trial).id
     own["offered"] = acts.do("assign_reviewer", cast.lin, {"account_id": sits.id, "panel": "review"}, on=trial).id
 
 

@@ -204,10 +204,10 @@ def test_overlapping_and_future_periods_are_named(world: World) -> None:
 def test_the_light_is_explained_with_its_indicators_and_headroom(world: World) -> None:
     found = world.client("fang").get(f"/trials/{world.hers['running']}/risk")
     line = found["indicators"][0]
-    assert (line["indicator"], line["events"], line["exposures"], line["limit"]) == ("harm_any", 2, 1000.0, 0.01)
+    assert (line["indicator"], line["events"], line["exposures"], line["limit"]) == ("harm_any", 4, 2000.0, 0.01)
     assert line["interval"]["low"] < line["rate"] == 0.002 < line["interval"]["high"]
     assert 0 < found["headroom"]["yellow"] < found["headroom"]["red"]
-    assert found["caps"][0]["share"] == 0.001
+    assert found["caps"][0]["share"] == 0.002
 
 
 def test_a_yellow_light_calls_a_review_and_is_cleared_by_a_reviewer(world: World) -> None:
@@ -260,7 +260,7 @@ def test_opinions_are_sealed_until_the_review_is_held(world: World) -> None:
 def test_a_department_sees_sides_not_names_and_a_firm_no_statements(world: World) -> None:
     path = f"/trials/{world.hers['running']}/panel"
     seats = {name: world.client(name).get(path)["items"] for name in ("lin", "fang", "di")}
-    assert {one["name"] for one in seats["lin"]} == {one["name"] for one in seats["fang"]} == {"Rui", "Shen"}
+    assert {one["name"] for one in seats["lin"]} == {one["name"] for one in seats["fang"]} == {"Chu", "Rui", "Shen"}
     assert {one["name"] for one in seats["di"]} == {one["account_id"] for one in seats["di"]} == {None}
     assert "Shares in the firm" in {one["statement"] for one in seats["lin"]}
     assert {one["statement"] for one in seats["fang"] + seats["di"]} == {None}
