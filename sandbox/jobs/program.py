@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import local
 
 import sqlalchemy as sa
 
@@ -31,12 +32,22 @@ class Program:
     writer: sa.Engine
     door: Door
     acts: Acts
+    _open: local = field(default_factory=local, repr=False, compare=False)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that sees one snapshot and cannot write."""
+        """A connection that sees one snapshot and cannot write. Inside another reading of the same thread it is that
+        one: a thread that held one connection and waited for a second could wait for ever."""
+        held = getattr(self._open, "connection", None)
+        if held is not None:
+            yield held
+            return
         with self.readers.connect() as connection, connection.begin():
-            yield connection
+            self._open.connection = connection
+            try:
+                yield connection
+            finally:
+                self._open.connection = None
 
     def close(self) -> None:
         """Answer everything accepted, then let go of the database."""

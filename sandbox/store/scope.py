@@ -51,11 +51,13 @@ def of_seen_trials(column: sa.ColumnElement[str], actor: Actor) -> sa.ColumnElem
 
 
 _TRIAL = {role: Statement(sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
-    role, sa.bindparam("account_id"), sa.bindparam("organisation_id")))) for role in Role}
+    role, sa.bindparam("account_id"), sa.bindparam("organisation_id"))).with_for_update(key_share=True, of=TRIALS))
+    for role in Role}
 
 
-def seen_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
-    """The trial's row; None when it is missing or not the actor's, which is the same."""
+def held_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
+    """The trial's row, locked until the act ends where the database locks rows; None when it is missing or not the
+    actor's, which is the same."""
     return _TRIAL[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
                                                  "organisation_id": actor.organisation_id})
 
