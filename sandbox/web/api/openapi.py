@@ -91,6 +91,7 @@ ETAG = {"ETag": {"description": "The version, quoted.", "schema": {"type": "stri
 TAGS: Mapping[str, str] = {
     "trials": "Trials: apply, read, move, the light, taking over.", "sections": "The record of a trial in parts.",
     "panel": "Seats and votes.", "feedback": "Usage feedback and its corrections.",
+    "receipts": "Proofs that a filing stands in the log.",
     "incidents": "Incidents, near misses, complaints.", "reviews": "Risk checks.",
     "log": "What happened, with proofs.", "scenarios": "Limited scenarios and their limits.",
     "imports": "Records kept elsewhere, taken over with a mapping.",
