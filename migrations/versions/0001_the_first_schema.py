@@ -114,6 +114,17 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_sessions_account_id'), ['account_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_sessions_seen_at'), ['seen_at'], unique=False)
 
+    op.create_table('signing_keys',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('use', sa.Enum('permit', name='keyuse', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('public', sa.String(), nullable=False),
+    sa.Column('made_at', Instant(), nullable=False),
+    sa.Column('retired_at', Instant(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_signing_keys'))
+    )
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.create_index('ix_signing_keys_signs', ['use'], unique=True, sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
+
     op.create_table('accounts',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -243,6 +254,7 @@ def upgrade() -> None:
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
+    sa.Column('verify_code', sa.String(), nullable=True),
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
     sa.Column('cap_volume', sa.Float(), nullable=True),
@@ -266,7 +278,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_trials_organisation_id')),
     sa.ForeignKeyConstraint(['scenario_id'], ['scenarios.id'], name=op.f('fk_trials_scenario_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_trials')),
-    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key'))
+    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key')),
+    sa.UniqueConstraint('verify_code', name=op.f('uq_trials_verify_code'))
     )
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.create_index('ix_trials_light_id', ['light', 'id'], unique=False)
@@ -619,6 +632,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
     op.drop_table('accounts')
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.drop_index('ix_signing_keys_signs', sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
+
+    op.drop_table('signing_keys')
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sessions_seen_at'))
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))
