@@ -83,8 +83,8 @@ class ImportedReport(FeedbackFields):
         return self
 
 
-def place_of(site: str | None) -> str:
-    """What tells one site from another: periods of one place never overlap, whatever its letters' case."""
+def site_key_of(site: str | None) -> str:
+    """What tells one site from another: periods of one site never overlap, whatever its letters' case."""
     return (site or "").casefold()
 
 
@@ -99,7 +99,7 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.UniqueConstraint("trial_id", "source_key"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
-        sa.Index("ix_feedback_trial_id_place_period_start", "trial_id", "place", "period_start"),
+        sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
         sa.Index("ix_feedback_batch_id_line", "batch_id", "line", sqlite_where=sa.text("batch_id IS NOT NULL"),
                  postgresql_where=sa.text("batch_id IS NOT NULL")),
     )
@@ -108,8 +108,8 @@ class Feedback(FeedbackFields, Row, table=True):
     epoch: int
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
+    site_key: str = ""
     source_key: str | None = None
-    place: str = ""
     seq: int | None = Field(default=None, sa_type=sa.BigInteger)
     batch_id: str | None = Field(default=None, foreign_key="batches.id")
     line: int | None = None

@@ -13,6 +13,7 @@ from sandbox.web.api import (
     log,
     openapi,
     panel,
+    permits,
     receipts,
     reviews,
     scenarios,
@@ -24,7 +25,7 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *reviews.rows,
-    *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows,
+    *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows,
 )
 
 
