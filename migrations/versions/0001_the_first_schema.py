@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001'
+revision = '0001_c83d36b9'
 down_revision = None
 
 
@@ -113,6 +113,17 @@ def upgrade() -> None:
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sessions_account_id'), ['account_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_sessions_seen_at'), ['seen_at'], unique=False)
+
+    op.create_table('signing_keys',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('use', sa.Enum('permit', name='keyuse', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('public', sa.String(), nullable=False),
+    sa.Column('made_at', Instant(), nullable=False),
+    sa.Column('retired_at', Instant(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_signing_keys'))
+    )
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.create_index('ix_signing_keys_signs', ['use'], unique=True, sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
 
     op.create_table('accounts',
     sa.Column('id', sa.String(), nullable=False),
@@ -243,6 +254,7 @@ def upgrade() -> None:
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
+    sa.Column('verify_code', sa.String(), nullable=True),
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
     sa.Column('cap_volume', sa.Float(), nullable=True),
@@ -266,7 +278,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_trials_organisation_id')),
     sa.ForeignKeyConstraint(['scenario_id'], ['scenarios.id'], name=op.f('fk_trials_scenario_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_trials')),
-    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key'))
+    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key')),
+    sa.UniqueConstraint('verify_code', name=op.f('uq_trials_verify_code'))
     )
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.create_index('ix_trials_light_id', ['light', 'id'], unique=False)
@@ -526,8 +539,8 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.Column('site_key', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
-    sa.Column('place', sa.String(), nullable=False),
     sa.Column('seq', sa.BigInteger(), nullable=True),
     sa.Column('batch_id', sa.String(), nullable=True),
     sa.Column('line', sa.Integer(), nullable=True),
@@ -543,7 +556,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
-        batch_op.create_index('ix_feedback_trial_id_place_period_start', ['trial_id', 'place', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('incident_versions',
     sa.Column('incident_id', sa.String(), nullable=False),
@@ -598,7 +611,7 @@ def downgrade() -> None:
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
-        batch_op.drop_index('ix_feedback_trial_id_place_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
@@ -671,6 +684,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
     op.drop_table('accounts')
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.drop_index('ix_signing_keys_signs', sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
+
+    op.drop_table('signing_keys')
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sessions_seen_at'))
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))
