@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from sqlmodel import SQLModel
 
-import sandbox.jobs.schema  # noqa: F401 the log's triggers come with it
+from sandbox.jobs.schema import alembic_config
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
 
@@ -27,10 +28,11 @@ def settings_in(folder: Path, url: str | None = None) -> Settings:
 
 
 def make_tables(settings: Settings) -> None:
-    """Every table and no row."""
+    """Every table and no row, as the models say; the migration is said to have made them."""
     engine = make_engine(database_url(settings.data, settings.database_url), writing=True)
     with engine.begin() as connection:
         SQLModel.metadata.create_all(connection)
+        command.stamp(alembic_config(connection), "head")
     engine.dispose()
 
 

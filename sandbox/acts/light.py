@@ -23,7 +23,7 @@ from sandbox.rules.risk import (
 )
 from sandbox.store.engine import Statement
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
-from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
+from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS, summed
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"))
@@ -31,8 +31,7 @@ YELLOW_REVIEW_DAYS = 7
 
 _counts = Statement(
     sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight,
-              sa.func.coalesce(sa.func.sum(HAPPENED), 0), sa.func.coalesce(sa.func.sum(COUNTERS.c.alleged), 0),
-              sa.func.coalesce(sa.func.sum(COUNTERS.c.exposures), 0.0))
+              summed(HAPPENED), summed(COUNTERS.c.alleged), summed(COUNTERS.c.exposures, exact=False))
     .select_from(LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id,
                                                     COUNTERS.c.indicator == LIMITS.c.indicator,
                                                     COUNTERS.c.epoch == sa.bindparam("epoch"))))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import local
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -18,6 +19,7 @@ import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.counted import CountedActs
+from sandbox.jobs.presence import enter
 from sandbox.store.door import Door
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
@@ -33,6 +35,7 @@ class Program:
     writer: sa.Engine
     door: Door
     acts: Acts
+    _seen: IO[str]
     _open: local = field(default_factory=local, repr=False, compare=False)
 
     @contextmanager
@@ -55,11 +58,13 @@ class Program:
         self.door.close()
         self.readers.dispose()
         self.writer.dispose()
+        self._seen.close()
 
 
 def open_program(settings: Settings, clock: Clock) -> Program:
-    """Open the database at the settings' address; its schema must be current (`migrate`)."""
+    """Open the database at the settings' address; its schema must be current (`migrate`). Raises InUse."""
+    seen = enter(settings.data)
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone))
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone), seen)

@@ -22,7 +22,7 @@ from sandbox.rules.risk import (
 )
 from sandbox.store.batches import KEPT
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
+from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS, summed
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
         ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"))
@@ -78,8 +78,8 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = 
 
 
 def _counted(connection: sa.Connection, trial_id: str, epoch: int) -> Any:
-    number = [sa.func.coalesce(sa.func.sum(column), 0).label(name) for name, column in (
-        ("happened", HAPPENED), *((name, COUNTERS.c[name]) for name in ("events", "itemised", "alleged", "exposures")))]
+    number = [summed(HAPPENED).label("happened"), summed(COUNTERS.c.exposures, exact=False).label("exposures"),
+              *(summed(COUNTERS.c[name]).label(name) for name in ("events", "itemised", "alleged"))]
     joined = LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id, COUNTERS.c.epoch == epoch,
                                                 COUNTERS.c.indicator == LIMITS.c.indicator))
     query = sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight, *number).select_from(joined)

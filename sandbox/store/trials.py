@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -237,3 +238,8 @@ MOVES_MADE = MoveRow.__table__  # type: ignore[attr-defined]
 LIMITS, COUNTERS = Limit.__table__, Counter.__table__  # type: ignore[attr-defined]
 HAPPENED = sa.case((COUNTERS.c.itemised > COUNTERS.c.events, COUNTERS.c.itemised), else_=COUNTERS.c.events)
 """Events of one period: a firm's own count, or what is itemised where that is more."""
+
+
+def summed(column: sa.ColumnElement[Any], exact: bool = True) -> sa.ColumnElement[Any]:
+    """A sum over counters, nothing being nothing. Counts stay integers: PostgreSQL's own sum of them is a decimal."""
+    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger if exact else sa.Double)
