@@ -50,4 +50,4 @@ def open_program(settings: Settings, clock: Clock) -> Program:
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone))
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.place))

@@ -5,6 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules.access import Actor, Relation, Role
+from sandbox.store.allegations import ALLEGATIONS
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -73,11 +76,17 @@ BY_ROLE = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.DEP
            Role.SYSTEM: Relation.SYSTEM}
 
 
-def trial_of(connection: sa.Connection, table: sa.Table, row_id: str) -> str | None:
-    """The trial that an incident, a review or a seat belongs to."""
+def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) -> str | None:
+    """The trial that an object of this kind belongs to; None when it is missing, or of a kind that this actor never
+    sees, which is the same."""
+    if kind in OFFICERS_ALONE and actor.role not in EVERYTHING:
+        return None
+    table = OWNED[kind]
     return connection.execute(sa.select(table.c.trial_id).where(table.c.id == row_id)).scalar()
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS}
+         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
+OFFICERS_ALONE = ("allegation",)
+"""Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""

@@ -372,7 +372,7 @@ def test_an_entry_digests_what_its_own_act_wrote(program: Program, cast: Cast, e
 def running(program: Program) -> Acts:
     """The same program under a clock that moves whenever it is asked."""
     seconds: Iterator[int] = iter(range(1, 10_000))
-    return Acts(program.door, lambda: START + timedelta(seconds=next(seconds)), program.settings.zone)
+    return Acts(program.door, lambda: START + timedelta(seconds=next(seconds)), program.settings.place)
 
 
 def test_everything_an_act_writes_and_causes_happens_at_one_instant(program: Program, running: Acts, cast: Cast,
