@@ -278,11 +278,13 @@ def upgrade() -> None:
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('indicator', sa.String(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
     sa.Column('events', sa.BigInteger(), nullable=False),
     sa.Column('itemised', sa.BigInteger(), nullable=False),
+    sa.Column('alleged', sa.BigInteger(), nullable=False),
     sa.Column('exposures', sa.Float(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_counters_trial_id')),
-    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', name=op.f('pk_counters'))
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', 'period', name=op.f('pk_counters'))
     )
     op.create_table('decisions',
     sa.Column('id', sa.String(), nullable=False),

@@ -229,7 +229,7 @@ def import_feedback(act: Act, given: ImportGiven) -> Imported:
                                "id": act.id("in"), "trial_id": act.trial["id"], "epoch": 0, "at": act.now,
                                "state": IncidentState.CLOSED.value, "author_id": act.actor.id, "version": 1})
         if event.indicator:
-            add(act, 0, event.indicator, itemised=1)
+            add(act, 0, event.indicator, at=event.occurred_at, itemised=1)
     act.change_trial(reports=act.trial["reports"] + len(reports), incidents=act.trial["incidents"] + len(events))
     return Imported(reports=len(reports), events=len(events),
                     repeated=len(given.reports) + len(given.events) - len(reports) - len(events))

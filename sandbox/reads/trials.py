@@ -1,7 +1,7 @@
 """Trials as people may know them: lists, one trial, what can happen next and what is unmet, sections, timeline, log."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -275,6 +275,14 @@ def suspension(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, A
     found = connection.execute(sa.select(SUSPENSIONS).where(
         SUSPENSIONS.c.id == row["suspension_id"], SUSPENSIONS.c.ended_at.is_(None))).mappings().first()
     return dict(found) if found else None
+
+
+def causes(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
+    """Why those of these trials that are stopped are, by id of the trial; the caller has narrowed to them."""
+    asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
+    query = sa.select(SUSPENSIONS.c.trial_id, SUSPENSIONS.c.cause).where(
+        SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None))
+    return {one.trial_id: one.cause for one in connection.execute(query)} if asked else {}
 
 
 def tallies(connection: sa.Connection, trial_id: str) -> dict[str, int]:

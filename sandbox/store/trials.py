@@ -214,17 +214,23 @@ class Limit(Row, table=True):
 
 
 class Counter(Row, table=True):
-    """Events and exposures of one indicator in one epoch, kept in the filing's own transaction."""
+    """Events and exposures of one indicator in one reporting period, kept in the filing's own transaction.
+
+    A period's events are the declared or the itemised ones, whichever is more; alleged ones reach yellow only."""
 
     __tablename__ = "counters"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")
     epoch: int = Field(primary_key=True)
     indicator: str = Field(primary_key=True)
+    period: int = Field(primary_key=True)
     events: int = Field(default=0, sa_type=sa.BigInteger)
     itemised: int = Field(default=0, sa_type=sa.BigInteger)
+    alleged: int = Field(default=0, sa_type=sa.BigInteger)
     exposures: float = 0.0
 
 
 TRIALS, SUSPENSIONS, SEATS = Trial.__table__, SuspensionRow.__table__, SeatRow.__table__  # type: ignore[attr-defined]
 MOVES_MADE = MoveRow.__table__  # type: ignore[attr-defined]
 LIMITS, COUNTERS = Limit.__table__, Counter.__table__  # type: ignore[attr-defined]
+HAPPENED = sa.case((COUNTERS.c.itemised > COUNTERS.c.events, COUNTERS.c.itemised), else_=COUNTERS.c.events)
+"""Events of one period: a firm's own count, or what is itemised where that is more."""
