@@ -2,6 +2,7 @@
 counts towards yellow only, and the firm never sees it: what reaches the firm is an officer's own words."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.incidents import IncidentFiled, keep_incident
@@ -52,7 +53,7 @@ def _decide_by(act: Act, severity: str | None, received: datetime) -> datetime:
     return end_of_day(add_working_days(local_day(received, act.zone), DECIDE_WITHIN, act.place.calendar), act.zone)
 
 
-def count_alleged(act: Act, row: dict[str, object], sign: int = 1) -> None:
+def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:
     """Count it as alleged in its own epoch, or take it off again. A report of wrongdoing names no event."""
     event = "complaint" if row["kind"] == AllegationKind.COMPLAINT else \
         f"harm_{row['severity']}" if row["severity"] else row["indicator"]
@@ -88,7 +89,7 @@ def dismiss_allegation(act: Act, given: DismissalFields) -> Made:
     return Made(id=row["id"])
 
 
-def _waiting(act: Act) -> dict[str, object]:
+def _waiting(act: Act) -> dict[str, Any]:
     row = act.row(ALLEGATIONS, act.object_id or "")
     if row["state"] != AllegationState.WAITING:
         raise Refused("already_decided")

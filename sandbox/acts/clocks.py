@@ -1,6 +1,7 @@
 """Clocks (时限): started by what happened, met by a report or an answer, paused on a legal ground."""
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -100,7 +101,7 @@ def resume_clock(act: Act, given: ResumeGiven) -> ClockStood:
     return _stood(act, clock["id"])
 
 
-def _running(act: Act) -> dict[str, object]:
+def _running(act: Act) -> dict[str, Any]:
     """The act's clock while it runs. Whoever does not owe the duty and is no officer may not say that it was done."""
     clock = act.row(CLOCKS, act.object_id or "")
     if act.actor.role is not Role.REGULATOR and act.actor.role.value not in KNOWN[clock["key"]].owners:

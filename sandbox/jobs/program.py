@@ -6,9 +6,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.allegations
 import sandbox.acts.clock
+import sandbox.acts.clocks
+import sandbox.acts.corrective
 import sandbox.acts.decisions
 import sandbox.acts.feedback
+import sandbox.acts.files
 import sandbox.acts.incidents
 import sandbox.acts.panel
 import sandbox.acts.reviews

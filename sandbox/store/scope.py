@@ -11,6 +11,7 @@ from sandbox.store.corrective import ITEMS
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.log import LOG
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -90,3 +91,12 @@ OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "inci
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation",)
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""
+
+
+def log_seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+    """Entries of a trial's log that the actor may open: what officers do about an allegation is theirs alone."""
+    return sa.true() if actor.role in EVERYTHING else LOG.c.act.not_in(OF_ALLEGATIONS)
+
+
+OF_ALLEGATIONS = ("enter_allegation", "dismiss_allegation", "allegation_waits")
+"""Entries of the log about allegations; the confirmation of one reads as the filing of an incident by an officer."""
