@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.store.batches import KEPT
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.dues import NOTICES
 from sandbox.store.feedback import FEEDBACK
@@ -114,7 +115,7 @@ def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
     """Counts of what was due and filed, and of what is still open."""
-    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1,),
+    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, KEPT),
                       columns=(FEEDBACK.c.at, FEEDBACK.c.period_end))
     clocks = _by_trial(connection, rows, CLOCKS, where=(CLOCKS.c.outcome.is_distinct_from(ClockOutcome.VOID),))
     grave, told = _open_grave(connection, rows), _told(connection, rows, clocks, now)

@@ -17,6 +17,8 @@ from sandbox.web.api import (
     log,
     openapi,
     panel,
+    permits,
+    receipts,
     reviews,
     scenarios,
     sections,
@@ -26,9 +28,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *incidents.rows, *clocks.rows, *corrective.rows,
-    *allegations.rows, *files.rows, *reviews.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
+    *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *log.rows, *scenarios.rows, *decisions.rows,
+    *accounts.rows, *imports.rows, *permits.rows,
 )
 
 
