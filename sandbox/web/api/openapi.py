@@ -152,7 +152,7 @@ def _models(endpoints: tuple[Endpoint, ...]) -> Iterator[tuple[type[BaseModel], 
     for endpoint in endpoints:
         yield endpoint.answer, "serialization"
         yield endpoint.query, "validation"
-        for body in (*endpoint.bodies, *([endpoint.form] if endpoint.form else [])):
+        for body in endpoint.bodies:
             yield body, "validation"
 
 
@@ -181,7 +181,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas, definitions: dict[str, Any]
         "parameters": list(_parameters(endpoint, definitions)),
         **({"requestBody": _body(endpoint, schemas)} if endpoint.bodies else {}),
         **({"requestBody": FILES} if endpoint.upload else {}),
-        **({"requestBody": _form(endpoint, schemas)} if endpoint.form else {}),
+        **({"requestBody": _form(endpoint.form)} if endpoint.form else {}),
         "responses": _responses(endpoint, schemas),
     }
 
@@ -221,11 +221,12 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         **content, **({"example": endpoint.example} if endpoint.example is not None else {})}}}
 
 
-def _form(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
+def _form(form: type[BaseModel]) -> dict[str, Any]:
     """One file, and the fields of the form beside it."""
-    fields = schemas[endpoint.form, "validation"]
-    file = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
-    return {"required": True, "content": {"multipart/form-data": {"schema": {"allOf": [file, fields]}}}}
+    schema = form.model_json_schema()
+    fields = {"type": "object", "required": ["file", *schema.get("required", ())],
+              "properties": {"file": BYTES, **schema["properties"]}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": fields}}}
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
