@@ -1,10 +1,9 @@
 """Clocks by API: what runs and until when, with the rule behind each; that a duty was done; a pause on a ground."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Literal
 
 import sqlalchemy as sa
-from pydantic import Field
 
 from sandbox.reads import clocks as reads
 from sandbox.store.clocks import MetFields, PauseFields
@@ -42,9 +41,9 @@ class Clock(Shape):
 
 
 class ClockQuery(Paged):
-    """Filters of the list; `running=1` leaves out what ended or was told."""
+    """Filters of the list; `running` leaves out what ended or was told."""
 
-    running: Annotated[str | None, Field(pattern="^1$")] = None
+    state: Literal["running", "all"] = "all"
 
 
 def shape(one: reads.ClockLine) -> Clock:
@@ -56,7 +55,7 @@ def shape(one: reads.ClockLine) -> Clock:
 @rows.shows("/clocks")
 def clocks(connection: sa.Connection, query: ClockQuery) -> Listing[Clock]:
     """The clocks of your trials, soonest out first."""
-    return listed(reads.clocks(connection, actor(), program().clock(), running=query.running is not None,
+    return listed(reads.clocks(connection, actor(), program().clock(), running=query.state == "running",
                                cursor=query.cursor, limit=query.limit), shape)
 
 
@@ -65,7 +64,7 @@ def trial_clocks(connection: sa.Connection, id: str, query: ClockQuery) -> Listi
     """A trial's clocks, soonest out first."""
     trial_row(connection, id)
     return listed(reads.clocks(connection, actor(), program().clock(), trial_id=id, cursor=query.cursor,
-                               running=query.running is not None, limit=query.limit), shape)
+                               running=query.state == "running", limit=query.limit), shape)
 
 
 @rows.shows("/clocks/<id>")
