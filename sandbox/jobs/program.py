@@ -8,9 +8,13 @@ from typing import IO
 
 import sqlalchemy as sa
 
+import sandbox.acts.allegations
 import sandbox.acts.clock
+import sandbox.acts.clocks
+import sandbox.acts.corrective
 import sandbox.acts.decisions
 import sandbox.acts.feedback
+import sandbox.acts.files
 import sandbox.acts.incidents
 import sandbox.acts.keys
 import sandbox.acts.panel
@@ -67,4 +71,4 @@ def open_program(settings: Settings, clock: Clock) -> Program:
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone), seen)
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.place), seen)
