@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.aliases
+import sandbox.acts.citations
 import sandbox.acts.clock
 import sandbox.acts.decisions
 import sandbox.acts.feedback
 import sandbox.acts.incidents
 import sandbox.acts.panel
+import sandbox.acts.registers
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS

@@ -8,6 +8,7 @@ from sandbox.rules.access import Actor, Relation, Role
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.registers import CITATIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -79,5 +80,5 @@ def trial_of(connection: sa.Connection, table: sa.Table, row_id: str) -> str | N
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS}
+         "seat": SEATS, "citation": CITATIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""

@@ -78,8 +78,11 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
     softer = {"report": {**report, "exposures": 700}, "reason": "Counted again"}
     correction = acts.do("correct_feedback", cast.fang, softer, on=feedback).id
     incident = acts.do("file_incident", cast.fang, {"severity": "S4", "occurred_at": START.isoformat()}, on=trial).id
-    return {"trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
-            "incident": incident}
+    acts.do("open_register", cast.lin, {"name": "filings", "title": "Filings"})
+    entry = acts.do("enter_entry", cast.lin, {"register_name": "filings", "key": "1", "title": "Sweeping"}).id
+    citation = acts.do("cite_entry", cast.fang, {"entry_id": entry}, on=trial).id
+    return {"trial": trial, "citation": citation, "seat": seat, "review": review, "feedback": feedback,
+            "correction": correction, "incident": incident}
 
 
 def report_of(start: datetime, end: datetime, **more: Any) -> dict[str, Any]:

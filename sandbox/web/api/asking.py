@@ -113,6 +113,12 @@ def files() -> list[tuple[str, bytes]]:
     return [(one.filename or "", one.read()) for one in sent]
 
 
+def attached(name: str) -> bytes | None:
+    """A file that may come beside `files` under a name of its own."""
+    found = request.files.get(name)
+    return found.read() if found else None
+
+
 def sent() -> bytes:
     """The body's bytes. One whose length is not told beforehand comes cut at the limit, so that much is too much."""
     request.max_content_length = MOST_BYTES
