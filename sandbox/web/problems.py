@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
 from sandbox.jobs.imports import LinesRefused
+from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.intake import BadMapping
 from sandbox.rules.needs import NEEDS
@@ -118,6 +119,11 @@ def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
     return problem(503, code, word(f"problem.{code}"))
 
 
+def _key_missing(error: Exception) -> tuple[int, dict[str, Any]]:
+    log.error("signing_key_missing", key=str(error))
+    return problem(503, "key_missing", word("problem.key_missing"))
+
+
 def _http(error: HTTPException) -> tuple[int, dict[str, Any]]:
     status = error.code or 500
     code = HTTP_CODES.get(status, "http")
@@ -132,9 +138,8 @@ MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
     (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
     (KeyReused, _refused(422)),
-    (LinesRefused, _lines), (BadMapping, _mapping), (Refused, _refused(409)), (Invalid, _invalid),
-    (ValidationError, _validation), (STORAGE, _storage),
-    (HTTPException, _http),
+    (LinesRefused, _lines), (BadMapping, _mapping), (KeyMissing, _key_missing), (Refused, _refused(409)),
+    (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage), (HTTPException, _http),
 )
 RETRY_AFTER_S = "2"
 

@@ -149,4 +149,5 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "withdraw_citation": _plain,
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
+    "rotate_key": _plain,
 }
