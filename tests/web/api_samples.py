@@ -16,10 +16,12 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
-       "revoke_token": "fang", "cite_entry": "fang", "withdraw_citation": "fang",
-       "answer_assignment": "rui", "give_opinion": "rui", "change_account": "ada"}
+       "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
+       "withdraw_citation": "fang", "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
-OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "leaving"}
+OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
+          "answer_assignment": "offered", "recuse_reviewer": "leaving"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -130,6 +132,17 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "decide_correction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
+    "file_final_report": _plain,
+    "meet_clock": _plain,
+    "pause_clock": _plain,
+    "resume_clock": _plain,
+    "add_corrective_item": lambda world: {"due_on": (START + 30 * DAY).date().isoformat()},
+    "change_corrective_item": lambda world: {"critical": True},
+    "finish_corrective_item": _plain,
+    "verify_corrective_item": _plain,
+    "enter_allegation": lambda world: {"severity": "S3"},
+    "confirm_allegation": lambda world: {"kind": "near_miss"},
+    "dismiss_allegation": _plain,
     "call_review": _plain,
     "give_opinion": lambda world: {"conflict": False},
     "conclude_review": lambda world: {"stand_in": True},
