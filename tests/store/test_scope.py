@@ -169,5 +169,5 @@ def test_a_row_read_for_an_act_is_the_whole_trial_with_its_times_in_utc(connecti
 
 def test_every_kind_of_object_is_reached_through_its_trial(connection: sa.Connection):
     assert all("trial_id" in table.c for kind, table in OWNED.items() if kind != "trial")
-    assert trial_of(connection, SEATS, "st_again") == "ES-0001"
-    assert trial_of(connection, SEATS, "st_missing") is None
+    assert trial_of(connection, ACTORS["regulator"], "seat", "st_again") == "ES-0001"
+    assert trial_of(connection, ACTORS["regulator"], "seat", "st_missing") is None
