@@ -1,6 +1,6 @@
 """Feedback, incidents and reviews as people may know them: lists over trials, and single records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -40,12 +40,19 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
-             limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
-    """Reports, newest filed first; `q` is a report's number, or looks into the trial's number and titles."""
-    return walks.page(connection, reports_wanted(actor, trial_id, q), (*FEEDBACK.c, *TITLE), cursor, limit, _plain)
+             limit: int = 50, *, q: str | None = None, only: Sequence[str] = ()) -> Page[Any]:
+    """Reports, newest filed first; `q` is a report's number, or looks into the trial's number and titles. With `only`
+    they are tuples of these columns."""
+    return _walked(connection, _reports_wanted(actor, trial_id, q), cursor, limit, only)
 
 
-def reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:
+def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit: int,
+            only: Sequence[str]) -> Page[Any]:
+    columns = [wanted.table.c[name] for name in only] or (*wanted.table.c, *TITLE)
+    return walks.page(connection, wanted, columns, cursor, limit, walks.bare if only else walks.named)
+
+
+def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:
     """The reports of a list."""
     if q and q.startswith("fb_"):
         return _numbered(FEEDBACK, actor, trial_id, q, KEPT)
@@ -91,11 +98,11 @@ def correction(connection: sa.Connection, actor: Actor, correction_id: str) -> d
 
 def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
               severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
-              limit: int = 50) -> Page[dict[str, Any]]:
-    """Incidents, newest filed first; `q` looks into number, description, and the trial's number and titles."""
+              limit: int = 50, only: Sequence[str] = ()) -> Page[Any]:
+    """Incidents, newest filed first; `q` is an incident's number, or looks into its description and the trial's number
+    and titles. With `only` they are tuples of these columns."""
     chosen = {name: value for name, value in (("severity", severity), ("state", state), ("kind", kind)) if value}
-    wanted = incidents_wanted(actor, trial_id, chosen, q)
-    return walks.page(connection, wanted, (*INCIDENTS.c, *TITLE), cursor, limit, _plain)
+    return _walked(connection, _incidents_wanted(actor, trial_id, chosen, q), cursor, limit, only)
 
 
 def _numbered(table: sa.Table, actor: Actor, trial_id: str | None, number: str,
@@ -103,7 +110,7 @@ def _numbered(table: sa.Table, actor: Actor, trial_id: str | None, number: str,
     return Wanted(table, actor, trial_id, exact={"id": number}, fits=(*fits, of_seen_trials(TRIALS.c.id, actor)))
 
 
-def incidents_wanted(actor: Actor, trial_id: str | None, chosen: Mapping[str, str], q: str | None) -> Wanted:
+def _incidents_wanted(actor: Actor, trial_id: str | None, chosen: Mapping[str, str], q: str | None) -> Wanted:
     """The incidents of a list. Of what is chosen, one follows an index where the list is of all trials."""
     if q and q.startswith("in_"):
         return _numbered(INCIDENTS, actor, trial_id, q, *(INCIDENTS.c[name] == one for name, one in chosen.items()))

@@ -25,7 +25,6 @@ AT_ONCE = 64
 """Ids read at once of each of several trials."""
 NEWER_THAN_ALL = "~"
 """Ids are ASCII letters, digits, hyphens and underscores: all sort before it."""
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ class Wanted:
 
 
 def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], cursor: str | None,
-         limit: int, make: Callable[[Mapping[Any, Any]], Any] = dict) -> Page[Any]:
-    """A page of rows, newest first. Short with a `next` when LOOKED rows were looked at before it was full."""
+         limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
+    """A page of rows, newest first, each made (`named`, `bare`) of these columns. Short with a `next` when LOOKED rows
+    were looked at before it was full."""
     limit = max(1, min(limit, CHUNK))
     ids = _ids(connection, wanted, decode(cursor) if cursor else NEWER_THAN_ALL, limit + 1)
     hits: list[tuple[str, Any]] = []
@@ -65,13 +65,23 @@ def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnE
     return Page(tuple(row for _, row in hits), None)
 
 
+def named(row: sa.Row[Any]) -> dict[str, Any]:
+    """A row by its columns' names."""
+    return {name: value for name, value in row._mapping.items() if name != "_key"}
+
+
+def bare(row: sa.Row[Any]) -> tuple[Any, ...]:
+    """A row's values alone."""
+    return tuple(row[1:])
+
+
 def _rows(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], ids: list[str],
-          make: Callable[[Mapping[Any, Any]], Any]) -> list[tuple[str, Any]]:
+          make: Callable[[sa.Row[Any]], Any]) -> list[tuple[str, Any]]:
     """Those of the rows that fit, newest first."""
     table = wanted.table
     query = sa.select(table.c.id.label("_key"), *columns).join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(table.c.id.in_(ids), *wanted.fits)
-    found = {row["_key"]: row for row in connection.execute(query).mappings()}
+    found = {row[0]: row for row in connection.execute(query)}
     return [(one, make(found[one])) for one in ids if one in found]
 
 
