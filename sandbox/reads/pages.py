@@ -10,7 +10,8 @@ from typing import Any, Generic, TypeVar
 import sqlalchemy as sa
 
 T = TypeVar("T")
-SHOWN, MOST = 50, 200
+SHOWN, MOST = 50, 5_000
+"""How many a page shows; how many an export reads at once."""
 
 
 class BadCursor(ValueError):
@@ -19,10 +20,12 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Items in order, and the cursor after the last (None at the end)."""
+    """Items in order, and the cursor after the last (None at the end). `looked`: how many rows were looked at where
+    that, and not the items, ended the page."""
 
     items: tuple[T, ...]
     next: str | None
+    looked: int = 0
 
 
 def encode(value: Any) -> str:
