@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.panel import end_seats
@@ -30,7 +31,8 @@ from sandbox.store.reviews import (
     ReviewKind,
     ReviewState,
 )
-from sandbox.store.types import Long
+from sandbox.store.sections import DRAFTS
+from sandbox.store.types import Long, Raw
 from sandbox.words import word
 
 CALLED_WITHIN = 7
@@ -48,9 +50,32 @@ def give_opinion(act: Act, given: OpinionFields) -> Made:
     _check_answers(act, given)
     key = (OPINIONS.c.review_id == review["id"], OPINIONS.c.account_id == act.actor.id)
     act.connection.execute(sa.delete(OPINIONS).where(*key))
+    _drop_draft(act, review["id"])
     act.insert(OPINIONS, {"review_id": review["id"], "account_id": act.actor.id, "at": act.now,
                           **given.model_dump(mode="json")})
     return Made(id=review["id"])
+
+
+class OpinionDraft(Fields):
+    """What was typed so far, unchecked."""
+
+    raw: Raw = PydanticField(max_length=50)
+
+
+@act(on="review")
+def draft_opinion(act: Act, given: OpinionDraft) -> Made:
+    """Keep an opinion's form as it stands; giving the opinion removes it."""
+    review = _open_review(act)
+    own_seat(act, "running")
+    _drop_draft(act, review["id"])
+    act.connection.execute(sa.insert(DRAFTS).values(
+        trial_id=act.trial["id"], kind=review["id"], account_id=act.actor.id, raw=given.raw, at=act.now))
+    return Made(id=review["id"])
+
+
+def _drop_draft(act: Act, review: str) -> None:
+    act.connection.execute(sa.delete(DRAFTS).where(
+        DRAFTS.c.trial_id == act.trial["id"], DRAFTS.c.kind == review, DRAFTS.c.account_id == act.actor.id))
 
 
 def _check_answers(act: Act, given: OpinionFields) -> None:

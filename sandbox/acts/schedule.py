@@ -164,7 +164,8 @@ def plan_next_review(act: Act, held: datetime, log_e_before: float = 0.0) -> str
     trial = act.trial
     anchor = last_held(act) or trial["starts_at"]
     days = interval_days(trial["review_days"], log_e_before, trial["log_e"])
-    due = min(next_due(held, anchor, trial["tier"], act.zone), end_of_day(local_day(held, act.zone) + days * DAY, act.zone))
+    due = min(next_due(held, anchor, trial["tier"], act.zone),
+              end_of_day(local_day(held, act.zone) + days * DAY, act.zone))
     return plan_review(act, ReviewKind.PERIODIC, due,
                        reason="evidence_grew" if days < trial["review_days"] else None)
 

@@ -111,6 +111,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("update_incident", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
     permission("give_opinion", REVIEWER, of=SEATS),
     permission("conclude_review", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
+    permission("draft_opinion", REVIEWER, of=SEATS),
     permission("reschedule_review", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("call_review", REGULATOR, of=(Relation.OFFICER,)),
     permission("clear_yellow", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
