@@ -122,7 +122,8 @@ def _advice(act: Act, review: dict[str, Any]) -> str | None:
     judged = [one.recommendation for one in given if one.recommendation in COURSES]
     needed = quorum(Sitting(review["sitting"]), act.trial["tier"])
     if len(judged) < needed:
-        raise Refused("quorum_missing", n=needed - len(judged), have=len(judged), needed=needed)
+        lacks = word("page.review.lacks", n=needed - len(judged), have=len(judged), needed=needed)
+        raise Refused("quorum_missing", lacks, have=len(judged), needed=needed)
     return advice(judged)
 
 

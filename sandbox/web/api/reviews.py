@@ -40,7 +40,7 @@ class Review(Shape):
     stand_in: bool
 
 
-class Answer(Shape):
+class OpinionAnswer(Shape):
     """One of the five questions, answered."""
 
     question: str
@@ -48,7 +48,7 @@ class Answer(Shape):
     note: str | None = None
 
 
-class Asked(Shape):
+class Sitter(Shape):
     """A reviewer who is asked for an opinion."""
 
     account_id: str | None
@@ -57,7 +57,7 @@ class Asked(Shape):
     expertise: str | None
 
 
-class Moved(Shape):
+class DateChange(Shape):
     """The review's date was changed."""
 
     was: datetime
@@ -73,7 +73,7 @@ class Opinion(Shape):
     account_id: str | None
     name: str | None
     conflict: bool
-    answers: list[Answer]
+    answers: list[OpinionAnswer]
     recommendation: str
     reason: str
     at: datetime
@@ -85,11 +85,11 @@ class ReviewWhole(Review):
 
     questions: list[str]
     quorum: int
-    asked: list[Asked]
+    asked: list[Sitter]
     opinions_given: int
     complete: bool
     opinions: list[Opinion]
-    moved: list[Moved]
+    moved: list[DateChange]
 
 
 class ReviewQuery(Paged):
@@ -119,9 +119,9 @@ def review(connection: sa.Connection, id: str) -> ReviewWhole:
     hidden = {} if trial["relation"] in SEES_NAMES else {"account_id": None, "name": None}
     return ReviewWhole.of(row, opinions=[_opinion(one, hidden) for one in row["opinions"]],
                           questions=list(QUESTIONS[trial["tier"]]),
-                          asked=[Asked.of(one, **hidden) for one in row["asked"]],
+                          asked=[Sitter.of(one, **hidden) for one in row["asked"]],
                           quorum=quorum(Sitting(row["sitting"]), trial["tier"]),
-                          moved=[Moved.of(one) for one in row["moved"]])
+                          moved=[DateChange.of(one) for one in row["moved"]])
 
 
 def _opinion(row: dict[str, Any], hidden: dict[str, Any]) -> Opinion:

@@ -179,7 +179,7 @@ class ReviewPage(PageContext):
     held: Plain | None
     opinions: list[Plain]
     sealed: str
-    asked: str
+    sitters: str
     moves: list[str]
     move_url: str | None
     form: Form | None
@@ -272,7 +272,7 @@ def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping
         numbers=_numbers(row, known), previous=_conclusion(last) if last else None,
         held=_conclusion(one) if one["state"] == ReviewState.HELD else None,
         opinions=[_opinion(given) for given in one["opinions"]] if one["complete"] or not (seated and form) else [],
-        sealed=_sealed(one, row), asked=_asked(one, row),
+        sealed=_sealed(one, row), sitters=_asked(one, row),
         moves=[t("page.review.moved_from", was=day(moved["was"]), to=day(moved["due_at"]), reason=moved["reason"],
                  who=word(f"role.{moved['role']}")) for moved in one["moved"]], move_url=_move_url(one, row),
         form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
