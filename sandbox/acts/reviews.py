@@ -123,7 +123,7 @@ def _advice(act: Act, review: dict[str, Any]) -> str | None:
     needed = quorum(Sitting(review["sitting"]), act.trial["tier"])
     if len(judged) < needed:
         lacks = word("page.review.lacks", n=needed - len(judged), have=len(judged), needed=needed)
-        raise Refused("quorum_missing", lacks, have=len(judged), needed=needed)
+        raise Refused("quorum_missing", lacks)
     return advice(judged)
 
 

@@ -87,11 +87,6 @@ def advice(given: Sequence[str]) -> str | None:
                 if sum(COURSES.index(one) <= place for one in judged) >= needed)
 
 
-def dissenting(given: Mapping[str, str], course: str) -> tuple[str, ...]:
-    """Who recommended something else than the panel's advice, in the order given."""
-    return tuple(who for who, what in given.items() if what in COURSES and what != course)
-
-
 # The questions
 
 QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
