@@ -127,7 +127,8 @@ class ReviewRow(Row, table=True):
     conclusion: str | None = None
     dissent: str | None = None
     departure: str | None = None
-    advised: Recommendation | None = Field(default=None, sa_column=column_for(Recommendation, nullable=True))
+    advised: Recommendation | None = Field(default=None, sa_column=column_for(Recommendation, nullable=True,
+                                                                                 check="advised"))
     stand_in: bool = False
 
 
