@@ -125,7 +125,8 @@ def _pair(flat: list[list[float]] | None, test: str, body: Mapping[str, Any]) ->
     bound = body["ratio"] if ratio else body["gap"]
     if flat is None:
         return both(ratio, bound)
-    one, other = (Side(ratio, bound, *(int(part) for part in each[:4]), each[4]) for each in flat)
+    one, other = [Side(ratio, bound, int(x_a), int(n_a), int(x_b), int(n_b), log)
+                  for x_a, n_a, x_b, n_b, log in flat]
     return one, other
 
 

@@ -36,7 +36,16 @@ from sandbox.rules.risk import (
 )
 from sandbox.rules.working_days import Calendar, add_working_days
 from sandbox.store.engine import Statement
-from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, STATES, LateRedState, epoch_of, watches
+from sandbox.store.evidence import (
+    ASSESSMENTS,
+    EPOCHS,
+    LATE_REDS,
+    LateRedState,
+    epoch_of,
+    untold_since,
+    untold_spans,
+    watches,
+)
 from sandbox.store.fields import canonical
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
@@ -167,7 +176,7 @@ def judge(act: Act) -> Judged:
     """The evidence of the present epoch; periods that nothing more is owed of are settled on the way."""
     trial = act.trial
     epoch, settled = epoch_of(trial, act.zone), trial["settled"]
-    untold = epoch.unseen(untold_spans(act))
+    untold = epoch.unseen(untold_spans(trial, act.now))
     seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
     if any(math.isnan(watch.log_groups or 0.0) for watch in seen):
         recompare(act, trial["epoch"])
@@ -175,24 +184,12 @@ def judge(act: Act) -> Judged:
     found = [steps(watch, epoch, untold, act.now) for watch in seen]
     findings = tuple([finding(watch, each) for watch, each in zip(seen, found, strict=True)])
     total = together(findings)
-    upto = epoch.number(owed_from(act)) - 1
+    upto = epoch.number(untold_since(trial)) - 1
     if upto > settled:
         if not settled and upto > 1:
             note_late_red(act, trial["epoch"], trail(seen, found), total)
         _settle(act, seen, found, upto)
     return Judged(findings, total, _told(act, epoch, untold) if trial["alleged"] else total)
-
-
-def owed_from(act: Act) -> datetime:
-    """Where the time begins of which nothing is told."""
-    since: datetime = max(act.trial["covered_until"] or act.trial["starts_at"], act.trial["running_since"])
-    return since
-
-
-def untold_spans(act: Act) -> tuple[tuple[datetime, datetime], ...]:
-    """Time of the present run of which nothing is told: the denominator of events already told is never taken smaller
-    than the reports say, nor the events judged without one. A trial that stands still uses nothing."""
-    return ((owed_from(act), act.now),) if act.trial["state"] in RUNNING else ()
 
 
 def _told(act: Act, epoch: Epoch, untold: Mapping[int, float]) -> float:

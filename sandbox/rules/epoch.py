@@ -1,11 +1,13 @@
 """What the counted facts of one epoch say: the evidence of each indicator, of the trial, and of every period of it.
 
 An epoch begins when a trial starts and anew when a red is lifted. Its periods are those of the feedback schedule,
-numbered from 1 where it opens. Exposures nobody has told of yet are taken at the rate that the caps allow, and never more
-than that rate is counted: so evidence is never stronger than the truth would make it, and reporting late gains nothing.
+numbered from 1 where it opens. Exposures nobody has told of yet are taken at the rate that the caps allow, and never
+more than that rate is counted: so evidence is never stronger than the truth would make it, and reporting late gains
+nothing.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -19,14 +21,16 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """The schedule of one epoch. `planned` is the number of its periods when it opened: an extension adds none."""
+    """The schedule of one epoch. `planned` is the number of its periods when it opened: an extension adds none.
+
+    Without a rate nothing is capped and nothing taken for what is untold: so is the record before adoption."""
 
     start: datetime
     every_days: int
     zone: tzinfo
     opened_at: datetime
     planned: int
-    rate_per_day: float
+    rate_per_day: float | None
 
     @property
     def first(self) -> int:
@@ -48,6 +52,8 @@ class Epoch:
 
     def most(self, number: int, now: datetime) -> float:
         """Exposures that the caps allow in a period, up to now."""
+        if self.rate_per_day is None:
+            return math.inf
         if 1 < number < self.number(now):
             return self.rate_per_day * self.every_days
         return self.rate_per_day * max(0.0, (min(self.deadline(number), now) - self.opens(number)) / DAY)
@@ -55,12 +61,12 @@ class Epoch:
     def unseen(self, untold: Iterable[Span]) -> dict[int, float]:
         """Exposures by period that may have happened in spans of which nothing is told."""
         found: dict[int, float] = {}
-        for start, end in untold:
+        for start, end in untold if self.rate_per_day is not None else ():
             number, start = self.number(start), max(start, self.opened_at)
             while start < end:
                 until = min(end, self.deadline(number))
                 if until > start:
-                    found[number] = found.get(number, 0.0) + self.rate_per_day * ((until - start) / DAY)
+                    found[number] = found.get(number, 0.0) + (self.rate_per_day or 0.0) * ((until - start) / DAY)
                     start = until
                 number += 1
         return found
@@ -118,12 +124,15 @@ class Finding:
 
 def steps(watch: Watch, epoch: Epoch, untold: Mapping[int, float], now: datetime, *,
           alleged: bool = False) -> list[Counted]:
-    """The periods as they count: told exposures up to the cap, untold ones at the cap; allegations only for yellow."""
+    """The periods as they count: told exposures up to the cap, untold ones at the cap; allegations only for yellow.
+    Where no rate is agreed, events of a period without exposures say nothing of a rate and are left out."""
     of_use = denominator_of(watch.indicator) == "exposures"
     found: dict[int, tuple[int, float]] = dict.fromkeys(untold, (0, 0.0)) if of_use else {}
     for row in watch.rows:
         k, n = found.get(max(1, row.period), (0, 0.0))
         found[max(1, row.period)] = (k + row.events + (row.alleged if alleged else 0), n + row.exposures)
+    if of_use and epoch.rate_per_day is None:
+        return [(period, k, n) for period, (k, n) in sorted(found.items()) if n]
     if of_use:
         return [(period, k, min(n, epoch.most(period, now)) + untold.get(period, 0.0))
                 for period, (k, n) in sorted(found.items())]

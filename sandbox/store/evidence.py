@@ -6,7 +6,7 @@ never changed: a database trigger refuses it, as for the log.
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
@@ -18,6 +18,7 @@ from sqlmodel import Field
 
 from sandbox.rules.epoch import Epoch, Row, Watch
 from sandbox.rules.evidence import ChangeAware, bets
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.risk import Light, single
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Row as Table
@@ -121,10 +122,28 @@ def epoch_of(trial: Mapping[Any, Any], zone: ZoneInfo, row: Mapping[Any, Any] | 
     """The schedule of the trial's present epoch, or of the one of this row."""
     opened = row["opened_at"] if row else trial["epoch_since"] or trial["starts_at"]
     planned = row["planned"] if row else trial["planned_periods"]
-    return Epoch(trial["starts_at"], trial["feedback_days"], zone, opened, planned, trial["rate_per_day"] or 0.0)
+    return Epoch(trial["starts_at"], trial["feedback_days"], zone, opened, planned, trial["rate_per_day"])
 
 
-_epoch = sa.bindparam("epoch")
+def epoch_before(trial: Mapping[Any, Any], zone: ZoneInfo, first: int) -> Epoch:
+    """The record before adoption as an epoch of its own, from its first period on."""
+    days = timedelta(days=trial["feedback_days"] * (1 - first))
+    return Epoch(trial["starts_at"], trial["feedback_days"], zone, trial["starts_at"] - days, max(1, 1 - first), None)
+
+
+def untold_since(trial: Mapping[Any, Any]) -> datetime:
+    """Where the time begins of which nothing is told."""
+    since: datetime = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
+    return since
+
+
+def untold_spans(trial: Mapping[Any, Any], now: datetime) -> tuple[tuple[datetime, datetime], ...]:
+    """Time of the present run of which nothing is told: the denominator of events already told is never taken smaller
+    than the reports say, nor the events judged without one. A trial that stands still uses nothing."""
+    return ((untold_since(trial), now),) if trial["state"] in RUNNING else ()
+
+
+_epoch: sa.BindParameter[int] = sa.bindparam("epoch")
 _watched = Statement(
     sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight, STATES.c.groups, STATES.c.closed, *LOGS,
               STATES.c.events, STATES.c.exposures, STATES.c.chain,

@@ -7,7 +7,7 @@ digests of what changed, cause and request. Only the door's writer appends; data
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -61,9 +61,10 @@ APPEND_ONLY = (LOG.name, NODES.name, "assessments")
 """Tables whose rows are never changed: the log, and the light as it was judged."""
 
 
-def append_only(dialect: str) -> tuple[str, ...]:
-    """Statements that make those tables refuse UPDATE and DELETE (and TRUNCATE); they can be run again."""
-    kept = [name for name in APPEND_ONLY if name in SQLModel.metadata.tables]
+def append_only(dialect: str, there: Iterable[str] = APPEND_ONLY) -> tuple[str, ...]:
+    """Statements that make those tables, as far as they are there, refuse UPDATE and DELETE (and TRUNCATE); they can be
+    run again."""
+    kept = [name for name in APPEND_ONLY if name in there]
     if dialect == "sqlite":
         return tuple(f"CREATE TRIGGER IF NOT EXISTS {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
                      "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
@@ -76,7 +77,7 @@ def append_only(dialect: str) -> tuple[str, ...]:
 
 @sa.event.listens_for(SQLModel.metadata, "after_create")
 def _created(_metadata: sa.MetaData, connection: sa.Connection, **_more: Any) -> None:
-    for statement in append_only(connection.dialect.name):
+    for statement in append_only(connection.dialect.name, sa.inspect(connection).get_table_names()):
         connection.exec_driver_sql(statement)
 
 
@@ -157,13 +158,15 @@ class Pending:
         return self.tree.size + slot
 
     def fill(self, slot: int, *, at: datetime, actor: str, role: str, act: str, subject: str | None, trial: str | None,
-             reason: str | None, old: Any, new: Any, cause: int | None, request: str | None) -> None:
-        """Write the entry into its slot."""
+             reason: str | None, old: Any, new: Any, cause: int | None, request: str | None,
+             lines: Mapping[str, Any] | None = None) -> None:
+        """Write the entry into its slot. `lines` is the root and the number of a batch's lines."""
         salt, seq = secrets.token_hex(16), self.seq_of(slot)
         leaf = canonical({
             "seq": seq, "at": _iso(at), "actor": actor, "role": role,
             "act": act, "object": subject, "trial": trial, "reason": reason, "old": digest(salt, old),
             "new": digest(salt, new), "cause": cause, "request": request, "salt": salt,
+            **({"lines": lines} if lines else {}),
         })
         if len(leaf) > MOST_BYTES:
             raise ValueError("a log leaf is too long")

@@ -56,8 +56,9 @@ class TrialChange(Fields):
 class Trial(TrialFields, Row, table=True):
     """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags.
 
-    Of the light: `settled` periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be
-    there where `alleged`; red comes at the `budget`-th S2 incident where there is a budget."""
+    `verify_code` is what anyone checks a permit by: random, given when the trial starts. Of the light: `settled`
+    periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
+    red comes at the `budget`-th S2 incident where there is a budget."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -111,6 +112,7 @@ class Trial(TrialFields, Row, table=True):
     budget: int | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
+    verify_code: str | None = Field(default=None, unique=True)
     unit: str = "uses"
     rate_per_day: float | None = None
     cap_volume: float | None = None
@@ -217,8 +219,8 @@ class SeatRow(SeatFields, Row, table=True):
 
 
 class Limit(Row, table=True):
-    """An agreed limit (约定限度), frozen at start: events per exposure of one indicator, and its weight. `terms` is what
-    an indicator needs beside: groups and their reference, the bins of a reference sample."""
+    """An agreed limit (约定限度), frozen at start: events per exposure of one indicator, and its weight. `terms` is
+    what an indicator needs beside: groups and their reference, the bins of a reference sample."""
 
     __tablename__ = "limits"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")

@@ -22,7 +22,8 @@ T = TypeVar("T")
 LONGEST_KEY = 200
 ROW_PARTS = 2
 STANDS_AT = {
-    "long_ground": "long_ground", "period_backwards": "period_end", "nil_with_numbers": "nil",
+    "long_ground": "long_ground", "drain_hours": "drain_hours", "period_backwards": "period_end",
+    "nil_with_numbers": "nil",
     "exposures_missing": "exposures", "severity_missing": "severity", "aware_before": "aware_at",
     "appeal_ground": "new_facts",
 }
