@@ -3,9 +3,8 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -65,7 +64,7 @@ def known_then(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetim
                  kept["at"], lines)
 
 
-def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: ZoneInfo,
+def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: tzinfo,
               engine: str) -> Known | None:
     """The same instant by everything told since, late and corrected facts included, by occurrence; allegations are
     left out. None before the trial's record begins."""

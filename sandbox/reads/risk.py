@@ -3,9 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -88,7 +87,7 @@ class Risk:
     """The S2 incident at which the light turns red; None without such a budget."""
 
 
-def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: ZoneInfo,
+def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo,
          number: int | None = None) -> Risk:
     """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one."""
     number, at = row["epoch"] if number is None else number, thresholds_of(row)
@@ -117,7 +116,7 @@ def thresholds_of(row: Mapping[Any, Any]) -> Thresholds:
                       alpha_yellow=row["alpha_yellow"])
 
 
-def schedule(connection: sa.Connection, row: Mapping[Any, Any], zone: ZoneInfo, number: int) -> Epoch:
+def schedule(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, number: int) -> Epoch:
     """The schedule of one of the trial's epochs; 0 is the record before adoption."""
     if number == row["epoch"]:
         return epoch_of(row, zone)

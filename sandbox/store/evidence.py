@@ -6,11 +6,10 @@ never changed: a database trigger refuses it, as for the log.
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import orjson
 import sqlalchemy as sa
@@ -118,14 +117,14 @@ COMPARES = "disparity"
 LOGS = tuple(STATES.c[f"log_{place}"] for place in range(1, 7))
 
 
-def epoch_of(trial: Mapping[Any, Any], zone: ZoneInfo, row: Mapping[Any, Any] | None = None) -> Epoch:
+def epoch_of(trial: Mapping[Any, Any], zone: tzinfo, row: Mapping[Any, Any] | None = None) -> Epoch:
     """The schedule of the trial's present epoch, or of the one of this row."""
     opened = row["opened_at"] if row else trial["epoch_since"] or trial["starts_at"]
     planned = row["planned"] if row else trial["planned_periods"]
     return Epoch(trial["starts_at"], trial["feedback_days"], zone, opened, planned, trial["rate_per_day"])
 
 
-def epoch_before(trial: Mapping[Any, Any], zone: ZoneInfo, first: int) -> Epoch:
+def epoch_before(trial: Mapping[Any, Any], zone: tzinfo, first: int) -> Epoch:
     """The record before adoption as an epoch of its own, from its first period on."""
     days = timedelta(days=trial["feedback_days"] * (1 - first))
     return Epoch(trial["starts_at"], trial["feedback_days"], zone, trial["starts_at"] - days, max(1, 1 - first), None)
