@@ -72,6 +72,8 @@ class Listed(Done):
 def import_register(act: Act, given: ListGiven) -> Listed:
     """Take in a part of a register's list. What is known in these very words adds nothing but the day it was seen."""
     act.object_id = given.listed_in.name
+    if given.as_of > act.now.astimezone(act.zone).date():
+        raise invalid("as_of", "future_day")
     _read_on(act, given)
     before = _kept(act, given.listed_in.name, {one.key for one in given.entries})
     keeper = Keeper(act, given, before)

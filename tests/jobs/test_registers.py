@@ -20,7 +20,7 @@ from sandbox.jobs.program import Program
 from sandbox.jobs.registers import RegisterReport, read_register
 from sandbox.jobs.schema import prepare
 from sandbox.reads import registers as reads
-from sandbox.reads.registers import EntryFilter
+from sandbox.reads.registers import ChangeFilter, EntryFilter
 from sandbox.rules.intake import Mapping, delivered_mapping, read_mapping
 from sandbox.store.registers import ENTRIES, VERSIONS
 
@@ -137,9 +137,9 @@ def test_the_history_of_a_dutch_entry_is_its_lines_of_the_log(city: City) -> Non
     assert all(lines[one["line"] - 1].split(",")[1] == "54217140" for one in history)
     assert history[0]["new"] == city.entry("54217140")["title"]
     with city.program.reading() as connection:
-        gone = [one for one in reads.changes(connection, limit=200).items if one["event"] == "removed"]
+        gone = [one for one in reads.changes(connection, ChangeFilter(), limit=200).items if one["event"] == "removed"]
         assert [(one["entry_key"], one["entry_id"]) for one in gone] == [("59917797", None)]
-        assert reads.count_changes(connection, "nl-algorithms", "status") == 7
+        assert reads.count_changes(connection, ChangeFilter("nl-algorithms", "status")) == 7
 
 
 @needs_lists

@@ -5,6 +5,7 @@ from flask import Flask
 from sandbox.web.pages import (
     adoption,
     boards,
+    citations,
     corrections,
     decisions,
     feedback,
@@ -12,6 +13,10 @@ from sandbox.web.pages import (
     incidents,
     moves,
     panel,
+    register_entries,
+    register_lists,
+    register_names,
+    registers,
     reviews,
     scenarios,
     sections,
@@ -20,8 +25,9 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
-         sections, trials, votes)
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel,
+         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, trials,
+         votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 
