@@ -120,7 +120,8 @@ def test_dutch_renames_are_proposed_and_joined_by_a_person_alone(city: City) -> 
         "Zeeuws archief": ("Zeeuws Archief", 1)}
     assert {one["organisation_id"] for one in city.entries()} == {None}
     act = city.program.acts.do
-    done = act("decide_alias", city.cast.lin, {"proposal_id": waiting["Zeeuws archief"]["id"], "same": True})
+    done = act("decide_alias", city.cast.lin, {"proposal_id": waiting["Zeeuws archief"]["id"], "same": True,
+                                                  "kind": "authority"})
     joined = city.entries(body="Zeeuws Archief")
     assert done.entries == len(joined) and {one["organisation_id"] for one in joined} == {done.organisation_id}
     act("decide_alias", city.cast.lin, {
