@@ -216,7 +216,7 @@ class Keeper:
             self.act.insert(CHANGES, {
                 "id": change, "register_name": self.register.name, "entry_key": one.key, "event": one.event.value,
                 "field": one.field, "old": one.old, "new": one.new, "occurred_at": one.at, "version": version,
-                "place": f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {change}", "digest": one.digest,
+                "place": f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {version or 0:06} {change}", "digest": one.digest,
                 "file": one.file, "line": one.line, "at": self.act.now})
             known.add(one.digest)
             self.changed.append(one)

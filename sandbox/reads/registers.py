@@ -11,12 +11,12 @@ from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor
 from sandbox.rules.intake.table import fold
 from sandbox.store.accounts import CONTACTS
-from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.organisations import ALIASES, ORGANISATIONS
 from sandbox.store.registers import CHANGES, CITATIONS, ENTRIES, PROPOSALS, REGISTERS, VERSIONS, EntryFields
 from sandbox.store.scope import of_seen_trials
 from sandbox.store.trials import TRIALS
 
-NAMED = frozenset(EntryFields.model_fields)
+NAMED = frozenset((*EntryFields.model_fields, "report", "version"))
 """Fields of ours; a change names one of them, or a heading of the list as it stands."""
 AT_ONCE = 500
 """Keys that one question of the database names."""
@@ -183,9 +183,11 @@ def proposals_waiting(connection: sa.Connection) -> int:
 
 
 def bodies_known(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
-    """Bodies that have one of these names, by id."""
+    """Bodies that have one of these names, or go by it too, by id."""
+    wanted = list(names)
+    by_alias = sa.select(ALIASES.c.organisation_id).where(ALIASES.c.name.in_(wanted))
     rows = connection.execute(sa.select(ORGANISATIONS.c.id, ORGANISATIONS.c.name).where(
-        ORGANISATIONS.c.name.in_(list(names))))
+        sa.or_(ORGANISATIONS.c.name.in_(wanted), ORGANISATIONS.c.id.in_(by_alias))))
     return {row.id: row.name for row in rows}
 
 

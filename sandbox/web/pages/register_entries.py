@@ -12,9 +12,9 @@ from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, registers
 from sandbox.rules.registers import EntryKind
 from sandbox.web.guard import page
-from sandbox.web.pages.registers import change_word, kind_word, source_word, stage_word, written_day
+from sandbox.web.pages.registers import change_word, dotted, happened, kind_word, source_word, stage_word, written_day
 from sandbox.web.pages.shapes import PAGES, PageContext, Plain, render
-from sandbox.web.pages.times import day, moment
+from sandbox.web.pages.times import day
 from sandbox.web.reader import actor, locale, program, t, titled
 from sandbox.words import show
 
@@ -112,17 +112,17 @@ def _versions(row: Mapping[str, Any]) -> list[Plain]:
 
 
 def _version_note(one: Mapping[str, Any]) -> str:
-    told = [written_day(one["body"].get("published")), t("page.entry.report", report=one["report"])
-            if one["report"] else "", source_word(one)]
-    return show([part for part in told if part], locale())
+    report = t("page.entry.report", report=one["report"]) if one["report"] else None
+    return dotted(written_day(one["body"].get("published")), report, source_word(one))
 
 
 def _change(one: Mapping[str, Any]) -> Plain:
     text = change_word(one)
     if one["field"] is not None:
         text = t("page.entry.changed", what=text, old=_shown(one["old"]), new=_shown(one["new"]))
-    return {"at": moment(one["occurred_at"]), "iso": one["occurred_at"].isoformat(), "text": text,
-            "note": source_word(one)}
+    version = t("page.entry.version_n", version=one["version"]) if one["version"] else None
+    return {"at": happened(one), "iso": one["occurred_at"].isoformat(), "text": text,
+            "note": dotted(version, source_word(one))}
 
 
 def _shown(text: str | None) -> str:

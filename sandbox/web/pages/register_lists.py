@@ -15,11 +15,11 @@ from sandbox.rules.registers import EntryKind
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import again, key
 from sandbox.web.pages.lights import number
-from sandbox.web.pages.registers import stage_word
+from sandbox.web.pages.registers import stages_text
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render
 from sandbox.web.pages.times import now
 from sandbox.web.reader import actor, locale, program, said, t
-from sandbox.words import Word, show, word
+from sandbox.words import Word, word
 
 OWN = "own"
 SHOWN = 50
@@ -190,8 +190,7 @@ def _held_facts(report: RegisterReport) -> list[Plain]:
         found.insert(1, ("reports", report.reports))
     facts = [{"label": t(f"page.read.{name}"), "text": number(value)} for name, value in found]
     if report.kind == EntryKind.SYSTEM:
-        stages = [t("page.registers.stage", stage=stage_word(stage), n=n) for stage, n in report.stages.items()]
-        facts.append({"label": t("page.col.stages"), "text": show(stages, locale()) if stages else ""})
+        facts.append({"label": t("page.col.stages"), "text": stages_text(report.stages)})
     else:
         facts.append({"label": t("page.read.rate"), "text": t("page.registers.no_rate")})
     return facts

@@ -8,7 +8,6 @@ from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
 from sandbox.reads import registers
-from sandbox.store.organisations import OrganisationKind
 from sandbox.store.registers import AliasDecisionFields, ProposalState
 from sandbox.web.accounts import every_organisation
 from sandbox.web.guard import page
@@ -68,11 +67,13 @@ def alias_decision(proposal_id: str) -> Any:
 
 
 def _form(connection: sa.Connection, row: Mapping[str, Any]) -> Form:
-    """Which body, unless one of the names is a known one's; a new body's kind."""
+    """Which body, or a new body's kind; nothing is asked where one of the names is a known one's."""
     known = registers.bodies_known(connection, (row["name"], row["other"]))
     form = form_of(AliasDecisionFields, url_for("pages.alias_decision", proposal_id=row["id"]), t("page.names.join"),
-                   values={"organisation_id": next(iter(known), ""), "kind": OrganisationKind.BODY.value},
-                   leave_out=("same",), second=t("page.names.keep_apart"))
+                   values={}, leave_out=("same", *(("organisation_id", "kind") if known else ())),
+                   second=t("page.names.keep_apart"))
+    if known:
+        return form
     fields = {one["name"]: one for one in form.fields}
     fields["organisation_id"].update(
         kind="choice", help=t("page.names.organisation_help", name=row["other"]),

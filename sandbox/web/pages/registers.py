@@ -17,9 +17,8 @@ from sandbox.web.guard import page
 from sandbox.web.pages.lights import number
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, PageContext, Plain, render
-from sandbox.web.pages.times import day
-from sandbox.web.reader import actor, locale, program, said, t, titled
-from sandbox.words import show
+from sandbox.web.pages.times import day, moment
+from sandbox.web.reader import actor, program, said, t, titled
 
 MOST_CHOICES = 500
 """More bodies than this are searched for, not chosen from a list."""
@@ -81,7 +80,7 @@ def registers_page() -> Any:
 def _actions(waiting: int) -> list[Plain]:
     found: list[Plain] = []
     if may(actor(), "import_register"):
-        found.append({"label": t("page.registers.import"), "url": url_for("pages.read_register_list"), "kind": "main"})
+        found.append({"label": t("page.registers.import"), "url": url_for("pages.read_register_list")})
     if may(actor(), "decide_alias"):
         state = ProposalState.WAITING.value if waiting else None
         found.append({"label": t("page.registers.names", n=waiting), "url": url_for("pages.names_list", state=state)})
@@ -92,7 +91,7 @@ def _register(one: Mapping[str, Any]) -> Plain:
     name = one["name"]
     return {
         "register": {"text": titled(one), "url": url_for("pages.entries_list", register=name),
-                     "sub": show([kind_word(one["kind"]), *filter(None, (one["licence"],))], locale())},
+                     "sub": dotted(kind_word(one["kind"]), one["licence"])},
         "entries": number(one["entries"]), "bodies": number(one["bodies"]), "stages": _stages(one),
         "history": {"text": t("page.registers.lines", n=one["changes"]),
                     "url": url_for("pages.register_history", register=name)} if one["changes"] else "",
@@ -104,14 +103,23 @@ def _stages(one: Mapping[str, Any]) -> str:
     """Entries by stage; of incidents that no rate is given, since nobody says how much was used."""
     if one["kind"] == EntryKind.INCIDENT:
         return t("page.registers.no_rate")
-    told = [t("page.registers.stage", stage=stage_word(stage.value), n=one["stages"][stage.value])
-            for stage in EntryStage if one["stages"].get(stage.value)]
-    return show(told, locale()) if told else ""
+    return stages_text(one["stages"])
+
+
+def stages_text(stages: Mapping[str, int]) -> str:
+    """How many entries are at each stage, as one line."""
+    return dotted(*(t("page.registers.stage", stage=stage_word(stage.value), n=stages[stage.value])
+                    for stage in EntryStage if stages.get(stage.value)))
+
+
+def dotted(*parts: str | None) -> str:
+    """What is there of these, side by side."""
+    return " · ".join(part for part in parts if part)
 
 
 # The list of entries
 
-COLUMNS = (Column("entry"), Column("body"), Column("stage"), Column("published"), Column("register"))
+COLUMNS = (Column("entry"), Column("body"), Column("stage"), Column("published"))
 
 
 @page(PAGES, "/registers/entries")
@@ -121,7 +129,8 @@ def entries_list() -> Any:
         chosen = chosen_filter()
         named = {one["name"]: titled(one) for one in registers.registers(connection)}
         return listed(Listing(
-            name="entries", endpoint="pages.entries_list", q=chosen.q or "", columns=COLUMNS,
+            name="entries", endpoint="pages.entries_list", q=chosen.q or "",
+            columns=COLUMNS if chosen.register_name else (*COLUMNS, Column("register")),
             filters=_filters(connection, chosen, named), cells=lambda row: _cells(row, named), plain=_plain,
             page=lambda cursor, limit: registers.entries(connection, chosen, cursor, limit),
             matched=registers.count(connection, chosen), total=registers.count(connection, registers.EntryFilter()),
@@ -214,10 +223,15 @@ def source_word(row: Mapping[str, Any]) -> str:
         t("page.entry.by_hand")
 
 
+def happened(row: Mapping[str, Any]) -> str:
+    """When it changed: of what a list shows only the day of the list is known."""
+    return moment(row["occurred_at"]) if row["version"] is None else day(row["occurred_at"])
+
+
 def _change(row: Mapping[str, Any]) -> Plain:
     entry = {"text": row["title"], "url": url_for("pages.register_entry", entry_id=row["entry_id"]),
              "sub": row["entry_key"]} if row["entry_id"] else {"text": row["entry_key"], "sub": t("page.changes.gone")}
-    return {"entry": entry, "happened_at": show(row["occurred_at"], locale(), program().settings.zone),
+    return {"entry": entry, "happened_at": happened(row),
             "what": change_word(row), "old": row["old"] or "", "new": row["new"] or "", "source": source_word(row)}
 
 
