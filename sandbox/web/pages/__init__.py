@@ -13,6 +13,7 @@ from sandbox.web.pages import (
     incidents,
     moves,
     panel,
+    permits,
     register_entries,
     register_lists,
     register_names,
@@ -20,13 +21,14 @@ from sandbox.web.pages import (
     reviews,
     scenarios,
     sections,
+    timetable,
     trials,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel,
-         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, trials,
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
+         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
          votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
