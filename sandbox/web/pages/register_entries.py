@@ -51,7 +51,7 @@ def register_entry(entry_id: str) -> Any:
                                      {"text": kind_word(row["kind"]), "tag": True}],
             sub=row["body"] or t("page.entry.no_body"), lead=_lead(row), facts=_facts(connection, row),
             description=(row["description"] or "").splitlines(), raw=_raw(row["versions"][0]["raw"]), seen=_seen(row),
-            versions=_versions(row), history=[_change(one) for one in row["history"]],
+            versions=_versions(row), history=_history(row),
             cited_by=[_citing(one) for one in registers.cited_by(connection, actor(), entry_id)]))
 
 
@@ -116,13 +116,18 @@ def _version_note(one: Mapping[str, Any]) -> str:
     return dotted(written_day(one["body"].get("published")), report, source_word(one))
 
 
+def _history(row: Mapping[str, Any]) -> list[Plain]:
+    """What changed, newest first; of a version that says when it was published, as of then."""
+    published = {one["version"]: written_day(one["body"].get("published")) for one in row["versions"] if one["report"]}
+    return [{**_change(one), "at": published.get(one["version"]) or happened(one)} for one in row["history"]]
+
+
 def _change(one: Mapping[str, Any]) -> Plain:
     text = change_word(one)
     if one["field"] is not None:
         text = t("page.entry.changed", what=text, old=_shown(one["old"]), new=_shown(one["new"]))
     version = t("page.entry.version_n", version=one["version"]) if one["version"] else None
-    return {"at": happened(one), "iso": one["occurred_at"].isoformat(), "text": text,
-            "note": dotted(version, source_word(one))}
+    return {"text": text, "note": dotted(version, source_word(one))}
 
 
 def _shown(text: str | None) -> str:
