@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c83d36b9'
+revision = '0001_d60c750e'
 down_revision = None
 
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'drop_batch', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -507,14 +507,14 @@ def upgrade() -> None:
 
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('line', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('field', sa.String(), nullable=False),
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('given', JSON, nullable=False),
     sa.Column('report_id', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
-    sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
+    sa.PrimaryKeyConstraint('batch_id', 'line', 'number', name=op.f('pk_batch_notes'))
     )
     op.create_table('feedback',
     sa.Column('period_start', Instant(), nullable=False),
@@ -556,6 +556,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('incident_versions',
@@ -612,6 +613,7 @@ def downgrade() -> None:
     op.drop_table('incident_versions')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.batches
 import sandbox.acts.clock
 import sandbox.acts.decisions
 import sandbox.acts.feedback

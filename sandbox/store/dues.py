@@ -24,6 +24,7 @@ class DueKind(StrEnum):
     REMIND_IDLE = "remind_idle"
     LAPSE = "lapse"
     EXPIRE_DECISION = "expire_decision"
+    DROP_BATCH = "drop_batch"
 
 
 class Due(Row, table=True):

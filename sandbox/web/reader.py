@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from flask import current_app, g, request, session
 
+from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
 from sandbox.reads.accounts import actor_by_token
 from sandbox.rules.access import Actor
@@ -21,6 +22,11 @@ ACCEPTED = {
 def program() -> Program:
     """The running program."""
     return cast(Program, current_app.extensions["sandbox"])
+
+
+def intake() -> Intake:
+    """Where batches come in."""
+    return cast(Intake, current_app.extensions["intake"])
 
 
 def bearer() -> str | None:

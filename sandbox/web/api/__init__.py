@@ -6,6 +6,7 @@ from flask import Blueprint, Flask, Response, request
 
 from sandbox.web.api import (
     accounts,
+    batches,
     decisions,
     feedback,
     imports,
@@ -24,8 +25,8 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *reviews.rows,
-    *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *batches.rows, *receipts.rows, *incidents.rows,
+    *reviews.rows, *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows,
 )
 
 
