@@ -4,10 +4,10 @@ short act. A single filing beside it waits for a slice at most; a crash at any p
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -32,14 +32,14 @@ from sandbox.store.door import Busy, Transaction, Unknown
 from sandbox.store.engine import Statement
 from sandbox.store.faults import Fault, placed
 from sandbox.store.feedback import FEEDBACK, FeedbackFields, site_key_of
-from sandbox.store.ids import new_id
+from sandbox.store.ids import new_id, new_ids
 from sandbox.store.lines import SLICE, leaf_of, matches, root_of, salts, seal_of
 from sandbox.store.log import current_tree, leaf_hash
 from sandbox.store.reports import Read
 from sandbox.store.scope import seen_trial
 from sandbox.store.spool import Spool
 from sandbox.store.trials import LIMITS
-from sandbox.store.types import Instant, instant_of, instant_text
+from sandbox.store.types import Instant, instant_text
 
 MOST_LINES = 200_000
 TOLD = 1000
@@ -86,6 +86,8 @@ class BatchRefused(Exception):
 class TooManyLines(Exception):
     """More lines than one batch may have."""
 
+    limit = MOST_LINES
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:
@@ -107,13 +109,13 @@ class Terms:
 
     def faults(self, values: Mapping[str, Any]) -> list[Fault]:
         """What is wrong with a report for this trial."""
-        found = []
-        if values["period_end"] > self.now:
-            found.append(Fault("period_end", "in_future"))
-        if values["period_start"] < self.first:
-            found.append(Fault("period_start", "before_start"))
-        found += (Fault(f"events.{name}", "unknown_event") for name in values["events"] if name not in self.events)
-        return found
+        late, early = values["period_end"] > self.now, values["period_start"] < self.first
+        if not (late or early) and self.events.issuperset(values["events"]):
+            return []
+        found = [Fault("period_end", "in_future")] if late else []
+        found += [Fault("period_start", "before_start")] if early else []
+        return found + [Fault(f"events.{name}", "unknown_event") for name in values["events"]
+                        if name not in self.events]
 
 
 class _Overtaken(Exception):
@@ -237,8 +239,8 @@ class _Taking:
                     yield line
 
     def _meets(self, connection: sa.Connection, site: str, starts: str, ends: str) -> bool:
-        return _met.run(connection, {"trial_id": self.trial_id, "site": site, "starts": instant_of(starts),
-                                     "ends": instant_of(ends)}).fetchone() is not None
+        return _met.run(connection, {"trial_id": self.trial_id, "site": site, "starts": _instant(starts),
+                                     "ends": _instant(ends)}).fetchone() is not None
 
     def _refuse_unless_allowed(self) -> None:
         refused = self.spool.refused
@@ -290,12 +292,13 @@ class _Slices:
     roots: list[SliceRow] = field(default_factory=list)
     sums: dict[int, dict[str, Any]] = field(default_factory=dict)
     odd: dict[tuple[Any, ...], FeedbackFields] = field(default_factory=dict)
+    periods: dict[str, int] = field(default_factory=dict)
 
     def bring(self) -> None:
         """Every slice through the door, with the notes of lines that are not kept. A dry run only adds up."""
         taking, blank, done = self.taking, blank_report(), 0
         blank |= {"trial_id": taking.trial_id, "epoch": self.terms.trial["epoch"], "author_id": taking.actor.id,
-                  "at": self.now, "batch_id": self.batch_id}
+                  "at": self.kept_as(_text(self.now)), "batch_id": self.batch_id}
         for chunk in _chunks(taking.spool.kept(), SLICE):
             rows = self._rows(chunk, blank)
             if self.batch_id:
@@ -315,28 +318,37 @@ class _Slices:
                 "source": self.taking.sending.source}, self.now + LIFE)
         insert_reports(transaction.connection, rows)
 
-    def _rows(self, chunk: list[tuple[int, str | None, bytes]], blank: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def _rows(self, chunk: list[tuple[Any, ...]], blank: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows of feedback with their ids and seals, in order; the slice's root is noted."""
-        ids, hashes, rows = _ids(self.now + len(self.roots) * MILLISECOND, len(chunk)), [], []
-        for (line, key, body), report_id, salt in zip(chunk, ids, salts(len(chunk)), strict=True):
+        batch_id, kept_as = self.batch_id or "", self.kept_as
+        ids, hashes, rows = new_ids("fb", self.now + len(self.roots) * MILLISECOND, len(chunk)), [], []
+        for sent, report_id, salt in zip(chunk, ids, salts(len(chunk)), strict=True):
+            line, site, starts, ends, key, body = sent
             values = orjson.loads(body)
-            values["period_start"] = datetime.fromisoformat(values["period_start"])
-            values["period_end"] = datetime.fromisoformat(values["period_end"])
             seal = seal_of(salt, body)
-            hashes.append(leaf_hash(leaf_of(self.batch_id or "", line, report_id, key, seal)))
-            self._add(values)
-            rows.append({**blank, **values, "id": report_id, "site_key": site_key_of(values["site"]),
-                         "source_key": key, "line": line, "seal": seal})
+            hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
+            self._add(values, starts, ends)
+            rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
+                         "id": report_id, "site_key": site, "source_key": key, "line": line, "seal": seal})
         self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
         return rows
 
-    def _add(self, values: Mapping[str, Any]) -> None:
+    @property
+    def kept_as(self) -> Callable[[str], Any]:
+        """How an instant's text goes into a row: as it is where the database keeps that very text."""
+        return str if self.taking.program.writer.dialect.name == "sqlite" else _instant
+
+    def _add(self, values: Mapping[str, Any], starts: str, ends: str) -> None:
         """The line is added to its reporting period; one that may stop the trial by rule is remembered."""
-        trial = self.terms.trial
-        period = period_number(trial["starts_at"], trial["feedback_days"], values["period_start"],
-                               self.taking.program.settings.zone)
-        add_up(self.sums.setdefault(period, {}), values)
-        if values["events"].get("harm_S1") or not same_version(values["model_version"], trial["model_version"]):
+        trial, period = self.terms.trial, self.periods.get(starts)
+        if period is None:
+            self.periods = self.periods if len(self.periods) < SLICE else {}
+            period = self.periods[starts] = period_number(
+                trial["starts_at"], trial["feedback_days"], _instant(starts), self.taking.program.settings.zone)
+        add_up(self.sums.setdefault(period, {}), values, starts, ends)
+        version = values["model_version"]
+        if values["events"].get("harm_S1") or (version is not None and not same_version(
+                version, trial["model_version"])):
             self.odd.setdefault((values["model_version"], bool(values["events"].get("harm_S1"))),
                                 FeedbackFields.model_validate({name: values[name] for name in values}))
 
@@ -358,25 +370,32 @@ class _Slices:
             sent=taking.sending.sent, partial=taking.sending.partial, batch_id=self.batch_id, lines=lines, kept=kept,
             refused=taking.spool.refused, repeated=taking.spool.repeats,
             root=root_of([bytes.fromhex(one.root) for one in self.roots]).hex(), slices=self.roots,
-            sums=[Sum.model_validate(one) for one in self.sums.values()], odd=list(self.odd.values()),
+            sums=[_sum(one) for one in self.sums.values()], odd=list(self.odd.values()),
             epoch=self.terms.trial["epoch"], seen=seen)
 
 
 SUMMED = ("exposures", "people", "people_new", "hours", "money", "reviewed", "labelled")
 
 
-def add_up(total: dict[str, Any], values: Mapping[str, Any]) -> None:
+def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: str) -> None:
     """Add a report to the sum of its period: what counters and caps take from many is what they take from the sum."""
     if not total:
-        total.update(period_start=values["period_start"], period_end=values["period_end"], events={}, exposures=0.0)
-    total["period_start"] = min(total["period_start"], values["period_start"])
-    total["period_end"] = max(total["period_end"], values["period_end"])
+        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys(SUMMED, 0))
+    if starts < total["period_start"]:
+        total["period_start"] = starts
+    if ends > total["period_end"]:
+        total["period_end"] = ends
     for name in SUMMED:
         if values[name] is not None:
-            total[name] = (total.get(name) or 0) + values[name]
+            total[name] += values[name]
     events = total["events"]
     for name, number in values["events"].items():
         events[name] = events.get(name, 0) + number
+
+
+def _sum(total: Mapping[str, Any]) -> Sum:
+    return Sum.model_validate({**total, "period_start": _instant(total["period_start"]),
+                               "period_end": _instant(total["period_end"])})
 
 
 def drop(program: Program, batch_id: str | None) -> None:
@@ -427,13 +446,12 @@ def _note(transaction: Transaction, *, notes: list[dict[str, Any]]) -> None:
     insert_notes(transaction.connection, notes)
 
 
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
 def _text(value: datetime) -> str:
     return instant_text(value) or ""
-
-
-def _ids(now: datetime, number: int) -> list[str]:
-    """So many ids that sort as their lines do; each slice has a millisecond of its own."""
-    return sorted(new_id("fb", now) for _ in range(number))
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

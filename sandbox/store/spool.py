@@ -156,8 +156,8 @@ class Spool:
         return self.rows("SELECT line, starts, ends FROM lines WHERE fit AND site = ? ORDER BY starts", site)
 
     def kept(self) -> Iterator[Row]:
-        """Line, key and body of what is to be kept, in the order in which it was sent."""
-        return self.rows("SELECT line, key, body FROM lines WHERE fit ORDER BY line")
+        """What is to be kept, whole, in the order in which it was sent."""
+        return self.rows("SELECT line, site, starts, ends, key, body FROM lines WHERE fit ORDER BY line")
 
     def faults(self) -> Iterator[tuple[int, Fault]]:
         """Every fault by line."""

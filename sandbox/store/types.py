@@ -45,10 +45,10 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return instant_of if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
-def instant_text(value: datetime | None) -> str | None:
-    """An instant as text that sorts as instants do."""
-    if value is None:
-        return None
+def instant_text(value: datetime | str | None) -> str | None:
+    """An instant as text that sorts as instants do; such a text is left as it is."""
+    if value is None or isinstance(value, str):
+        return value
     if value.tzinfo is None:
         raise ValueError("a naive time cannot be kept")
     return value.astimezone(UTC).isoformat(" ", "microseconds")[:-len("+00:00")]

@@ -11,9 +11,11 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
-from sandbox.jobs.batches import MOST_LINES, BatchRefused, TooManyLines
+from sandbox.jobs.batches import BatchRefused, TooManyLines
+from sandbox.jobs.imports import LinesRefused
 from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
+from sandbox.rules.intake import BadMapping
 from sandbox.rules.needs import NEEDS
 from sandbox.store.door import Busy, Unknown
 from sandbox.store.faults import Fault, faults_of
@@ -22,6 +24,8 @@ from sandbox.words import Word, has_word, word
 
 log = structlog.get_logger()
 BASE = "/problems/"
+MOST_LINES = 1000
+"""Lines of a file that one answer names."""
 
 
 class FieldError(BaseModel):
@@ -106,6 +110,16 @@ def _malformed(error: Malformed) -> tuple[int, dict[str, Any]]:
     return problem(error.status, error.code, word(f"problem.{error.code}"), errors=errors)
 
 
+def _lines(error: LinesRefused) -> tuple[int, dict[str, Any]]:
+    errors = [{"field": one.field, "code": one.code.key.removeprefix("intake."), "message": said(one.word),
+               "line": one.line} for one in error.remarks[:MOST_LINES]]
+    return problem(422, "lines_refused", word("problem.lines_refused", n=len(error.remarks)), errors=errors)
+
+
+def _mapping(error: BadMapping) -> tuple[int, dict[str, Any]]:
+    return problem(422, "bad_mapping", word("problem.bad_mapping"), reasons=[said(one) for one in error.reasons])
+
+
 def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
     code = "busy" if isinstance(error, Busy) else "storage_unknown"
     log.warning("storage", code=code, cause=repr(error.__cause__ or error))
@@ -130,11 +144,11 @@ MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (NotFound, lambda _: problem(404, "not_found", word("problem.not_found"))),
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
     (BatchRefused, _batch),
-    (TooManyLines, lambda _: problem(413, "too_many_lines", word("problem.too_many_lines", limit=MOST_LINES))),
+    (TooManyLines, lambda error: problem(413, "too_many_lines", word("problem.too_many_lines", limit=error.limit))),
     (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
     (KeyReused, _refused(422)),
-    (KeyMissing, _key_missing), (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation),
-    (STORAGE, _storage), (HTTPException, _http),
+    (LinesRefused, _lines), (BadMapping, _mapping), (KeyMissing, _key_missing), (Refused, _refused(409)),
+    (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage), (HTTPException, _http),
 )
 RETRY_AFTER_S = "2"
 
