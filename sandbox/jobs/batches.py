@@ -4,6 +4,7 @@ short act. A single filing beside it waits for a slice at most; a crash at any p
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -96,6 +97,8 @@ class Taken:
     done: BatchFiled
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     repeated: list[tuple[int, str]] = field(default_factory=list)
+    exposures: float = 0.0
+    events: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +276,8 @@ class _Taking:
             raise
         if batch_id and done.id != batch_id:  # the same key came in beside this one, and was first
             drop(self.program, batch_id)
-        return Taken(done) if done.id else Taken(done, self._faults(), list(self.spool.repetitions()))
+        told = ([], []) if done.id else (self._faults(), list(self.spool.repetitions()))
+        return Taken(done, *told, sum(one.exposures for one in given.sums), slices.events)
 
     def _unchanged(self, terms: Terms) -> BatchFiled:
         """All was kept before: nothing is done."""
@@ -362,6 +366,14 @@ class _Slices:
             number += 1
             yield {"batch_id": self.batch_id, "number": number, "line": line, "field": "", "code": "repeated",
                    "given": {}, "report_id": report_id}
+
+    @property
+    def events(self) -> dict[str, int]:
+        """Events by name, over all periods."""
+        found: Counter[str] = Counter()
+        for one in self.sums.values():
+            found.update(one["events"])
+        return dict(found)
 
     def given(self, lines: int, kept: int, seen: int) -> BatchGiven:
         """What the act needs to know."""

@@ -16,12 +16,13 @@ from sandbox.web.pages import (
     scenarios,
     sections,
     trials,
+    uploads,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
-         sections, trials, votes)
+         sections, trials, uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 
