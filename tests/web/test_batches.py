@@ -21,8 +21,8 @@ NDJSON, CSV = "application/x-ndjson", "text/csv"
 HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def trial(program: Program, cast: Cast, clock: Shifted) -> str:
+@pytest.fixture(name="trial")
+def pilot(program: Program, cast: Cast, clock: Shifted) -> str:
     """A trial of Hai Rui that agreed on few events of any harm, a week later."""
     acts = program.acts
     scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "Delivery by night"}).id
