@@ -10,6 +10,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.feedback import TAKES_REPORTS, trip_by_rule, use
+from sandbox.acts.groups import forget_groups
 from sandbox.acts.light import assess, count
 from sandbox.acts.refusals import Refused
 from sandbox.acts.schedule import arm_feedback, drop_due, next_report_due, put_due
@@ -65,6 +66,7 @@ class BatchGiven(Fields):
     slices: Annotated[list[SliceRow], PydanticField(max_length=1000)] = []
     sums: list[Sum]
     odd: list[FeedbackFields] = []
+    groups: Flag = False
     epoch: int
     seen: Whole
 
@@ -96,31 +98,33 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     if given.batch_id:
         _check_receiving(act, given)
+        _keep(act, given)
     owed = next_report_due(act) if act.trial["state"] in RUNNING else None
     before = act.trial["reports"]
     for one in given.sums:
         count(act, one.model_dump(), act.trial["epoch"])
         use(act, one.model_dump())
     act.change_trial(reports=before + given.kept)
+    if given.groups:  # blocks are compared one by one in the order of their arrival, not added up
+        forget_groups(act, act.trial["epoch"])
     for report in given.odd:
         trip_by_rule(act, report)
     light = assess(act)
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:
         arm_feedback(act)
-    _keep(act, given)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
                       repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],
                       next_due_at=due)
 
 
 def _keep(act: Act, given: BatchGiven) -> None:
+    batch_id = given.batch_id or ""
     act.lines = {"root": given.root, "size": given.kept}
-    if given.batch_id:
-        act.update(BATCHES, given.batch_id, state=BatchState.KEPT.value, root=given.root, seq=act.seq,
-                   lines=given.lines, kept=given.kept, refused=given.refused, repeated=given.repeated,
-                   slices=[[one.first, one.size, one.root] for one in given.slices])
-        drop_due(act, DueKind.DROP_BATCH, given.batch_id)
+    act.update(BATCHES, batch_id, state=BatchState.KEPT.value, root=given.root, seq=act.seq, lines=given.lines,
+               kept=given.kept, refused=given.refused, repeated=given.repeated,
+               slices=[[one.first, one.size, one.root] for one in given.slices])
+    drop_due(act, DueKind.DROP_BATCH, batch_id)
 
 
 def _check_receiving(act: Act, given: BatchGiven) -> None:

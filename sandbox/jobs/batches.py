@@ -40,7 +40,7 @@ from sandbox.store.reports import Read
 from sandbox.store.scope import seen_trial
 from sandbox.store.spool import Spool
 from sandbox.store.trials import LIMITS
-from sandbox.store.types import Instant, instant_text
+from sandbox.store.types import MILLION, Instant, instant_text
 
 MOST_LINES = 200_000
 TOLD = 1000
@@ -297,6 +297,7 @@ class _Slices:
     sums: dict[int, dict[str, Any]] = field(default_factory=dict)
     odd: dict[tuple[Any, ...], FeedbackFields] = field(default_factory=dict)
     periods: dict[str, int] = field(default_factory=dict)
+    grouped: bool = False
 
     def bring(self) -> None:
         """Every slice through the door, with the notes of lines that are not kept. A dry run only adds up."""
@@ -350,6 +351,7 @@ class _Slices:
             period = self.periods[starts] = period_number(
                 trial["starts_at"], trial["feedback_days"], _instant(starts), self.taking.program.settings.zone)
         add_up(self.sums.setdefault(period, {}), values, starts, ends)
+        self.grouped = self.grouped or bool(values["groups"])
         version = values["model_version"]
         if values["events"].get("harm_S1") or (version is not None and not same_version(
                 version, trial["model_version"])):
@@ -383,30 +385,35 @@ class _Slices:
             refused=taking.spool.refused, repeated=taking.spool.repeats,
             root=root_of([bytes.fromhex(one.root) for one in self.roots]).hex(), slices=self.roots,
             sums=[_sum(one) for one in self.sums.values()], odd=list(self.odd.values()),
-            epoch=self.terms.trial["epoch"], seen=seen)
+            groups=self.grouped, epoch=self.terms.trial["epoch"], seen=seen)
 
 
-SUMMED = ("exposures", "people", "people_new", "hours", "money", "reviewed", "labelled")
+WHOLE, PARTS = ("people", "people_new", "reviewed", "labelled"), ("exposures", "hours", "money")
+"""What is added up: counts, and amounts, these in millionths as counters keep them: their sum is exact."""
 
 
 def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: str) -> None:
     """Add a report to the sum of its period: what counters and caps take from many is what they take from the sum."""
     if not total:
-        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys(SUMMED, 0))
+        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys((*WHOLE, *PARTS), 0))
     if starts < total["period_start"]:
         total["period_start"] = starts
     if ends > total["period_end"]:
         total["period_end"] = ends
-    for name in SUMMED:
+    for name in WHOLE:
         if values[name] is not None:
             total[name] += values[name]
+    for name in PARTS:
+        if values[name] is not None:
+            total[name] += round(values[name] * MILLION)
     events = total["events"]
     for name, number in values["events"].items():
         events[name] = events.get(name, 0) + number
 
 
 def _sum(total: Mapping[str, Any]) -> Sum:
-    return Sum.model_validate({**total, "period_start": _instant(total["period_start"]),
+    amounts = {name: total[name] / MILLION for name in PARTS}
+    return Sum.model_validate({**total, **amounts, "period_start": _instant(total["period_start"]),
                                "period_end": _instant(total["period_end"])})
 
 

@@ -117,7 +117,7 @@ def _beside(row: Mapping[str, Any]) -> tuple[Plain, ...]:
 
 def labels_of(connection: sa.Connection, row: Mapping[str, Any], language: str) -> dict[str, str]:
     """Every field that a column may be, with its label in a language: reports' own, then events."""
-    names = event_names([one.indicator for one in risk.risk(connection, row).indicators])
+    names = event_names([*risk.agreed(connection, row["id"])])
     fields = {name: say(word("page.upload.key" if name == "key" else f"field.{name}"), language) for name in FIELDS}
     return fields | {f"events.{name}": _event(name, language) for name in names}
 
