@@ -15,7 +15,7 @@ from sandbox.acts.light import assess, count
 from sandbox.acts.refusals import Refused
 from sandbox.acts.schedule import arm_feedback, drop_due, next_report_due, put_due
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.store.batches import BATCHES, BatchState, drop_slice
+from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, FeedbackFields
@@ -137,7 +137,7 @@ def _check_receiving(act: Act, given: BatchGiven) -> None:
 
 
 _filed = Statement(sa.select(FEEDBACK.c.site_key, FEEDBACK.c.period_start, FEEDBACK.c.period_end).where(
-    FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.seq >= sa.bindparam("seen")))
+    FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.seq >= sa.bindparam("seen"), KEPT))
 _last = (
     sa.select(FEEDBACK.c.period_end).where(
         FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.site_key == sa.bindparam("site"),

@@ -450,7 +450,7 @@ _before = (
 _met = Statement(sa.select(sa.literal_column("1")).select_from(_before).where(
     _before.c.period_end > sa.bindparam("starts", type_=Instant)))
 _next_site = Statement(sa.select(sa.func.min(FEEDBACK.c.site_key)).where(
-    FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.site_key > sa.bindparam("after")))
+    FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.site_key > sa.bindparam("after"), KEPT))
 
 
 def _sites(connection: sa.Connection, trial_id: str) -> Iterator[str]:
