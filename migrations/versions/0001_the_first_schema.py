@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c44e6d9a'
+revision = '0001_5151df70'
 down_revision = None
 
 
@@ -496,6 +496,18 @@ def upgrade() -> None:
         batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
         batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
 
+    op.create_table('column_meanings',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('heading', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('field', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_column_meanings_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'heading', name=op.f('pk_column_meanings'))
+    )
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.create_index('ix_column_meanings_organisation_id_heading', ['organisation_id', 'heading'], unique=False)
+
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
@@ -661,9 +673,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -744,6 +760,32 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_suspensions_trial_id'), ['trial_id'], unique=False)
+
+    op.create_table('uploads',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('sent', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('received', 'checking', 'checked', 'keeping', 'kept', 'failed', name='uploadstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('beat_at', Instant(), nullable=False),
+    sa.Column('headings', JSON, nullable=False),
+    sa.Column('samples', JSON, nullable=False),
+    sa.Column('columns', JSON, nullable=False),
+    sa.Column('through', sa.Boolean(), nullable=False),
+    sa.Column('partial', sa.Boolean(), nullable=False),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('found', JSON, nullable=False),
+    sa.Column('batch_id', sa.String(), nullable=True),
+    sa.Column('problem', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_uploads_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_uploads'))
+    )
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.create_index('ix_uploads_at', ['at'], unique=False)
+        batch_op.create_index('ix_uploads_trial_id_id', ['trial_id', 'id'], unique=False)
 
     op.create_table('votes',
     sa.Column('matter', sa.Enum('ethics', 'rereview', 'opinion', 'diligence', 'sign', 'approve', 'verify', name='mattername', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -905,7 +947,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -914,6 +957,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -944,6 +1012,14 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
@@ -971,6 +1047,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
     op.drop_table('votes')
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.drop_index('ix_uploads_trial_id_id')
+        batch_op.drop_index('ix_uploads_at')
+
+    op.drop_table('uploads')
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
@@ -1014,6 +1095,10 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.drop_index('ix_column_meanings_organisation_id_heading')
+
+    op.drop_table('column_meanings')
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.drop_index('ix_clocks_trial_id_due_at')
         batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))

@@ -1,6 +1,6 @@
 """A batch on its way in: unseen until it counts, compared again when it is overtaken, taken back when nobody goes on
 with it; and a file of 100,000 lines. The long proof, whose figures `-s` prints:
-`.venv/bin/python -m pytest -n 0 -s -m long tests/jobs/test_batches.py`.
+`.venv/bin/python -m pytest -n 0 -s -m long tests/jobs/test_batches_coming_in.py`.
 """
 
 import json
