@@ -78,7 +78,7 @@ def adopt(program: Program, cast: Cast, number: int, tier: str = "R3") -> list[s
     acts = program.acts
     scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "Delivery by night"}).id
     pilots = [{"title": f"Pilot {place}", "scenario_id": scenario, "organisation": "海睿", "tier": tier,
-               "rate_per_day": 100.0, "limits": [{"indicator": "harm_S3", "per_exposure": 0.001}],
+               "rate_per_day": 100.0, "limits": [{"indicator": "harm_serious", "per_exposure": 0.001}],
                "unverified": "What happened before", "source_key": f"{scenario}-{place}"} for place in range(number)]
     proposed = acts.do("adopt_trial", cast.lin, {"trials": pilots})
     decided = acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision)

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.coverage import next_report_due
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.schedule import arm_review, notify
+from sandbox.acts.schedule import arm_review, notify, remind_next
+from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
 from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
@@ -73,10 +75,20 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
         trip(act, Cause.REVIEW_OVERDUE)
 
 
+def remind_feedback(act: Act, due: Mapping[str, Any]) -> None:
+    """Remind the firm of its next report, before and after it is due; the officer too once it is late."""
+    until = next_report_due(act)
+    for role in ("firm", "regulator") if act.now > until + YELLOW_AFTER else ("firm",):
+        notify(act, "remind_feedback", role=role, dedupe=f"{act.trial['id']}:{due['at'].isoformat()}",
+               due=until.isoformat())
+    remind_next(act, until)
+
+
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
     """A report a day late turns the light yellow."""
     assess(act, Light.YELLOW)
-    notify(act, "feedback_late", role="firm")
+    for role in ("firm", "regulator"):
+        notify(act, "feedback_late", role=role)
 
 
 def feedback_missing(act: Act, due: Mapping[str, Any]) -> None:
@@ -127,7 +139,8 @@ def expire_decision(act: Act, due: Mapping[str, Any]) -> None:
 
 
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
-    DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue, DueKind.FEEDBACK_LATE: feedback_late,
+    DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
+    DueKind.REMIND_FEEDBACK: remind_feedback, DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
     DueKind.EXPIRE_DECISION: expire_decision,

@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.coverage import untold_days
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import plan_review
 from sandbox.rules.cadence import days_after
 from sandbox.rules.evidence import combined, log_e
-from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.risk import (
     INDICATORS,
@@ -25,7 +25,7 @@ from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.trials import COUNTERS, LIMITS
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
-        ("used_money", "cap_money"))
+        ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
 YELLOW_REVIEW_DAYS = 7
 
 _counts = Statement(
@@ -105,13 +105,12 @@ def evidence(found: Any) -> float:
 
 
 def unreported(act: Act, indicator: str) -> float:
-    """Exposures that may have happened since the last report, at the rate the caps allow: the denominator of events
+    """Exposures that may have happened in time not told of, at the rate the caps allow: the denominator of events
     already told is never taken smaller than the reports say, nor the events judged without one."""
     row, trial = INDICATORS.get(indicator), act.trial
     if (row is not None and row.denominator != "exposures") or trial["state"] not in RUNNING:
         return 0.0
-    since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
-    return float(trial["rate_per_day"] or 0.0) * max(0.0, (act.now - since) / DAY)
+    return float(trial["rate_per_day"] or 0.0) * untold_days(act)
 
 
 def _cap_lights(act: Act) -> list[Light]:

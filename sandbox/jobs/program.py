@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 import sandbox.acts.clock
+import sandbox.acts.corrections
 import sandbox.acts.decisions
 import sandbox.acts.feedback
 import sandbox.acts.incidents

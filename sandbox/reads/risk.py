@@ -24,7 +24,8 @@ from sandbox.store.feedback import FEEDBACK
 from sandbox.store.trials import COUNTERS, LIMITS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
-        ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"))
+        ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"),
+        ("regions", "used_regions", "cap_regions"), ("sites", "used_sites", "cap_sites"))
 
 
 @dataclass(frozen=True, slots=True)

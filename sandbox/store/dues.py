@@ -16,6 +16,7 @@ class DueKind(StrEnum):
 
     OPEN_REVIEW = "open_review"
     REVIEW_OVERDUE = "review_overdue"
+    REMIND_FEEDBACK = "remind_feedback"
     FEEDBACK_LATE = "feedback_late"
     FEEDBACK_MISSING = "feedback_missing"
     END_DATE = "end_date"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
-from sandbox.store.dues import NOTICES
+from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
@@ -87,11 +87,11 @@ def proof(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> f
     grave = sa.func.count().filter(INCIDENTS.c.severity.in_(("S1", "S2")))
     late = sa.func.count().filter(INCIDENTS.c.answer_due_at < now)
     open_grave, late_complaints = connection.execute(sa.select(grave, late).where(open_rows)).one()
-    filed = [at - end for at, end in connection.execute(sa.select(FEEDBACK.c.at, FEEDBACK.c.period_end).where(
-        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch >= 1))]
+    filed = [at - due for at, due in connection.execute(sa.select(FEEDBACK.c.at, FEEDBACK.c.due_at).where(
+        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch >= 1, ~FEEDBACK.c.retracted))]
     on_time = sum(delay <= YELLOW_AFTER for delay in filed)
     return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), incidents_told(connection, row),
-                   open_grave, late_complaints, overdue_reports(row, now))
+                   open_grave, late_complaints, overdue_reports(connection, row, now))
 
 
 def incidents_told(connection: sa.Connection, row: Mapping[Any, Any]) -> tuple[int, int]:
@@ -112,12 +112,13 @@ def reports_due(row: Mapping[Any, Any], now: datetime) -> int:
     return max(0, int(trial_facts(row).days_used(until) / days))
 
 
-def overdue_reports(row: Mapping[Any, Any], now: datetime) -> int:
-    """1 while the running trial's next report is past its day of grace."""
-    if row["state"] not in ("trial", "tune") or row["covered_until"] is None:
+def overdue_reports(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> int:
+    """1 while the running trial's next report is past its day of grace: then its due time is gone or over."""
+    if row["state"] not in ("trial", "tune"):
         return 0
-    days = row["feedback_days"] or TIERS[row["tier"]].feedback_days
-    return int(now > row["covered_until"] + timedelta(days=days + 1))
+    ahead = sa.select(sa.func.count()).where(DUES.c.kind == DueKind.FEEDBACK_LATE, DUES.c.object_id == row["id"],
+                                             DUES.c.at >= now)
+    return 1 - int(connection.execute(ahead).scalar_one())
 
 
 def reminders(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> f.Reminders:
