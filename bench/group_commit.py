@@ -22,7 +22,7 @@ from sqlmodel import Session, select
 from bench.city import NOW, City, city, report
 from bench.claim import Claim, median_ratio, percentile, scratch
 from sandbox.acts.light import denominator, evidence, indicators_counting
-from sandbox.rules.cadence import YELLOW_AFTER, days_after, end_of_day, local_day
+from sandbox.rules.cadence import YELLOW_AFTER, days_after, end_of_day, local_day, period_number
 from sandbox.rules.facts import DAY
 from sandbox.rules.risk import light, thresholds, too_early
 from sandbox.store.answers import ANSWERS, Answer
@@ -152,7 +152,7 @@ def _file(session: Session, of: City, trial_id: str, given: FeedbackFields, key:
     kept = Feedback(**given.model_dump(), id=new_id("fb", NOW), trial_id=trial_id, epoch=trial.epoch,
                     author_id=of.firm.id, at=NOW)
     session.add(kept)
-    _count(session, trial, given)
+    _count(session, of, trial, given)
     trial.used_volume += given.exposures or 0
     trial.used_people += given.people_new or 0
     trial.reports, trial.version, trial.covered_until = trial.reports + 1, trial.version + 1, given.period_end
@@ -164,26 +164,28 @@ def _file(session: Session, of: City, trial_id: str, given: FeedbackFields, key:
     session.add(Answer(actor_id=of.firm.id, key=key, act="file_feedback", digest=mark, answer=answer, at=NOW))
 
 
-def _count(session: Session, trial: Trial, given: FeedbackFields) -> None:
+def _count(session: Session, of: City, trial: Trial, given: FeedbackFields) -> None:
+    number = period_number(trial.starts_at, trial.feedback_days, given.period_start, of.program.settings.zone)
     counted: dict[str, int] = {}
     for name, number in given.events.items():
         for indicator in indicators_counting(name):
             counted[indicator] = counted.get(indicator, 0) + number
     limits = session.exec(select(Limit.indicator).where(Limit.trial_id == trial.id)).all()
     for indicator in dict.fromkeys((*limits, *counted)):
-        counter = session.get(Counter, (trial.id, trial.epoch, indicator))
+        counter = session.get(Counter, (trial.id, trial.epoch, indicator, number))
         if counter is None:
-            counter = Counter(trial_id=trial.id, epoch=trial.epoch, indicator=indicator)
+            counter = Counter(trial_id=trial.id, epoch=trial.epoch, indicator=indicator, period=number)
             session.add(counter)
         counter.events += counted.get(indicator, 0)
         counter.exposures += denominator(indicator, given.model_dump())
 
 
 def _assess(session: Session, trial: Trial) -> None:
-    joined = select(Limit, Counter).where(Limit.trial_id == trial.id, Counter.trial_id == Limit.trial_id,
-                                          Counter.indicator == Limit.indicator, Counter.epoch == trial.epoch)
-    found = [(limit.indicator, limit.per_exposure, limit.weight, counter.events, counter.itemised, counter.exposures)
-             for limit, counter in session.exec(joined)]
+    limits = {limit.indicator: limit for limit in session.exec(select(Limit).where(Limit.trial_id == trial.id))}
+    sums = session.exec(select(Counter.indicator, sa.func.sum(Counter.events), sa.func.sum(Counter.exposures)).where(
+        Counter.trial_id == trial.id, Counter.epoch == trial.epoch).group_by(Counter.indicator))
+    found = [(name, limits[name].per_exposure, limits[name].weight, events, 0, exposures)
+             for name, events, exposures in sums if name in limits]
     at, total = thresholds(beside_budget=False), evidence(found)
     early = all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found)
     trial.light, trial.log_e = light(total, at, early=early, rules=[]), total

@@ -12,7 +12,7 @@ from sandbox.acts.coverage import next_report_due
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.schedule import arm_review, notify, remind_next
+from sandbox.acts.schedule import arm_review, notify, remind_next, tell_panel
 from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
@@ -20,7 +20,6 @@ from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.reviews import REVIEWS, ReviewState
-from sandbox.store.trials import SEATS
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
@@ -62,11 +61,7 @@ def open_review(act: Act, due: Mapping[str, Any]) -> None:
         return
     act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
     arm_review(act, {**review, "state": ReviewState.OPEN})
-    seats = sa.select(SEATS.c.account_id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
-        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
-    for account in act.connection.execute(seats).scalars().all():
-        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+    tell_panel(act, review)
 
 
 def review_overdue(act: Act, due: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.rules.facts import DAY
 from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss, untold
+from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import ISLANDS, NO_USE
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK
@@ -77,7 +78,7 @@ def recount(act: Act) -> None:
 def standing_spans(connection: sa.Connection, trial_id: str, since: datetime) -> list[Span]:
     """The spans of all reports and plans of a trial that stand and end after an instant."""
     reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end).where(
-        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, ~FEEDBACK.c.retracted, FEEDBACK.c.period_end > since)
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
     plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until).where(
         NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > since, NO_USE.c.holds_until > NO_USE.c.period_start)
     return [(row[0], row[1]) for query in (reports, plans) for row in connection.execute(query)]

@@ -15,10 +15,10 @@ from sandbox.acts.places import known_sites, outside, use_places
 from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import arm_feedback, arm_missing
 from sandbox.rules.lifecycle import RUNNING, Cause
-from sandbox.rules.places import key_of
+from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
-from sandbox.store.feedback import FEEDBACK, FeedbackFields, ImportedReport
+from sandbox.store.feedback import FEEDBACK, FeedbackFields, ImportedReport, site_key_of
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
 from sandbox.store.types import Instant, Whole, once_each
@@ -30,13 +30,13 @@ USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
-    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, ~FEEDBACK.c.retracted,
+    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, COUNTS,
            FEEDBACK.c.period_start < sa.bindparam("period_end", type_=Instant),
-           FEEDBACK.c.site_key.in_((sa.bindparam("site"), sa.literal_column("''"))))
+           FEEDBACK.c.site_key == sa.bindparam("site"))
     .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
 _overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).where(
     _before.c.period_end > sa.bindparam("period_start", type_=Instant)))
-"""Reports of one site and of the whole trial never overlap, so only the last that begins before this one ends can."""
+"""Reports of one site never overlap, so only the last that begins before this one ends can."""
 
 
 class Filed(Done):
@@ -116,7 +116,7 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
 
 def overlaps(act: Act, given: FeedbackFields) -> bool:
     """Whether a report that counts tells of the same time: of the same site, or one of the two of the whole trial."""
-    sites = (key_of(given.site),) if given.site else known_sites(act) or ("",)
+    sites = ("", *((site_key_of(given.site),) if given.site else known_sites(act)))
     of = {"trial_id": act.trial["id"], "period_start": given.period_start, "period_end": given.period_end}
     return any(_overlaps.run(act.connection, {**of, "site": site}).fetchone() for site in sites)
 
@@ -125,7 +125,7 @@ def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     plan = schedule_of(act)
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
               "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "author_id": act.actor.id, "at": act.now,
-              "site_key": key_of(given.site) if given.site else "", "source_key": None,
+              "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
               "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
     act.insert(FEEDBACK, report)
     return report
@@ -196,7 +196,7 @@ def import_feedback(act: Act, given: ImportGiven) -> Imported:
                                "id": act.id("in"), "trial_id": act.trial["id"], "epoch": 0, "at": act.now,
                                "state": IncidentState.CLOSED.value, "author_id": act.actor.id, "version": 1})
         if event.indicator:
-            add(act, 0, event.indicator, itemised=1)
+            add(act, 0, event.indicator, at=event.occurred_at, itemised=1)
     act.change_trial(reports=act.trial["reports"] + len(reports), incidents=act.trial["incidents"] + len(events))
     return Imported(reports=len(reports), events=len(events),
                     repeated=len(given.reports) + len(given.events) - len(reports) - len(events))

@@ -56,7 +56,7 @@ def file_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     })
     act.change_trial(incidents=act.trial["incidents"] + 1)
     if given.kind is not IncidentKind.NEAR_MISS:
-        _count(act, _event(given.kind, given.severity, given.indicator))
+        _count(act, _event(given.kind, given.severity, given.indicator), given.occurred_at)
     if given.kind is IncidentKind.INCIDENT:
         _grave(act, incident, given.severity, aware)
     light = assess(act)
@@ -76,9 +76,9 @@ def _event(kind: str, severity: str | None, indicator: str | None) -> str | None
     return f"harm_{severity}" if severity else indicator
 
 
-def _count(act: Act, event: str | None, sign: int = 1) -> None:
+def _count(act: Act, event: str | None, at: datetime, sign: int = 1) -> None:
     for indicator in indicators_counting(event) if event else ():
-        add(act, act.trial["epoch"], indicator, itemised=sign)
+        add(act, act.trial["epoch"], indicator, at=at, itemised=sign)
 
 
 def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> None:
@@ -100,8 +100,8 @@ def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
 def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
     """Another class: counted anew in its own epoch, and stopped for where it is graver now."""
     if old["epoch"] == act.trial["epoch"]:
-        _count(act, _event(old["kind"], old["severity"], old["indicator"]), -1)
-        _count(act, _event(old["kind"], severity, old["indicator"]))
+        _count(act, _event(old["kind"], old["severity"], old["indicator"]), old["occurred_at"], -1)
+        _count(act, _event(old["kind"], severity, old["indicator"]), old["occurred_at"])
     _grave(act, old["id"], severity, old["aware_at"])
 
 

@@ -1,6 +1,7 @@
 """The light of a trial, re-assessed in the transaction of the fact that may change it. Only people lift a red."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sandbox.acts.act import Act
 from sandbox.acts.coverage import untold_days
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import plan_review
-from sandbox.rules.cadence import days_after
+from sandbox.rules.cadence import days_after, period_number
 from sandbox.rules.evidence import combined, log_e
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.risk import (
@@ -22,7 +23,7 @@ from sandbox.rules.risk import (
 )
 from sandbox.store.engine import Statement
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
-from sandbox.store.trials import COUNTERS, LIMITS
+from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
@@ -30,18 +31,22 @@ YELLOW_REVIEW_DAYS = 7
 
 _counts = Statement(
     sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight,
-              sa.func.coalesce(COUNTERS.c.events, 0), sa.func.coalesce(COUNTERS.c.itemised, 0),
-              sa.func.coalesce(COUNTERS.c.exposures, 0.0))
+              sa.func.coalesce(sa.func.sum(HAPPENED), 0), sa.func.coalesce(sa.func.sum(COUNTERS.c.alleged), 0),
+              sa.func.coalesce(sa.func.sum(COUNTERS.c.exposures), 0.0))
     .select_from(LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id,
                                                     COUNTERS.c.indicator == LIMITS.c.indicator,
                                                     COUNTERS.c.epoch == sa.bindparam("epoch"))))
-    .where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(LIMITS.c.indicator))
+    .where(LIMITS.c.trial_id == sa.bindparam("trial_id")).group_by(LIMITS.c.trial_id, LIMITS.c.indicator)
+    .order_by(LIMITS.c.indicator))
 
 _add = Statement(sa.text(
-    "INSERT INTO counters (trial_id, epoch, indicator, events, itemised, exposures) "
-    "VALUES (:trial_id, :epoch, :indicator, :events, :itemised, :exposures) "
-    "ON CONFLICT (trial_id, epoch, indicator) DO UPDATE SET events = counters.events + excluded.events, "
-    "itemised = counters.itemised + excluded.itemised, exposures = counters.exposures + excluded.exposures"))
+    "INSERT INTO counters (trial_id, epoch, indicator, period, events, itemised, alleged, exposures) "
+    "VALUES (:trial_id, :epoch, :indicator, :period, :events, :itemised, :alleged, :exposures) "
+    "ON CONFLICT (trial_id, epoch, indicator, period) DO UPDATE SET events = counters.events + excluded.events, "
+    "itemised = counters.itemised + excluded.itemised, alleged = counters.alleged + excluded.alleged, "
+    "exposures = counters.exposures + excluded.exposures"))
+_names = Statement(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(
+    LIMITS.c.indicator))
 
 
 def indicators_counting(event: str) -> tuple[str, ...]:
@@ -59,25 +64,31 @@ def denominator(indicator: str, report: Mapping[str, Any]) -> float:
 
 def limits_of(act: Act) -> tuple[str, ...]:
     """The indicators with an agreed limit."""
-    rows = _counts.run(act.connection, {"trial_id": act.trial["id"], "epoch": -1}).fetchall()
-    return tuple(row[0] for row in rows)
+    return tuple(row[0] for row in _names.run(act.connection, {"trial_id": act.trial["id"]}).fetchall())
 
 
 def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> None:
-    """Add a report's events and denominators to the counters, or take them off again."""
+    """Add a report's events and denominators to the counters of its period, or take them off again."""
     events: dict[str, int] = {}
     for name, number in (report.get("events") or {}).items():
         for indicator in indicators_counting(name):
             events[indicator] = events.get(indicator, 0) + number
     for indicator in dict.fromkeys((*limits_of(act), *events)):
-        add(act, epoch, indicator, events=sign * events.get(indicator, 0),
+        add(act, epoch, indicator, at=report["period_start"], events=sign * events.get(indicator, 0),
             exposures=sign * denominator(indicator, report))
 
 
-def add(act: Act, epoch: int, indicator: str, *, events: int = 0, itemised: int = 0, exposures: float = 0.0) -> None:
-    """Add to one counter; it is opened when it is not there."""
-    _add.run(act.connection, {"trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "events": events,
-                              "itemised": itemised, "exposures": exposures})
+def add(act: Act, epoch: int, indicator: str, *, at: datetime, events: int = 0, itemised: int = 0, alleged: int = 0,
+        exposures: float = 0.0) -> None:
+    """Add to the counter of the period in which a thing occurred, whenever it was told."""
+    _add.run(act.connection, {
+        "trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "period": period_of(act, at),
+        "events": events, "itemised": itemised, "alleged": alleged, "exposures": exposures})
+
+
+def period_of(act: Act, at: datetime) -> int:
+    """The trial's reporting period of that instant: from 1, and 0 and below before the start."""
+    return period_number(act.trial["starts_at"], act.trial["feedback_days"], at, act.zone)
 
 
 def assess(act: Act, *rules: Light) -> Light:
@@ -86,7 +97,8 @@ def assess(act: Act, *rules: Light) -> Light:
     found = _counts.run(act.connection, {"trial_id": trial["id"], "epoch": trial["epoch"]}).fetchall()
     at = thresholds(beside_budget=False, cleared_at=trial["cleared_at_log_e"] or 0.0)
     found = [(*row[:5], row[5] + unreported(act, row[0])) for row in found]
-    total = evidence(found)
+    total, told = evidence(found), evidence([(*row[:3], row[3] + row[4], 0, row[5]) for row in found])
+    rules = (*rules, Light.YELLOW) if told >= at.yellow else rules
     now = light(total, at, early=all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found),
                 rules=[*rules, *_cap_lights(act)])
     latched = Light(trial["light"])
@@ -99,8 +111,8 @@ def assess(act: Act, *rules: Light) -> Light:
 
 
 def evidence(found: Any) -> float:
-    """Combined log evidence of rows (indicator, limit, weight, events, itemised, exposures)."""
-    logs = [log_e(indicator, p0, max(events, items), n) for indicator, p0, _, events, items, n in found]
+    """Combined log evidence of rows (indicator, limit, weight, events, alleged, exposures); allegations apart."""
+    logs = [log_e(indicator, p0, events, n) for indicator, p0, _, events, _, n in found]
     return combined([weight for _, _, weight, *_ in found], logs)
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.rules.places import Agreed, key_of
+from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import PLACES, PlaceKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, FeedbackFields
@@ -44,6 +45,6 @@ def recount_places(act: Act) -> None:
     act.connection.execute(sa.delete(PLACES).where(PLACES.c.trial_id == act.trial["id"]))
     act.change_trial(used_regions=0, used_sites=0)
     named = sa.select(FEEDBACK.c.region, FEEDBACK.c.site).distinct().where(
-        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch > 0, ~FEEDBACK.c.retracted)
+        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch > 0, COUNTS)
     for row in act.connection.execute(named).mappings().all():
         use_places(act, dict(row))

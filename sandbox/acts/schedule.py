@@ -1,6 +1,6 @@
 """Due times of a trial: what the clock owes it while it runs, waits or is stopped. Rows that follow from the record."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +23,7 @@ from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.trials import SEATS, Panel
 
 OPENS_BEFORE = timedelta(days=7)
 KILL_SWITCH_LATE = 38
@@ -156,7 +157,18 @@ def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = F
     act.insert(REVIEWS, review)
     if act.trial["state"] in RUNNING:
         arm_review(act, review)
+    if open_now:
+        tell_panel(act, review)
     return str(review["id"])
+
+
+def tell_panel(act: Act, review: Mapping[str, Any]) -> None:
+    """Every seated reviewer of the running trial is told that a review is open."""
+    seats = sa.select(SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == Panel.RUNNING, SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
+    for account in act.connection.execute(seats).scalars().all():
+        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
 
 
 def plan_next_review(act: Act, held: datetime) -> str:

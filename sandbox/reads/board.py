@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
-from sandbox.reads.steps import next_step
+from sandbox.reads.steps import next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.lifecycle import RUNNING, stage_of
@@ -111,13 +111,10 @@ def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> lis
 def _steps(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
     """Steps that are this person's own, on the trials that have stood still longest."""
     query = lines(actor).where(TRIALS.c.state.in_(STEPPING[actor.role])).order_by(TRIALS.c.state_since).limit(SHOWN)
-    found = []
-    for row in connection.execute(query).mappings().all():
-        step = next_step(connection, actor, row, RELATIONS[actor.role], now)
-        if step and step.own:
-            found.append(Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name,
-                              row["title_hant"], row["title_en"]))
-    return found
+    rows = connection.execute(query).mappings().all()
+    found = next_steps(connection, actor, rows, RELATIONS[actor.role], now)
+    return [Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name, row["title_hant"],
+                 row["title_en"]) for row in rows if (step := found[row["id"]]) and step.own]
 
 
 def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:

@@ -20,8 +20,9 @@ from sandbox.rules.risk import (
     thresholds,
     too_early,
 )
+from sandbox.store.batches import COUNTS
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.trials import COUNTERS, LIMITS
+from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
         ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"),
@@ -30,12 +31,14 @@ CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_
 
 @dataclass(frozen=True, slots=True)
 class IndicatorLine:
-    """One indicator: events (declared or itemised, whichever is more), exposures, limit, rate with interval."""
+    """One indicator: events (declared or itemised, whichever is more in each period), exposures, limit, rate with
+    interval. `alleged` ones are not among the events: they reach yellow only."""
 
     indicator: str
     events: int
     declared: int
     itemised: int
+    alleged: int
     exposures: float
     limit: float
     weight: float
@@ -68,7 +71,7 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = 
     epoch = row["epoch"] if epoch is None else epoch
     at = thresholds(beside_budget=False, cleared_at=row["cleared_at_log_e"] or 0.0)
     found = _counted(connection, row["id"], epoch)
-    logs = [log_e(one.indicator, one.per_exposure, max(one.events, one.itemised), one.exposures) for one in found]
+    logs = [log_e(one.indicator, one.per_exposure, one.happened, one.exposures) for one in found]
     part = shares([one.weight for one in found], logs) if found else ()
     lines = tuple(_line(one, log, share, at) for one, log, share in zip(found, logs, part, strict=True))
     return Risk(row["light"], epoch, row["log_e"], at.yellow, at.red, _headroom(lines, at), lines, caps(row),
@@ -76,19 +79,20 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = 
 
 
 def _counted(connection: sa.Connection, trial_id: str, epoch: int) -> Any:
-    number = [sa.func.coalesce(COUNTERS.c[name], 0).label(name) for name in ("events", "itemised", "exposures")]
+    number = [sa.func.coalesce(sa.func.sum(column), 0).label(name) for name, column in (
+        ("happened", HAPPENED), *((name, COUNTERS.c[name]) for name in ("events", "itemised", "alleged", "exposures")))]
     joined = LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id, COUNTERS.c.epoch == epoch,
                                                 COUNTERS.c.indicator == LIMITS.c.indicator))
     query = sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight, *number).select_from(joined)
-    return connection.execute(query.where(LIMITS.c.trial_id == trial_id).order_by(LIMITS.c.weight.desc(),
-                                                                                  LIMITS.c.indicator)).all()
+    return connection.execute(query.where(LIMITS.c.trial_id == trial_id).group_by(
+        LIMITS.c.trial_id, LIMITS.c.indicator).order_by(LIMITS.c.weight.desc(), LIMITS.c.indicator)).all()
 
 
 def _line(one: Any, log: float, share: float, at: Any) -> IndicatorLine:
-    events = max(one.events, one.itemised)
+    events = one.happened
     known = one.exposures > 0
     return IndicatorLine(
-        one.indicator, events, one.events, one.itemised, one.exposures, one.per_exposure, one.weight,
+        one.indicator, events, one.events, one.itemised, one.alleged, one.exposures, one.per_exposure, one.weight,
         events / one.exposures if known else None, rate_interval(events, one.exposures) if known else None, log, share,
         too_early(one.per_exposure * one.exposures, one.weight, at))
 
@@ -114,7 +118,7 @@ def history(connection: sa.Connection, row: Mapping[Any, Any], most: int = 60) -
         LIMITS.c.trial_id == row["id"]).order_by(LIMITS.c.indicator)).all()
     reports = connection.execute(sa.select(FEEDBACK.c.period_end, FEEDBACK.c.events, FEEDBACK.c.exposures,
                                            FEEDBACK.c.reviewed, FEEDBACK.c.labelled).where(
-        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"]).order_by(
+        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"], COUNTS).order_by(
         FEEDBACK.c.period_end, FEEDBACK.c.id)).mappings().all()
     if not limits:
         return ()

@@ -4,7 +4,7 @@ It follows from the table of moves and needs: the move ahead that lacks least, a
 this person can do. Boards and trial pages show the same step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,11 @@ from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import Facts
-from sandbox.rules.lifecycle import ROWS
+from sandbox.rules.lifecycle import ROWS, Move
 from sandbox.rules.needs import NEEDS, groups_for, unmet
-from sandbox.store.facts import load_facts
+from sandbox.store.facts import facts_of_many
 from sandbox.store.sections import SECTIONS
-from sandbox.store.trials import SEATS, Panel
+from sandbox.store.trials import SEATS, TRIALS, Panel
 from sandbox.store.votes import DECISIONS, MATTERS
 
 AHEAD: Mapping[str, tuple[str, ...]] = {
@@ -65,13 +65,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What the person sees of the trial: its row, their relation to it, and the facts that the way ahead reads."""
+    """What the person sees of the trial: its row, their relation to it, the facts that the way ahead reads, seats
+    taken or offered by panel, and the moves that wait for a second regulator."""
 
-    connection: sa.Connection
     row: Mapping[Any, Any]
     actor: Actor
     relation: Relation
     facts: Facts
+    standing: Mapping[str, int]
+    proposed: frozenset[str]
 
     def writable(self, kind: str) -> bool:
         """Whether this person writes this section in the present state."""
@@ -89,23 +91,61 @@ class _Sight:
 
     def short_of(self, panel: str) -> bool:
         """Whether fewer seats are taken or offered than the tier's quorum."""
-        standing = (SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False), SEATS.c.panel == panel,
-                    SEATS.c.panel_no == self.row["panel_no"], SEATS.c.trial_id == self.row["id"])
-        there = self.connection.execute(sa.select(sa.func.count()).where(*standing)).scalar_one()
-        return int(there) < TIERS[self.row["tier"] or "R4"].quorum
+        return self.standing.get(panel, 0) < TIERS[self.row["tier"] or "R4"].quorum
 
 
 def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], relation: Relation,
               now: datetime) -> Step | None:
     """The actor's step on a trial they see and stand to in this relation; None where only time and use lead on."""
-    moves = tuple(ROWS[name, row["state"]] for name in AHEAD.get(row["state"], ()) if (name, row["state"]) in ROWS)
-    groups = SEATED_READ if relation in SEATED else groups_for(moves) | {"sections"}
-    sight = _Sight(connection, row, actor, relation, load_facts(connection, row, groups, now))
-    if relation in SEATED:
+    return next_steps(connection, actor, [row], relation, now)[row["id"]]
+
+
+def next_steps(connection: sa.Connection, actor: Actor, rows: Sequence[Mapping[Any, Any]], relation: Relation,
+               now: datetime) -> dict[str, Step | None]:
+    """The same for several trials, by id, in as many queries as for one."""
+    if not rows:
+        return {}
+    groups = SEATED_READ if relation in SEATED else {
+        "sections", *(group for row in rows for group in groups_for(_ahead(row)))}
+    facts = facts_of_many(connection, rows, groups, now)
+    standing, proposed = _standing(connection, rows), _proposed(connection, rows, now)
+    return {row["id"]: _step(_Sight(row, actor, relation, facts[row["id"]], standing.get(row["id"], {}),
+                                    proposed.get(row["id"], frozenset()))) for row in rows}
+
+
+def _ahead(row: Mapping[Any, Any]) -> tuple[Move, ...]:
+    return tuple(ROWS[name, row["state"]] for name in AHEAD.get(row["state"], ()) if (name, row["state"]) in ROWS)
+
+
+def _step(sight: _Sight) -> Step | None:
+    if sight.relation in SEATED:
         return _reviewers(sight)
-    ahead = way_ahead(row, tuple(NextMove(move, may_move(move, relation), unmet(move, sight.facts), None)
-                                 for move in moves))
+    ahead = way_ahead(sight.row, tuple(NextMove(move, may_move(move, sight.relation), unmet(move, sight.facts), None)
+                                       for move in _ahead(sight.row)))
     return _toward(sight, ahead) if ahead else None
+
+
+def _standing(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[str, dict[str, int]]:
+    """Seats taken or offered, by trial and panel."""
+    query = sa.select(SEATS.c.trial_id, SEATS.c.panel, sa.func.count()).join(
+        TRIALS, sa.and_(TRIALS.c.id == SEATS.c.trial_id, TRIALS.c.panel_no == SEATS.c.panel_no)).where(
+        SEATS.c.trial_id.in_([row["id"] for row in rows]), SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_not(False)).group_by(SEATS.c.trial_id, SEATS.c.panel)
+    found: dict[str, dict[str, int]] = {}
+    for trial_id, panel, number in connection.execute(query):
+        found.setdefault(trial_id, {})[panel] = number
+    return found
+
+
+def _proposed(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]], now: datetime) -> dict[str, frozenset[str]]:
+    """Moves that already wait for a second regulator, whose own task they are; by trial."""
+    query = sa.select(DECISIONS.c.trial_id, DECISIONS.c.move).where(
+        DECISIONS.c.trial_id.in_([row["id"] for row in rows]), DECISIONS.c.outcome == "waiting",
+        DECISIONS.c.expires_at > now)
+    found: dict[str, frozenset[str]] = {}
+    for trial_id, move in connection.execute(query):
+        found[trial_id] = found.get(trial_id, frozenset()) | {move}
+    return found
 
 
 def way_ahead(row: Mapping[Any, Any], moves: tuple[NextMove, ...]) -> NextMove | None:
@@ -131,17 +171,10 @@ def _toward(sight: _Sight, ahead: NextMove) -> Step:
         return Step("wait", NEEDS[lacking[0]].holder, ahead.move.name)
     if not ahead.permitted:
         return Step("wait", ahead.move.by[0].value, ahead.move.name)
-    if _proposed(sight, ahead.move.name):
+    if ahead.move.name in sight.proposed:
         return Step("wait", "regulator", ahead.move.name)
     ending = sight.row["state"] == "winding_down"
     return Step("ending", "winding_down") if ending else Step("move", ahead.move.name, ahead.move.name)
-
-
-def _proposed(sight: _Sight, move: str) -> bool:
-    """Whether the move already waits for a second regulator, whose own task it is."""
-    waiting = (DECISIONS.c.trial_id == sight.row["id"], DECISIONS.c.move == move, DECISIONS.c.outcome == "waiting",
-               DECISIONS.c.expires_at > sight.facts.now)
-    return sight.connection.execute(sa.select(DECISIONS.c.id).where(*waiting)).first() is not None
 
 
 def _meeting(sight: _Sight, need: str) -> Step | None:

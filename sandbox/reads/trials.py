@@ -1,7 +1,7 @@
 """Trials as people may know them: lists, one trial, what can happen next and what is unmet, sections, timeline, log."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import NEEDS, groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
+from sandbox.store.batches import KEPT
 from sandbox.store.facts import load_facts, trial_facts
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -277,7 +278,15 @@ def suspension(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, A
     return dict(found) if found else None
 
 
+def causes(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> dict[str, str]:
+    """Why those of these trials that are stopped are, by id of the trial; the caller has narrowed to them."""
+    asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
+    query = sa.select(SUSPENSIONS.c.trial_id, SUSPENSIONS.c.cause).where(
+        SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None))
+    return {one.trial_id: one.cause for one in connection.execute(query)} if asked else {}
+
+
 def tallies(connection: sa.Connection, trial_id: str) -> dict[str, int]:
     """How many reports, incidents and reviews a trial has, for the tabs."""
-    return {name: connection.execute(sa.select(sa.func.count()).where(table.c.trial_id == trial_id)).scalar_one()
-            for name, table in (("feedback", FEEDBACK), ("incidents", INCIDENTS), ("reviews", REVIEWS))}
+    return {name: connection.execute(sa.select(sa.func.count()).where(table.c.trial_id == trial_id, *more)).scalar_one()
+            for name, table, *more in (("feedback", FEEDBACK, KEPT), ("incidents", INCIDENTS), ("reviews", REVIEWS))}

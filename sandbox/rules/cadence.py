@@ -11,6 +11,7 @@ overdue_trigger_at(due, tier, zone, cap)    when an unheld review suspends the t
 reminders(due, interval_days, zone)         (instant, Rung) of REMINDERS, earliest first
 feedback_due(start, tier, n, zone)          deadline of the n-th report, from 1
 feedback_period(start, tier, n, zone), period_at(start, tier, at, zone), feedback_count(start, end, tier)
+period_number(start, days, at, zone)        the same where the schedule is the trial's own; 0 and below before the start
 silence_yellow_at(due), silence_trigger_at(due, tier, zone)    a missing report: yellow, then suspension
 CLOCKS                                      rows of Clock by key ("C12", "C25.answer")
 deadline(clock, start, zone, calendar)      when a clock that started at `start` runs out
@@ -174,8 +175,13 @@ def period_at(start: datetime, tier: str, at: datetime, zone: tzinfo) -> int:
     """The number of the period in which a thing occurred. Raises ValueError for a time before the start."""
     if at < start:
         raise ValueError("nothing is counted before the trial starts")
-    days = (local_day(at, zone) - local_day(start, zone)).days
-    return _periods(days, tier)
+    return period_number(start, TIERS[tier].feedback_days, at, zone)
+
+
+def period_number(start: datetime, days: int, at: datetime, zone: tzinfo) -> int:
+    """The period of so many days in which a thing occurred: from 1, and 0 and below for what was before the start."""
+    number = -((local_day(start, zone) - local_day(at, zone)).days // days)
+    return min(number, 0) if at < start else max(number, 1)
 
 
 def feedback_count(start: date, end: date, tier: str) -> int:

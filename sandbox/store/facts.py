@@ -1,6 +1,6 @@
-"""Facts of one trial, loaded by group: what the needs of a move read, and nothing else."""
+"""Facts of trials, loaded by group: what the needs of a move read, and nothing else."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,12 +8,13 @@ import sqlalchemy as sa
 
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.sections import SECTION_ROWS, SECTIONS
-from sandbox.store.trials import SEATS, SUSPENSIONS
+from sandbox.store.trials import SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import VOTES
 
 
@@ -26,18 +27,48 @@ def trial_facts(row: Mapping[Any, Any]) -> f.TrialFacts:
     return f.TrialFacts(**named, tier=row["tier"], environment=row["environment"], organisation=row["organisation_id"])
 
 
+Rows = Sequence[Mapping[Any, Any]]
+
+
 def load_facts(connection: sa.Connection, row: Mapping[Any, Any], groups: Iterable[str], now: datetime,
                decision: f.Decision | None = None) -> f.Facts:
     """The trial's facts with these groups. `decision` is the one being confirmed, if any."""
-    loaded = {name: decision if name == "decision" else LOADERS[name](connection, row, now) for name in groups}
-    return f.Facts(now, trial_facts(row), loaded)
+    groups = set(groups)
+    loaded = facts_of_many(connection, [row], groups - {"decision"}, now)[row["id"]].groups
+    return f.Facts(now, trial_facts(row), {**loaded, "decision": decision} if "decision" in groups else loaded)
+
+
+def facts_of_many(connection: sa.Connection, rows: Rows, groups: Iterable[str], now: datetime) -> dict[str, f.Facts]:
+    """The facts of several trials by id, each group in as many queries as for one. No decision is being confirmed."""
+    loaded = {name: LOADERS[name](connection, rows, now) for name in groups if name != "decision"}
+    confirming = {"decision": None} if "decision" in groups else {}
+    return {row["id"]: f.Facts(now, trial_facts(row), {**{name: found[row["id"]] for name, found in loaded.items()},
+                                                       **confirming}) for row in rows}
+
+
+def _by_trial(connection: sa.Connection, rows: Rows, table: sa.Table, *order: Any, where: tuple[Any, ...] = (),
+              columns: tuple[Any, ...] = ()) -> dict[str, list[Any]]:
+    """Rows of another table by trial, in this order within each; every trial has a list."""
+    found: dict[str, list[Any]] = {row["id"]: [] for row in rows}
+    query = sa.select(table.c.trial_id, *columns) if columns else sa.select(table)
+    for one in connection.execute(query.where(table.c.trial_id.in_(list(found)), *where).order_by(*order)):
+        found[one.trial_id].append(one)
+    return found
 
 
 def sections(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> dict[str, tuple[f.Section, ...]]:
-    """The last version of each section; of a personal kind, the last of each person."""
+    """The last version of each section of one trial; of a personal kind, the last of each person."""
+    return _sections(connection, [row], now)[row["id"]]
+
+
+def _sections(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, dict[str, tuple[f.Section, ...]]]:
+    filed = _by_trial(connection, rows, SECTION_ROWS, SECTION_ROWS.c.version)
+    return {trial_id: _last_versions(found) for trial_id, found in filed.items()}
+
+
+def _last_versions(filed: Iterable[Any]) -> dict[str, tuple[f.Section, ...]]:
     last: dict[tuple[str, str], f.Section] = {}
-    query = sa.select(SECTION_ROWS).where(SECTION_ROWS.c.trial_id == row["id"]).order_by(SECTION_ROWS.c.version)
-    for r in connection.execute(query):
+    for r in filed:
         whose = r.author_id if SECTIONS[r.kind].personal else ""
         last[r.kind, whose] = f.Section(r.kind, r.version, r.body, r.author_id, r.at, r.role)
     found: dict[str, tuple[f.Section, ...]] = {}
@@ -46,61 +77,74 @@ def sections(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -
     return found
 
 
-def votes(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> tuple[f.Vote, ...]:
+def votes(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Vote, ...]]:
     """Every vote, oldest first."""
-    query = sa.select(VOTES).where(VOTES.c.trial_id == row["id"]).order_by(VOTES.c.at, VOTES.c.id)
-    return tuple(
+    cast = _by_trial(connection, rows, VOTES, VOTES.c.at, VOTES.c.id)
+    return {trial_id: tuple(
         f.Vote(r.matter, r.round, r.version, r.account_id, r.organisation_id or "", r.role, r.constituency, r.value,
-               r.at, r.external, r.subject or "")
-        for r in connection.execute(query)
-    )
+               r.at, r.external, r.subject or "") for r in found) for trial_id, found in cast.items()}
 
 
-def panel(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> tuple[f.Seat, ...]:
+def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Seat, ...]]:
     """Every seat, answered or not."""
-    query = sa.select(SEATS).where(SEATS.c.trial_id == row["id"]).order_by(SEATS.c.id)
-    return tuple(
+    seated = _by_trial(connection, rows, SEATS, SEATS.c.id)
+    return {trial_id: tuple(
         f.Seat(r.account_id, r.organisation_id or "", r.constituency, r.panel, r.panel_no, r.accepted is True,
-               r.conflict is True, r.recused_at is not None, r.external, r.chair)
-        for r in connection.execute(query)
-    )
+               r.conflict is True, r.recused_at is not None, r.external, r.chair) for r in found)
+            for trial_id, found in seated.items()}
 
 
-def reviews(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> tuple[f.ReviewFacts, ...]:
+def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:
     """Reviews that were not dropped, soonest due first."""
-    query = sa.select(REVIEWS).where(REVIEWS.c.trial_id == row["id"], REVIEWS.c.state != "dropped")
-    return tuple(f.ReviewFacts(r.kind, r.due_at, r.held_at, r.suspension_id)
-                 for r in connection.execute(query.order_by(REVIEWS.c.due_at)))
+    kept = _by_trial(connection, rows, REVIEWS, REVIEWS.c.due_at, where=(REVIEWS.c.state != "dropped",))
+    return {trial_id: tuple(f.ReviewFacts(r.kind, r.due_at, r.held_at, r.suspension_id) for r in found)
+            for trial_id, found in kept.items()}
 
 
-def suspension(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> f.Suspension | None:
-    """The suspension the trial is in, or was last in while its retrospective runs."""
-    found = connection.execute(sa.select(SUSPENSIONS).where(SUSPENSIONS.c.id == row["suspension_id"])).first()
-    if found is None or found.ended_at is not None:
-        return None
-    return f.Suspension(found.id, found.cause, found.left, found.at, tuple(found.other_causes.split()))
+def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Suspension | None]:
+    """The suspension each trial is in, or was last in while its retrospective runs."""
+    asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
+    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()))
+             for r in connection.execute(sa.select(SUSPENSIONS).where(
+                 SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None)))} if asked else {}
+    return {row["id"]: stops.get(row["id"]) for row in rows}
 
 
-def proof(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> f.Proof:
+def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
     """Counts of what was due and filed, and of what is still open."""
-    open_rows = sa.and_(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.state != "closed")
+    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, COUNTS),
+                      columns=(FEEDBACK.c.at, FEEDBACK.c.due_at))
+    told, still_open = _incidents(connection, rows), _open_incidents(connection, rows, now)
+    overdue = _overdue_reports(connection, rows, now)
+    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], still_open.get(row["id"], (0, 0)), overdue, now)
+            for row in rows}
+
+
+def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], still_open: tuple[int, int],
+           overdue: set[str], now: datetime) -> f.Proof:
+    on_time = sum(one.due_at is None or one.at - one.due_at <= YELLOW_AFTER for one in filed)
+    return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, *still_open,
+                   int(row["id"] in overdue))
+
+
+def _open_incidents(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[int, int]]:
+    """Grave ones, and complaints past their answer."""
     grave = sa.func.count().filter(INCIDENTS.c.severity.in_(("S1", "S2")))
     late = sa.func.count().filter(INCIDENTS.c.answer_due_at < now)
-    open_grave, late_complaints = connection.execute(sa.select(grave, late).where(open_rows)).one()
-    filed = [at - due for at, due in connection.execute(sa.select(FEEDBACK.c.at, FEEDBACK.c.due_at).where(
-        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch >= 1, ~FEEDBACK.c.retracted))]
-    on_time = sum(delay <= YELLOW_AFTER for delay in filed)
-    return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), incidents_told(connection, row),
-                   open_grave, late_complaints, overdue_reports(connection, row, now))
+    query = sa.select(INCIDENTS.c.trial_id, grave, late).where(
+        INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed")
+    return {one[0]: (one[1], one[2]) for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
 
 
-def incidents_told(connection: sa.Connection, row: Mapping[Any, Any]) -> tuple[int, int]:
+def _incidents(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
     """Incidents of this program's time told inside their clock (a day for S1 and S2, otherwise a month), of all."""
-    query = sa.select(INCIDENTS.c.severity, INCIDENTS.c.at, INCIDENTS.c.aware_at).where(
-        INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1)
-    told = [at - aware <= (timedelta(days=1) if severity in ("S1", "S2") else timedelta(days=30))
-            for severity, at, aware in connection.execute(query)]
-    return sum(told), len(told)
+    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1),
+                      columns=(INCIDENTS.c.severity, INCIDENTS.c.at, INCIDENTS.c.aware_at))
+    return {trial_id: (sum(_told_in_time(one) for one in found), len(found)) for trial_id, found in filed.items()}
+
+
+def _told_in_time(incident: Any) -> bool:
+    return bool(incident.at - incident.aware_at <= timedelta(days=1 if incident.severity in ("S1", "S2") else 30))
 
 
 def reports_due(row: Mapping[Any, Any], now: datetime) -> int:
@@ -112,23 +156,25 @@ def reports_due(row: Mapping[Any, Any], now: datetime) -> int:
     return max(0, int(trial_facts(row).days_used(until) / days))
 
 
-def overdue_reports(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> int:
-    """1 while the running trial's next report is past its day of grace: then its due time is gone or over."""
-    if row["state"] not in ("trial", "tune"):
-        return 0
-    ahead = sa.select(sa.func.count()).where(DUES.c.kind == DueKind.FEEDBACK_LATE, DUES.c.object_id == row["id"],
-                                             DUES.c.at >= now)
-    return 1 - int(connection.execute(ahead).scalar_one())
+def _overdue_reports(connection: sa.Connection, rows: Rows, now: datetime) -> set[str]:
+    """Running trials whose next report is past its day of grace: the due time of its lateness is gone or over."""
+    running = {row["id"] for row in rows if row["state"] in ("trial", "tune")}
+    ahead = sa.select(DUES.c.object_id).where(DUES.c.kind == DueKind.FEEDBACK_LATE, DUES.c.object_id.in_(running),
+                                              DUES.c.at >= now)
+    return running - set(connection.execute(ahead).scalars()) if running else set()
 
 
-def reminders(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> f.Reminders:
+def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Reminders]:
     """Reminders of idleness sent in the present state."""
-    sent = sa.select(sa.func.count()).where(NOTICES.c.trial_id == row["id"], NOTICES.c.kind == "remind_idle",
-                                            NOTICES.c.at >= row["state_since"])
-    return f.Reminders(connection.execute(sent).scalar_one())
+    query = sa.select(NOTICES.c.trial_id, sa.func.count()).join(TRIALS, TRIALS.c.id == NOTICES.c.trial_id).where(
+        NOTICES.c.trial_id.in_([row["id"] for row in rows]), NOTICES.c.kind == "remind_idle",
+        NOTICES.c.at >= TRIALS.c.state_since).group_by(NOTICES.c.trial_id)
+    sent = {one[0]: one[1] for one in connection.execute(query)}
+    return {row["id"]: f.Reminders(sent.get(row["id"], 0)) for row in rows}
 
 
-LOADERS: dict[str, Callable[[sa.Connection, Mapping[Any, Any], datetime], Any]] = {
-    "sections": sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
+LOADERS: dict[str, Callable[[sa.Connection, Rows, datetime], Mapping[str, Any]]] = {
+    "sections": _sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
     "proof": proof, "reminders": reminders,
 }
+"""Each answers for every trial asked about."""

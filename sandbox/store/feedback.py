@@ -76,9 +76,17 @@ class ImportedReport(FeedbackFields):
         return self
 
 
+def site_key_of(site: str | None) -> str:
+    """What tells one site from another: periods of one site never overlap, whatever its letters' case."""
+    return (site or "").casefold()
+
+
 class Feedback(FeedbackFields, Row, table=True):
     """A kept report. Epoch 0 is the record before adoption. `due_at` is the deadline of the period it is about (none
-    for that record); `version` goes up with every correction that counts; one that is retracted counts nowhere."""
+    for that record); `version` goes up with every correction that counts; one that is retracted counts nowhere.
+
+    `seq` is its entry in the log; a line of a batch has the batch's instead, and a seal: sixteen bytes of salt and the
+    digest of what was sent."""
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -88,6 +96,9 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.CheckConstraint("version >= 1", name="version_counted"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
+        sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
+        sa.Index("ix_feedback_batch_id_line", "batch_id", "line", sqlite_where=sa.text("batch_id IS NOT NULL"),
+                 postgresql_where=sa.text("batch_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")
@@ -99,6 +110,10 @@ class Feedback(FeedbackFields, Row, table=True):
     version: int = 1
     retracted: bool = False
     source_key: str | None = None
+    seq: int | None = Field(default=None, sa_type=sa.BigInteger)
+    batch_id: str | None = Field(default=None, foreign_key="batches.id")
+    line: int | None = None
+    seal: bytes | None = None
 
 
 class CorrectionState(StrEnum):

@@ -56,7 +56,8 @@ class Trial(TrialFields, Row, table=True):
     """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags.
 
     Reports are owed since `owed_since`, the last time it began to run; `covered_until` is how far they reach without a
-    gap, `islands` how many spans are told beyond one, `no_use_until` the last end of a plan not to use it."""
+    gap, `islands` how many spans are told beyond one, `no_use_until` the last end of a plan not to use it.
+    `verify_code` is what anyone checks a permit by: random, given when the trial starts."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -101,6 +102,7 @@ class Trial(TrialFields, Row, table=True):
     cleared_at_log_e: float | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
+    verify_code: str | None = Field(default=None, unique=True)
     unit: str = "uses"
     rate_per_day: float | None = None
     cap_volume: float | None = None
@@ -226,17 +228,23 @@ class Limit(Row, table=True):
 
 
 class Counter(Row, table=True):
-    """Events and exposures of one indicator in one epoch, kept in the filing's own transaction."""
+    """Events and exposures of one indicator in one reporting period, kept in the filing's own transaction.
+
+    A period's events are the declared or the itemised ones, whichever is more; alleged ones reach yellow only."""
 
     __tablename__ = "counters"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")
     epoch: int = Field(primary_key=True)
     indicator: str = Field(primary_key=True)
+    period: int = Field(primary_key=True)
     events: int = Field(default=0, sa_type=sa.BigInteger)
     itemised: int = Field(default=0, sa_type=sa.BigInteger)
+    alleged: int = Field(default=0, sa_type=sa.BigInteger)
     exposures: float = 0.0
 
 
 TRIALS, SUSPENSIONS, SEATS = Trial.__table__, SuspensionRow.__table__, SeatRow.__table__  # type: ignore[attr-defined]
 MOVES_MADE = MoveRow.__table__  # type: ignore[attr-defined]
 LIMITS, COUNTERS = Limit.__table__, Counter.__table__  # type: ignore[attr-defined]
+HAPPENED = sa.case((COUNTERS.c.itemised > COUNTERS.c.events, COUNTERS.c.itemised), else_=COUNTERS.c.events)
+"""Events of one period: a firm's own count, or what is itemised where that is more."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import sqlalchemy as sa
 from flask import g, get_flashed_messages, request, url_for
 
-from sandbox.reads.board import tasks
-from sandbox.rules.access import Role
+from sandbox.reads.board import Task, tasks
+from sandbox.rules.access import Actor, Role
 from sandbox.web.problems import STORAGE
 from sandbox.web.reader import program, t
 
@@ -80,7 +81,14 @@ def waiting() -> Mapping[str, int]:
     """How many things wait for the signed-in person, by place; none are counted while the storage fails."""
     try:
         with program().reading() as connection:
-            found = tasks(connection, g.signed_in, program().clock())
+            found = my_tasks(connection, g.signed_in)
     except STORAGE:
         return {}
     return {"board": len(found), **Counter(PLACE_OF[task.kind] for task in found if task.kind in PLACE_OF)}
+
+
+def my_tasks(connection: sa.Connection, who: Actor) -> tuple[Task, ...]:
+    """What waits for the person of this request, found once: the board's heading and the navigation agree."""
+    if "tasks" not in g:
+        g.tasks = tasks(connection, who, program().clock())
+    return cast(tuple[Task, ...], g.tasks)

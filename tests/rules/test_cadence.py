@@ -14,6 +14,7 @@ from sandbox.rules.cadence import (
     Mark,
     Unit,
     cap_at,
+    days_after,
     deadline,
     feedback_count,
     feedback_due,
@@ -22,6 +23,7 @@ from sandbox.rules.cadence import (
     next_due,
     overdue_trigger_at,
     period_at,
+    period_number,
     planned_count,
     reminders,
     silence_trigger_at,
@@ -174,6 +176,15 @@ def test_periods_follow_each_other_without_gap_and_each_holds_its_own_moments(
     assert feedback_period(start, tier, n + 1, zone)[0] == closes
     moments = (opens, closes - timedelta(microseconds=1), closes)
     assert [period_at(start, tier, at, zone) for at in moments] == [n, n, n + 1]
+
+
+@given(instants, st.integers(1, 60), st.integers(1, 900), st.sampled_from([SHANGHAI, BERLIN]))
+def test_what_was_before_the_start_has_periods_of_the_same_length_from_zero_down(
+    start: datetime, days: int, before: int, zone: ZoneInfo
+) -> None:
+    at = days_after(start, -before, zone)
+    assert period_number(start, days, at, zone) == -(before // days) and period_number(start, days, start, zone) == 1
+    assert period_number(start, days, start - timedelta(microseconds=1), zone) <= 0
 
 
 def test_nothing_is_counted_before_the_trial_starts() -> None:

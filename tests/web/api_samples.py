@@ -133,4 +133,5 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "join_alias": lambda world: {"name": "Another Name"},
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
+    "rotate_key": _plain,
 }

@@ -197,13 +197,15 @@ class Interval(Shape):
 
 
 class IndicatorLine(Shape):
-    """One indicator: events (declared or itemised, whichever is more), exposures, agreed limit, rate with interval
-    (null without exposures), evidence as natural logarithm, and its share of the whole evidence."""
+    """One indicator: events (declared or itemised, whichever is more in each period), exposures, agreed limit, rate
+    with interval (null without exposures), evidence as natural logarithm, and its share of the whole evidence.
+    Alleged events are not among the events: they can turn the light yellow, never red."""
 
     indicator: str
     events: int
     declared: int
     itemised: int
+    alleged: int
     exposures: float
     limit: float
     weight: float

@@ -13,6 +13,7 @@ from sandbox.reads.board import Owed
 from sandbox.rules.access import Role
 from sandbox.rules.lifecycle import STATES
 from sandbox.store.scenarios import ScenarioStatus
+from sandbox.web.frame import my_tasks
 from sandbox.web.pages import lights, tasks
 from sandbox.web.pages.shapes import PageContext, Plain, render, value_word
 from sandbox.web.pages.times import due_day, moment, now, remaining
@@ -60,11 +61,13 @@ class BoardPage(PageContext):
 
 def regulator(connection: sa.Connection) -> BoardPage:
     """Every trial's light and what needs a decision today."""
-    waiting = board.tasks(connection, actor(), now())
+    waiting = my_tasks(connection, actor())
     working = board.at_work(connection, actor())
     known = {row["id"]: risk.risk(connection, row) for row in working[:AT_WORK_SHOWN]}
     owed = _owed_by_trial(connection)
-    rows = [_row(connection, row, known[row["id"]], owed.get(row["id"], [])) for row in working[:AT_WORK_SHOWN]]
+    causes = trials.causes(connection, working[:AT_WORK_SHOWN])
+    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []))
+            for row in working[:AT_WORK_SHOWN]]
     return BoardPage(
         at=moment(now()), n=len(waiting), counts=_counts(board.counts_at_work(connection, actor())),
         todo=tasks.todo(waiting), silence=_silence(connection), caps=_near_caps(working, known),
@@ -87,15 +90,14 @@ def _owed_by_trial(connection: sa.Connection) -> dict[str, list[Owed]]:
     return found
 
 
-def _row(connection: sa.Connection, row: Mapping[str, Any], known: risk.Risk, owed: list[Owed]) -> Plain:
-    stop = trials.suspension(connection, row) if row["state"] in STOPPED else None
+def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed]) -> Plain:
     fullest = max((cap["share"] for cap in known.caps), default=None)
     return {
         "title": {"text": titled(row), "url": url_for("pages.trial", trial_id=row["id"]),
                   "sub": f"{row['id']} · {row['organisation']}"},
         "light": {"light": row["light"], "suspended": row["state"] in STOPPED},
         "stage": {"text": t(f"stage.{row['stage']}"), "sub": t(f"state.{row['state']}")},
-        "reason": lights.reason(row, known, stop["cause"] if stop else None), "next": _next_cell(owed),
+        "reason": lights.reason(row, known, cause), "next": _next_cell(owed),
         "used": t("page.percent", n=round(min(fullest, 9.99) * 100)) if fullest is not None else "",
     }
 
@@ -157,7 +159,7 @@ class FirmPage(PageContext):
 
 def firm(connection: sa.Connection) -> FirmPage:
     """My trials."""
-    waiting = board.tasks(connection, actor(), now())
+    waiting = my_tasks(connection, actor())
     lines = trials.trials(connection, actor(), limit=200).items
     open_lines = sorted((line for line in lines if not STATES[line.state].final), key=_most_wanted)
     owed = _owed_by_trial(connection)
@@ -259,7 +261,7 @@ class ReviewerPage(PageContext):
 
 def reviewer(connection: sa.Connection) -> ReviewerPage:
     """My reviews."""
-    waiting = board.tasks(connection, actor(), now())
+    waiting = my_tasks(connection, actor())
     lines = trials.trials(connection, actor(), limit=200).items
     return ReviewerPage(
         n=len(waiting), todo=tasks.todo(waiting),
