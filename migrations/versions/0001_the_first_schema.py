@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_430b4c60'
+revision = '0001_04d1cb13'
 down_revision = None
 
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -102,6 +102,19 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_pulse'))
     )
+    op.create_table('registers',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('whole', sa.Boolean(), nullable=False),
+    sa.Column('source_url', sa.String(), nullable=True),
+    sa.Column('licence', sa.String(), nullable=True),
+    sa.Column('read_on', sa.Date(), nullable=True),
+    sa.Column('created_at', Instant(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_registers'))
+    )
     op.create_table('sessions',
     sa.Column('hash', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=True),
@@ -145,6 +158,26 @@ def upgrade() -> None:
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_accounts_organisation_id'), ['organisation_id'], unique=False)
 
+    op.create_table('alias_proposals',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('other', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('ground', sa.Enum('renamed', 'same_name', name='proposalground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('times', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'joined', 'apart', name='proposalstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_alias_proposals_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_alias_proposals_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_alias_proposals')),
+    sa.UniqueConstraint('name', 'other', name=op.f('uq_alias_proposals_name_other'))
+    )
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.create_index('ix_alias_proposals_state_id', ['state', 'id'], unique=False)
+
     op.create_table('aliases',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=False),
@@ -170,6 +203,67 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
     sa.UniqueConstraint('hash', name=op.f('uq_invitations_hash'))
     )
+    op.create_table('register_changes',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('entry_key', sa.String(), nullable=False),
+    sa.Column('event', sa.Enum('added', 'changed', 'removed', name='changeevent', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('field', sa.String(), nullable=True),
+    sa.Column('old', sa.String(), nullable=True),
+    sa.Column('new', sa.String(), nullable=True),
+    sa.Column('occurred_at', Instant(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_changes_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_changes')),
+    sa.UniqueConstraint('register_name', 'digest', name=op.f('uq_register_changes_register_name_digest'))
+    )
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.create_index('ix_register_changes_register_name_key', ['register_name', 'entry_key'], unique=False)
+        batch_op.create_index('ix_register_changes_register_name_place', ['register_name', 'place'], unique=False)
+
+    op.create_table('register_entries',
+    sa.Column('key', sa.String(length=300), nullable=False),
+    sa.Column('title', sa.String(length=500), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('body', sa.String(), nullable=True),
+    sa.Column('status', sa.String(), nullable=True),
+    sa.Column('stage', sa.Enum('early', 'testing', 'in_use', 'retired', 'other', 'unknown', name='entrystage', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('url', sa.String(), nullable=True),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('published', sa.String(), nullable=True),
+    sa.Column('occurred', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('order', sa.String(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('first_seen_on', sa.Date(), nullable=False),
+    sa.Column('last_seen_on', sa.Date(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('search', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),
+    sa.UniqueConstraint('place', name=op.f('uq_register_entries_place')),
+    sa.UniqueConstraint('register_name', 'key', name=op.f('uq_register_entries_register_name_key'))
+    )
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
+        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_stage_place', ['stage', 'place'], unique=False)
+
     op.create_table('scenarios',
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('title_hant', sa.String(), nullable=True),
@@ -203,6 +297,24 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_contacts')),
     sa.UniqueConstraint('email', name=op.f('uq_contacts_email'))
     )
+    op.create_table('register_versions',
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('raw', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('report', sa.String(), nullable=True),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('as_of', sa.Date(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_register_versions_entry_id')),
+    sa.PrimaryKeyConstraint('entry_id', 'version', name=op.f('pk_register_versions'))
+    )
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.create_index('ix_register_versions_entry_id_digest', ['entry_id', 'digest'], unique=False)
+
     op.create_table('tokens',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
@@ -319,6 +431,50 @@ def upgrade() -> None:
         batch_op.create_index('ix_batches_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_batches_unseen', ['state'], unique=False, sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
 
+    op.create_table('citations',
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('withdrawn_at', Instant(), nullable=True),
+    sa.Column('withdrawn_by', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_citations_entry_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_citations_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
+    )
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+
+    op.create_table('clocks',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('object_id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('started_at', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('first_at', Instant(), nullable=True),
+    sa.Column('ended_at', Instant(), nullable=True),
+    sa.Column('outcome', sa.Enum('done', 'paused', 'void', name='clockoutcome', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('ground', sa.String(), nullable=True),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.CheckConstraint("outcome <> 'paused' OR ground IS NOT NULL", name=op.f('ck_clocks_paused_on_a_ground')),
+    sa.CheckConstraint('(ended_at IS NULL) = (outcome IS NULL)', name=op.f('ck_clocks_ended_with_an_outcome')),
+    sa.CheckConstraint('due_at >= started_at', name=op.f('ck_clocks_due_after_start')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_clocks_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_clocks')),
+    sa.UniqueConstraint('object_id', 'key', name=op.f('uq_clocks_object_id_key'))
+    )
+    with op.batch_alter_table('clocks', schema=None) as batch_op:
+        batch_op.create_index('ix_clocks_due_at_id', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
@@ -363,13 +519,41 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_drafts_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'kind', 'account_id', name=op.f('pk_drafts'))
     )
+    op.create_table('files',
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('object_kind', sa.Enum('trial', 'section', 'feedback', 'correction', 'incident', 'corrective_item', 'review', name='fileof', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('object_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('blob', sa.String(), nullable=False),
+    sa.Column('evidence_on', sa.Date(), nullable=True),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint('size > 0', name=op.f('ck_files_not_empty')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_files_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_files'))
+    )
+    with op.batch_alter_table('files', schema=None) as batch_op:
+        batch_op.create_index('ix_files_blob', ['blob'], unique=False)
+        batch_op.create_index('ix_files_object_id', ['object_id'], unique=False)
+        batch_op.create_index('ix_files_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('incidents',
     sa.Column('kind', sa.Enum('incident', 'near_miss', 'complaint', 'event', name='incidentkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('severity', sa.Enum('S1', 'S2', 'S3', 'S4', name='severity', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('harms', JSON, nullable=False),
+    sa.Column('people_affected', sa.Integer(), nullable=True),
     sa.Column('cyber_level', sa.Enum('level_1', 'level_2', 'level_3', 'level_4', name='cyberlevel', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('cyber_operator', sa.Enum('infrastructure', 'central_body', 'other', name='operator', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('indicator', sa.String(), nullable=True),
     sa.Column('occurred_at', Instant(), nullable=False),
     sa.Column('aware_at', Instant(), nullable=True),
+    sa.Column('deployer_aware_at', Instant(), nullable=True),
     sa.Column('description', sa.String(), nullable=True),
     sa.Column('site', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
@@ -377,10 +561,11 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('state', sa.Enum('open', 'mitigated', 'closed', name='incidentstate', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('mitigation', sa.String(), nullable=True),
-    sa.Column('answer_due_at', Instant(), nullable=True),
+    sa.Column('reported_at', Instant(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.CheckConstraint("kind <> 'incident' OR severity IS NOT NULL", name=op.f('ck_incidents_incident_is_classed')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_incidents_trial_id')),
@@ -530,6 +715,37 @@ def upgrade() -> None:
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.create_index('ix_votes_trial_id_matter', ['trial_id', 'matter'], unique=False)
 
+    op.create_table('allegations',
+    sa.Column('source', sa.Enum('public', 'press', 'other_body', name='allegationsource', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('event', 'complaint', 'wrongdoing', name='allegationkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('severity', sa.Enum('S1', 'S2', 'S3', 'S4', name='severity', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('indicator', sa.String(), nullable=True),
+    sa.Column('occurred_at', Instant(), nullable=False),
+    sa.Column('received_at', Instant(), nullable=True),
+    sa.Column('text', sa.String(length=8000), nullable=False),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'confirmed', 'dismissed', name='allegationstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('decide_by', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_allegations_decided_once')),
+    sa.CheckConstraint("state <> 'confirmed' OR incident_id IS NOT NULL", name=op.f('ck_allegations_confirmed_as_an_incident')),
+    sa.CheckConstraint("state <> 'dismissed' OR reason IS NOT NULL", name=op.f('ck_allegations_dismissed_for_a_reason')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_allegations_incident_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_allegations_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_allegations'))
+    )
+    with op.batch_alter_table('allegations', schema=None) as batch_op:
+        batch_op.create_index('ix_allegations_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_allegations_waiting', ['decide_by'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -541,6 +757,36 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
     sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
     )
+    op.create_table('corrective_items',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('review_id', sa.String(), nullable=True),
+    sa.Column('what', sa.String(), nullable=False),
+    sa.Column('owner', sa.String(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('critical', sa.Boolean(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('done', sa.String(), nullable=True),
+    sa.Column('done_by', sa.String(), nullable=True),
+    sa.Column('done_at', Instant(), nullable=True),
+    sa.Column('verdict', sa.String(), nullable=True),
+    sa.Column('verified_by', sa.String(), nullable=True),
+    sa.Column('verified_at', Instant(), nullable=True),
+    sa.CheckConstraint('incident_id IS NULL OR review_id IS NULL', name=op.f('ck_corrective_items_one_origin')),
+    sa.CheckConstraint('verified_at IS NULL OR done_at IS NOT NULL', name=op.f('ck_corrective_items_done_before_verified')),
+    sa.CheckConstraint('verified_by <> done_by', name=op.f('ck_corrective_items_verified_by_another')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_corrective_items_incident_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_corrective_items_review_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_corrective_items_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_corrective_items'))
+    )
+    with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.create_index('ix_corrective_items_due_at_id', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_corrective_items_incident_id', ['incident_id'], unique=False)
+        batch_op.create_index('ix_corrective_items_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
     op.create_table('feedback',
     sa.Column('period_start', Instant(), nullable=False),
     sa.Column('period_end', Instant(), nullable=False),
@@ -587,6 +833,19 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
+    op.create_table('final_reports',
+    sa.Column('root_cause', sa.String(length=8000), nullable=False),
+    sa.Column('harm', sa.String(length=8000), nullable=False),
+    sa.Column('redress', sa.String(length=8000), nullable=False),
+    sa.Column('measures', sa.String(length=8000), nullable=False),
+    sa.Column('people_affected', sa.Integer(), nullable=True),
+    sa.Column('incident_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_final_reports_incident_id')),
+    sa.PrimaryKeyConstraint('incident_id', 'version', name=op.f('pk_final_reports'))
+    )
     op.create_table('incident_versions',
     sa.Column('incident_id', sa.String(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -629,6 +888,29 @@ def upgrade() -> None:
         batch_op.create_index('ix_corrections_feedback_id', ['feedback_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_corrections_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('held_filings',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'applied', 'corrected', 'withdrawn', 'dropped', name='heldstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('doubts', JSON, nullable=False),
+    sa.Column('causes', JSON, nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('applies_at', Instant(), nullable=False),
+    sa.Column('ended_at', Instant(), nullable=True),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('report_id', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'applied') = (report_id IS NOT NULL)", name=op.f('ck_held_filings_applied_is_a_report')),
+    sa.ForeignKeyConstraint(['report_id'], ['feedback.id'], name=op.f('fk_held_filings_report_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_held_filings_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_held_filings'))
+    )
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.create_index('ix_held_filings_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_held_filings_waiting', ['trial_id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
     op.create_table('no_use',
     sa.Column('period_start', Instant(), nullable=False),
     sa.Column('period_end', Instant(), nullable=False),
@@ -650,17 +932,54 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_no_use_replaced_by'), ['replaced_by'], unique=False)
         batch_op.create_index('ix_no_use_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
 
+    op.create_table('retractions',
+    sa.Column('ground', sa.Enum('duplicate', 'spurious', name='retractionground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('duplicate_of', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(length=8000), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('feedback_id', sa.String(), nullable=True),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('state', sa.Enum('waiting', 'accepted', 'refused', name='retractionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision_reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name=op.f('ck_retractions_decided_by_someone')),
+    sa.CheckConstraint('(feedback_id IS NULL) <> (incident_id IS NULL)', name=op.f('ck_retractions_one_object')),
+    sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_retractions_feedback_id')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_retractions_incident_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_retractions_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_retractions'))
+    )
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.create_index('ix_retractions_feedback_id', ['feedback_id'], unique=False)
+        batch_op.create_index('ix_retractions_incident_id', ['incident_id'], unique=False)
+        batch_op.create_index('ix_retractions_trial_id_id', ['trial_id', 'id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Undo it."""
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.drop_index('ix_retractions_trial_id_id')
+        batch_op.drop_index('ix_retractions_incident_id')
+        batch_op.drop_index('ix_retractions_feedback_id')
+
+    op.drop_table('retractions')
     with op.batch_alter_table('no_use', schema=None) as batch_op:
         batch_op.drop_index('ix_no_use_trial_id_period_start')
         batch_op.drop_index(batch_op.f('ix_no_use_replaced_by'))
 
     op.drop_table('no_use')
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.drop_index('ix_held_filings_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_held_filings_trial_id_id')
+
+    op.drop_table('held_filings')
     with op.batch_alter_table('corrections', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_corrections_trial_id'))
         batch_op.drop_index('ix_corrections_feedback_id')
@@ -668,6 +987,7 @@ def downgrade() -> None:
     op.drop_table('corrections')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
+    op.drop_table('final_reports')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
         batch_op.drop_index('ix_feedback_trial_id_period_start')
@@ -675,7 +995,18 @@ def downgrade() -> None:
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
 
     op.drop_table('feedback')
+    with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.drop_index('ix_corrective_items_trial_id_due_at')
+        batch_op.drop_index('ix_corrective_items_incident_id')
+        batch_op.drop_index('ix_corrective_items_due_at_id')
+
+    op.drop_table('corrective_items')
     op.drop_table('batch_notes')
+    with op.batch_alter_table('allegations', schema=None) as batch_op:
+        batch_op.drop_index('ix_allegations_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_allegations_trial_id_id')
+
+    op.drop_table('allegations')
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
@@ -706,6 +1037,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
 
     op.drop_table('incidents')
+    with op.batch_alter_table('files', schema=None) as batch_op:
+        batch_op.drop_index('ix_files_trial_id_id')
+        batch_op.drop_index('ix_files_object_id')
+        batch_op.drop_index('ix_files_blob')
+
+    op.drop_table('files')
     op.drop_table('drafts')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
@@ -713,6 +1050,18 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('clocks', schema=None) as batch_op:
+        batch_op.drop_index('ix_clocks_trial_id_due_at')
+        batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.drop_index('ix_clocks_due_at_id')
+
+    op.drop_table('clocks')
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+        batch_op.drop_index('ix_citations_trial_id_id')
+        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+
+    op.drop_table('citations')
     with op.batch_alter_table('batches', schema=None) as batch_op:
         batch_op.drop_index('ix_batches_unseen', sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
         batch_op.drop_index('ix_batches_trial_id_id')
@@ -729,17 +1078,39 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tokens_account_id'))
 
     op.drop_table('tokens')
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_versions_entry_id_digest')
+
+    op.drop_table('register_versions')
     op.drop_table('contacts')
     with op.batch_alter_table('scenarios', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_scenarios_status'))
         batch_op.drop_index(batch_op.f('ix_scenarios_lead_id'))
 
     op.drop_table('scenarios')
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_entries_stage_place')
+        batch_op.drop_index('ix_register_entries_register_name_status')
+        batch_op.drop_index('ix_register_entries_register_name_stage')
+        batch_op.drop_index('ix_register_entries_register_name_place')
+        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_body_place')
+
+    op.drop_table('register_entries')
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_changes_register_name_place')
+        batch_op.drop_index('ix_register_changes_register_name_key')
+
+    op.drop_table('register_changes')
     op.drop_table('invitations')
     with op.batch_alter_table('aliases', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_aliases_organisation_id'))
 
     op.drop_table('aliases')
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.drop_index('ix_alias_proposals_state_id')
+
+    op.drop_table('alias_proposals')
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
@@ -753,6 +1124,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))
 
     op.drop_table('sessions')
+    op.drop_table('registers')
     op.drop_table('pulse')
     op.drop_table('organisations')
     with op.batch_alter_table('notices', schema=None) as batch_op:
