@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.holding import drop_held
 from sandbox.acts.schedule import (
     WHILE_IDLE,
     WHILE_RUNNING,
@@ -188,6 +189,7 @@ def winding(act: Act, row: Move) -> None:
 def ended(act: Act, row: Move) -> None:
     """Nothing is owed any more; reviews not held are dropped."""
     drop_dues(act)
+    drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),
     ).values(state=ReviewState.DROPPED))

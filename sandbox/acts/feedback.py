@@ -9,12 +9,14 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import next_report_due, recount, schedule_of, tell
+from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.light import CAPS, add, assess, count, limits_of
 from sandbox.acts.moves import trip
 from sandbox.acts.places import known_sites, outside, use_places
 from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import arm_feedback, arm_missing
 from sandbox.rules.lifecycle import RUNNING, Cause
+from sandbox.rules.reporting import Span, same_version
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
@@ -40,18 +42,26 @@ _overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).whe
 
 
 class Filed(Done):
-    """The report's id, the light and state after it, and when the next one is due."""
+    """The report's id, the light and state after it, and when the next one is due. Where it is `held` it does not count
+    yet, and the id is that of the held filing."""
 
     id: str
     light: str
     state: str
     next_due_at: datetime | None = None
+    held: HeldBack | None = None
 
 
 @act(on="trial")
 def file_feedback(act: Act, given: FeedbackFields) -> Filed:
-    """Add one period's report. Exposures count at once; the light is re-assessed in this transaction."""
+    """Add one period's report. Exposures count at once; the light is re-assessed in this transaction. One that would
+    stop the trial and is implausible is held for a day instead: it counts unless it is put right."""
     check_report(act, given)
+    held = hold_back(act, given, take_report)
+    if held:
+        due = next_report_due(act) if act.trial["state"] in RUNNING else None
+        return Filed(id=held.id, light=act.trial["light"], state=act.trial["state"], next_due_at=due, held=held)
+    put_right(act, given)
     return take_report(act, given)
 
 
@@ -110,14 +120,14 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
     across = schedule_of(act).spans_two((given.period_start, given.period_end))
     if across is not None:
         raise invalid("period_end", "spans_periods", at=across.astimezone(act.zone).strftime("%Y-%m-%d %H:%M"))
-    if overlaps(act, given):
+    if overlaps(act, (given.period_start, given.period_end), given.site):
         raise invalid("period_start", "overlaps")
 
 
-def overlaps(act: Act, given: FeedbackFields) -> bool:
+def overlaps(act: Act, span: Span, site: str | None = None) -> bool:
     """Whether a report that counts tells of the same time: of the same site, or one of the two of the whole trial."""
-    sites = ("", *((site_key_of(given.site),) if given.site else known_sites(act)))
-    of = {"trial_id": act.trial["id"], "period_start": given.period_start, "period_end": given.period_end}
+    sites = ("", *((site_key_of(site),) if site else known_sites(act)))
+    of = {"trial_id": act.trial["id"], "period_start": span[0], "period_end": span[1]}
     return any(_overlaps.run(act.connection, {**of, "site": site}).fetchone() for site in sites)
 
 
@@ -133,7 +143,8 @@ def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
 
 def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
     """What a report used of the caps, or no longer does. Places are counted anew where one is taken off."""
-    used = {column: act.trial[column] + sign * report[name] for column, name in USED.items() if report.get(name)}
+    used = {column: max(0, act.trial[column] + sign * report[name]) for column, name in USED.items()
+            if report.get(name)}  # sums of fractions taken off again may come out a hair below nothing
     act.change_trial(**used)
     if sign > 0:
         use_places(act, report)
@@ -152,15 +163,6 @@ def _replace_plans(act: Act, report: Mapping[str, Any]) -> None:
                    holds_until=max(plan.period_start, report["period_start"]))
     if plans:
         recount(act)
-
-
-def same_version(reported: str | None, pinned: str | None) -> bool:
-    """Whether a reported model version is the pinned one; case, spaces and a leading v do not matter."""
-    return reported is None or pinned is None or _normal(reported) == _normal(pinned)
-
-
-def _normal(version: str) -> str:
-    return version.strip().lower().replace(" ", "").removeprefix("v")
 
 
 class ImportGiven(Fields):

@@ -164,11 +164,16 @@ def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = F
 
 def tell_panel(act: Act, review: Mapping[str, Any]) -> None:
     """Every seated reviewer of the running trial is told that a review is open."""
+    for account in running_panel(act):
+        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+
+
+def running_panel(act: Act) -> tuple[str, ...]:
+    """The accounts that sit on the panel that accompanies the trial."""
     seats = sa.select(SEATS.c.account_id).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == Panel.RUNNING, SEATS.c.recused_at.is_(None),
         SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
-    for account in act.connection.execute(seats).scalars().all():
-        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+    return tuple(act.connection.execute(seats).scalars())
 
 
 def plan_next_review(act: Act, held: datetime) -> str:

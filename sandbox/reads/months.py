@@ -46,7 +46,8 @@ def months(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo) -> t
     reports = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == row["id"], COUNTS)).mappings().all()
     happened = connection.execute(sa.select(
         INCIDENTS.c.epoch, INCIDENTS.c.occurred_at, INCIDENTS.c.kind, INCIDENTS.c.severity, INCIDENTS.c.indicator,
-    ).where(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind != "near_miss")).mappings().all()
+    ).where(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind != "near_miss",
+            ~INCIDENTS.c.retracted)).mappings().all()
     limits = connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == row["id"]).order_by(
         LIMITS.c.weight.desc(), LIMITS.c.indicator)).scalars().all()
     by_month: dict[tuple[date, bool], tuple[list[Any], list[Any]]] = {}

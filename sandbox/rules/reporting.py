@@ -163,3 +163,15 @@ def _standing(within: list[Told], left: tuple[Span, ...], parts: list[Span], due
         return Standing.UNUSED
     in_time = [one.span for one in within if one.at <= last]
     return Standing.LATE if any(untold(in_time, *part) for part in parts) else Standing.ON_TIME
+
+
+# Versions
+
+
+def same_version(reported: str | None, pinned: str | None) -> bool:
+    """Whether a reported model version is the pinned one; case, spaces and a leading v do not matter."""
+    return reported is None or pinned is None or _normal(reported) == _normal(pinned)
+
+
+def _normal(version: str) -> str:
+    return version.strip().lower().replace(" ", "").removeprefix("v")

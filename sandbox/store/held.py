@@ -22,6 +22,13 @@ class HeldState(StrEnum):
     DROPPED = "dropped"
 
 
+class Doubt(StrEnum):
+    """Why a filing is implausible."""
+
+    FAR_MORE = "far_more"
+    OTHER_VERSION = "other_version"
+
+
 class HeldFields(Fields):
     """What a person says about a held filing."""
 
