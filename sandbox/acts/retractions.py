@@ -77,7 +77,7 @@ def _ask(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, A
 
 def _check_duplicate(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, Any]) -> None:
     """A duplicate names the other one: of the same trial, and one that stays."""
-    if given.ground is not RetractionGround.DUPLICATE:
+    if given.why is not RetractionGround.DUPLICATE:
         return
     other = sa.select(table.c.id).where(table.c.id == given.duplicate_of, table.c.trial_id == row["trial_id"],
                                         table.c.id != row["id"], ~table.c.retracted)

@@ -28,7 +28,7 @@ class RetractionState(StrEnum):
 class RetractionFields(Fields):
     """Why a report or an incident is taken back; of a duplicate, the number of the one that stays."""
 
-    ground: RetractionGround = Field(sa_column=column_for(RetractionGround))
+    why: RetractionGround = Field(sa_column=column_for(RetractionGround))
     duplicate_of: Short | None = None
     reason: Long
 

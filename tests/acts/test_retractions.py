@@ -58,7 +58,7 @@ def test_a_report_taken_back_counts_until_a_reviewer_agrees_and_stays_on_record(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(FIRST + HOUR)
     filed = acts.do("file_feedback", cast.fang, report(START, FIRST, events={"harm_S3": 1}, site="East"), trial).id
-    asked = acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed)
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed)
     assert (asked.state, counted(program, trial)) == ("waiting", [(1, 0, 50.0)])
     done = acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "The gateway's log"}, asked.id)
     now = row(program, cast, trial)
@@ -74,7 +74,7 @@ def test_time_that_a_retraction_leaves_untold_is_owed_again_and_not_late_before_
     clock.forward(FIRST + 2 * DAY)
     filed = acts.do("file_feedback", cast.fang, report(START, FIRST), trial).id
     acts.do("file_feedback", cast.fang, report(FIRST, FIRST + DAY), trial)
-    asked = acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed).id
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
     acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Seen"}, asked)
     assert late_at(program, trial) == clock() + DAY
     assert row(program, cast, trial)["islands"] == 1
@@ -86,19 +86,19 @@ def test_a_refused_retraction_changes_nothing_and_another_may_be_asked(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(FIRST)
     filed = acts.do("file_feedback", cast.fang, report(START, FIRST), trial).id
-    asked = acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed).id
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
     with pytest.raises(Refused, match="retraction_waits"):
-        acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed)
+        acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed)
     acts.do("decide_retraction", cast.rui, {"accept": False, "reason": "The shift was real"}, asked)
     assert counted(program, trial) == [(0, 0, 50.0)]
-    assert acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed).state == "waiting"
+    assert acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).state == "waiting"
 
 
 def test_nobody_agrees_but_who_sits_on_the_panel(
         acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(FIRST)
     filed = acts.do("file_feedback", cast.fang, report(START, FIRST), trial).id
-    asked = acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed).id
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
     word = {"accept": True, "reason": "Seen"}
     for who, why in ((cast.lin, NotPermitted), (cast.fang, NotPermitted), (cast.shen, Refused), (cast.mei, NotFound)):
         with pytest.raises(why):
@@ -111,15 +111,15 @@ def test_a_duplicate_names_the_one_that_stays(acts: Acts, cast: Cast, clock: Shi
                      for site in ("East", "Eest"))
     for other in (None, second, "fb_none"):
         with pytest.raises(Invalid, match="duplicate_of"):
-            acts.do("retract_feedback", cast.fang, {"ground": "duplicate", "duplicate_of": other, **WHY}, second)
-    assert acts.do("retract_feedback", cast.fang, {"ground": "duplicate", "duplicate_of": first, **WHY}, second).id
+            acts.do("retract_feedback", cast.fang, {"why": "duplicate", "duplicate_of": other, **WHY}, second)
+    assert acts.do("retract_feedback", cast.fang, {"why": "duplicate", "duplicate_of": first, **WHY}, second).id
 
 
 def test_an_incident_taken_back_is_counted_no_longer_and_cannot_be_amended(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(START + DAY)
     filed = acts.do("file_incident", cast.fang, {"severity": "S2", "occurred_at": START.isoformat()}, trial).id
-    asked = acts.do("retract_incident", cast.fang, {"ground": "spurious", **WHY}, filed).id
+    asked = acts.do("retract_incident", cast.fang, {"why": "spurious", **WHY}, filed).id
     assert counted(program, trial) == [(0, 1, 0.0)]
     acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Another firm's device"}, asked)
     assert counted(program, trial) == [(0, 0, 0.0)]
@@ -133,7 +133,7 @@ def test_a_report_taken_back_is_corrected_no_more(acts: Acts, cast: Cast, clock:
     clock.forward(FIRST)
     filed = acts.do("file_feedback", cast.fang, report(START, FIRST), trial).id
     waits = acts.do("correct_feedback", cast.fang, {"report": report(START, FIRST, exposures=1.0), **WHY}, filed).id
-    asked = acts.do("retract_feedback", cast.fang, {"ground": "spurious", **WHY}, filed).id
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
     acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Seen"}, asked)
     with pytest.raises(Refused, match="retracted"):
         acts.do("correct_feedback", cast.fang, {"report": report(START, FIRST), **WHY}, filed)
