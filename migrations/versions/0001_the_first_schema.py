@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_cef3c946'
+revision = '0001_25106379'
 down_revision = None
 
 
@@ -25,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -361,9 +362,18 @@ def upgrade() -> None:
     sa.Column('adopted', sa.Boolean(), nullable=False),
     sa.Column('unverified', sa.String(), nullable=True),
     sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('epoch_since', Instant(), nullable=True),
+    sa.Column('planned_periods', sa.Integer(), nullable=False),
+    sa.Column('settled', sa.Integer(), nullable=False),
+    sa.Column('alleged', sa.Boolean(), nullable=False),
+    sa.Column('assessments', sa.Integer(), nullable=False),
     sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
+    sa.Column('alpha', sa.Float(), nullable=False),
+    sa.Column('alpha_yellow', sa.Float(), nullable=False),
+    sa.Column('budget', sa.Integer(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),
@@ -407,6 +417,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_trials_organisation_id_id', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_scenario_id_id', ['scenario_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('assessments',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('engine', sa.String(), nullable=False),
+    sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
+    sa.Column('yellow', sa.Float(), nullable=False),
+    sa.Column('red', sa.Float(), nullable=False),
+    sa.Column('inputs', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_assessments_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'number', name=op.f('pk_assessments'))
+    )
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.create_index('ix_assessments_trial_id_at', ['trial_id', 'at'], unique=False)
 
     op.create_table('batches',
     sa.Column('id', sa.String(), nullable=False),
@@ -483,7 +513,7 @@ def upgrade() -> None:
     sa.Column('events', sa.BigInteger(), nullable=False),
     sa.Column('itemised', sa.BigInteger(), nullable=False),
     sa.Column('alleged', sa.BigInteger(), nullable=False),
-    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('exposures', Exact(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_counters_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', 'period', name=op.f('pk_counters'))
     )
@@ -518,6 +548,15 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_drafts_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'kind', 'account_id', name=op.f('pk_drafts'))
+    )
+    op.create_table('epochs',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('opened_at', Instant(), nullable=False),
+    sa.Column('planned', sa.Integer(), nullable=False),
+    sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
     )
     op.create_table('files',
     sa.Column('note', sa.String(), nullable=True),
@@ -565,6 +604,7 @@ def upgrade() -> None:
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.CheckConstraint("kind <> 'incident' OR severity IS NOT NULL", name=op.f('ck_incidents_incident_is_classed')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_incidents_trial_id')),
@@ -583,11 +623,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_islands_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'start_at', name=op.f('pk_islands'))
     )
+    op.create_table('late_reds',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_late_reds_waiting_is_undecided')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_late_reds_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_late_reds'))
+    )
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.create_index('ix_late_reds_trial_id_epoch', ['trial_id', 'epoch'], unique=False)
+
     op.create_table('limits',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('indicator', sa.String(), nullable=False),
     sa.Column('per_exposure', sa.Float(), nullable=False),
     sa.Column('weight', sa.Float(), nullable=False),
+    sa.Column('terms', JSON, nullable=True),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_limits_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'indicator', name=op.f('pk_limits'))
     )
@@ -675,6 +735,24 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_sections_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sections')),
     sa.UniqueConstraint('trial_id', 'kind', 'version', name=op.f('uq_sections_trial_id_kind_version'))
+    )
+    op.create_table('states',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('indicator', sa.String(), nullable=False),
+    sa.Column('closed', sa.Integer(), nullable=False),
+    sa.Column('log_1', sa.Float(), nullable=True),
+    sa.Column('log_2', sa.Float(), nullable=True),
+    sa.Column('log_3', sa.Float(), nullable=True),
+    sa.Column('log_4', sa.Float(), nullable=True),
+    sa.Column('log_5', sa.Float(), nullable=True),
+    sa.Column('log_6', sa.Float(), nullable=True),
+    sa.Column('events', sa.BigInteger(), nullable=False),
+    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('chain', sa.String(), nullable=False),
+    sa.Column('groups', JSON, nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_states_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', name=op.f('pk_states'))
     )
     op.create_table('suspensions',
     sa.Column('id', sa.String(), nullable=False),
@@ -887,6 +965,29 @@ def upgrade() -> None:
         batch_op.create_index('ix_corrections_feedback_id', ['feedback_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_corrections_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('held_filings',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'applied', 'corrected', 'withdrawn', 'dropped', name='heldstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('doubts', JSON, nullable=False),
+    sa.Column('causes', JSON, nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('applies_at', Instant(), nullable=False),
+    sa.Column('ended_at', Instant(), nullable=True),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('report_id', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'applied') = (report_id IS NOT NULL)", name=op.f('ck_held_filings_applied_is_a_report')),
+    sa.ForeignKeyConstraint(['report_id'], ['feedback.id'], name=op.f('fk_held_filings_report_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_held_filings_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_held_filings'))
+    )
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.create_index('ix_held_filings_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_held_filings_waiting', ['trial_id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
     op.create_table('no_use',
     sa.Column('period_start', Instant(), nullable=False),
     sa.Column('period_end', Instant(), nullable=False),
@@ -908,17 +1009,54 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_no_use_replaced_by'), ['replaced_by'], unique=False)
         batch_op.create_index('ix_no_use_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
 
+    op.create_table('retractions',
+    sa.Column('why', sa.Enum('duplicate', 'spurious', name='retractionground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('duplicate_of', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(length=8000), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('feedback_id', sa.String(), nullable=True),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('state', sa.Enum('waiting', 'accepted', 'refused', name='retractionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision_reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name=op.f('ck_retractions_decided_by_someone')),
+    sa.CheckConstraint('(feedback_id IS NULL) <> (incident_id IS NULL)', name=op.f('ck_retractions_one_object')),
+    sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_retractions_feedback_id')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_retractions_incident_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_retractions_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_retractions'))
+    )
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.create_index('ix_retractions_feedback_id', ['feedback_id'], unique=False)
+        batch_op.create_index('ix_retractions_incident_id', ['incident_id'], unique=False)
+        batch_op.create_index('ix_retractions_trial_id_id', ['trial_id', 'id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Undo it."""
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.drop_index('ix_retractions_trial_id_id')
+        batch_op.drop_index('ix_retractions_incident_id')
+        batch_op.drop_index('ix_retractions_feedback_id')
+
+    op.drop_table('retractions')
     with op.batch_alter_table('no_use', schema=None) as batch_op:
         batch_op.drop_index('ix_no_use_trial_id_period_start')
         batch_op.drop_index(batch_op.f('ix_no_use_replaced_by'))
 
     op.drop_table('no_use')
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.drop_index('ix_held_filings_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_held_filings_trial_id_id')
+
+    op.drop_table('held_filings')
     with op.batch_alter_table('corrections', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_corrections_trial_id'))
         batch_op.drop_index('ix_corrections_feedback_id')
@@ -954,6 +1092,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
     op.drop_table('suspensions')
+    op.drop_table('states')
     op.drop_table('sections')
     with op.batch_alter_table('seats', schema=None) as batch_op:
         batch_op.drop_index('ix_seats_account_id_trial_id')
@@ -970,6 +1109,10 @@ def downgrade() -> None:
 
     op.drop_table('moves')
     op.drop_table('limits')
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.drop_index('ix_late_reds_trial_id_epoch')
+
+    op.drop_table('late_reds')
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index('ix_incidents_trial_id_id')
@@ -982,6 +1125,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_files_blob')
 
     op.drop_table('files')
+    op.drop_table('epochs')
     op.drop_table('drafts')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
@@ -1006,6 +1150,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_batches_trial_id_id')
 
     op.drop_table('batches')
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.drop_index('ix_assessments_trial_id_at')
+
+    op.drop_table('assessments')
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.drop_index('ix_trials_state_id')
         batch_op.drop_index('ix_trials_scenario_id_id')

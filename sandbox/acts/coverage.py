@@ -4,17 +4,14 @@ Told is what a report or a plan not to use covers. `covered_until` is how far th
 beyond one waits as an island until the gap is filled.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.rules.facts import DAY
-from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss, untold
+from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss
 from sandbox.store.batches import COUNTS
-from sandbox.store.coverage import ISLANDS, NO_USE
+from sandbox.store.coverage import ISLANDS, NO_USE, islands_of, owed_from
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.types import Instant
@@ -29,23 +26,9 @@ def schedule_of(act: Act) -> Schedule:
     return Schedule(act.trial["starts_at"], act.trial["feedback_days"], act.zone)
 
 
-def owed_from(trial: Mapping[str, Any]) -> datetime:
-    """Where the first untold moment of the present run lies."""
-    start: datetime = max(trial["covered_until"] or trial["starts_at"], trial["owed_since"] or trial["starts_at"])
-    return start
-
-
-def islands(act: Act) -> tuple[Span, ...]:
-    """What is told beyond the first gap, earliest first."""
-    if not act.trial["islands"]:
-        return ()
-    query = sa.select(ISLANDS.c.start_at, ISLANDS.c.end_at).where(ISLANDS.c.trial_id == act.trial["id"])
-    return tuple((row[0], row[1]) for row in act.connection.execute(query.order_by(ISLANDS.c.start_at)))
-
-
 def tell(act: Act, span: Span) -> None:
     """A span is told: it fills the first gap, or waits beyond it."""
-    since, waiting = owed_from(act.trial), islands(act)
+    since, waiting = owed_from(act.trial), islands_of(act.connection, act.trial)
     if span[1] <= since:
         return
     told = joined((*waiting, (max(span[0], since), span[1])))
@@ -72,7 +55,7 @@ def recount(act: Act) -> None:
     if told and told[0][0] <= since + SLACK:
         reach, told = told[0][1], told[1:]
     act.change_trial(covered_until=reach)
-    _replace(act, islands(act), told)
+    _replace(act, islands_of(act.connection, act.trial), told)
 
 
 def standing_spans(connection: sa.Connection, trial_id: str, since: datetime) -> list[Span]:
@@ -98,10 +81,4 @@ def next_report_due(act: Act) -> datetime:
 
 def second_report_due(act: Act) -> datetime:
     """When two periods in a row will be missing, if nothing more is told."""
-    return second_miss(schedule_of(act), islands(act), owed_from(act.trial))
-
-
-def untold_days(act: Act) -> float:
-    """Days of the present run, up to now, of which nothing is told and no plan said that there was no use."""
-    gaps = untold(islands(act), owed_from(act.trial), act.now)
-    return sum((end - start) / DAY for start, end in gaps)
+    return second_miss(schedule_of(act), islands_of(act.connection, act.trial), owed_from(act.trial))

@@ -1,12 +1,15 @@
 """What of a trial's time is told: spans beyond the first gap, use ruled out ahead, and places that were used."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import model_validator
 from sqlmodel import Field
 
+from sandbox.rules.reporting import Span
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import Instant, Long, Time, column_for
 
@@ -80,3 +83,17 @@ class PlaceUsed(Row, table=True):
 
 
 ISLANDS, NO_USE, PLACES = Island.__table__, NoUse.__table__, PlaceUsed.__table__  # type: ignore[attr-defined]
+
+
+def owed_from(trial: Mapping[Any, Any]) -> datetime:
+    """Where the first untold moment of the present run lies."""
+    start: datetime = max(trial["covered_until"] or trial["starts_at"], trial["owed_since"] or trial["starts_at"])
+    return start
+
+
+def islands_of(connection: sa.Connection, trial: Mapping[Any, Any]) -> tuple[Span, ...]:
+    """What is told beyond the first gap, earliest first."""
+    if not trial["islands"]:
+        return ()
+    query = sa.select(ISLANDS.c.start_at, ISLANDS.c.end_at).where(ISLANDS.c.trial_id == trial["id"])
+    return tuple((row[0], row[1]) for row in connection.execute(query.order_by(ISLANDS.c.start_at)))

@@ -4,11 +4,10 @@ from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field as PydanticField
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 from sqlmodel import Field
 
 from sandbox.rules.dossier import DIMENSIONS
-from sandbox.rules.risk import INDICATORS
 from sandbox.store.fields import Fields
 from sandbox.store.types import Code, Day, Flag, Long, Number, People, Positive, Share, Short, Whole, once_each
 
@@ -101,15 +100,6 @@ class LimitRow(Fields):
     indicator: Code
     per_exposure: Share
     weight: Share = 1.0
-
-    @field_validator("indicator")
-    @classmethod
-    def _counted(cls, name: str) -> str:
-        """A limit on one kind of event would never count: it is counted under the indicators that INDICATORS names, so
-        that no class of harm can be filed as another."""
-        if name not in INDICATORS and any(name in row.events for row in INDICATORS.values()):
-            raise ValueError("limit_of_event")
-        return name
 
 
 Limits = Annotated[list[LimitRow], PydanticField(min_length=1, max_length=30), once_each("indicator")]

@@ -56,7 +56,7 @@ def test_what_is_told_late_counts_in_the_period_in_which_it_occurred(program: Pr
 
 def test_allegations_turn_the_light_yellow_and_never_red(program: Program, trial: str) -> None:
     def told(act: Act) -> None:
-        add(act, 1, "harm_serious", at=START + DAY, alleged=400, exposures=100.0)
+        add(act, 1, "harm_S3", at=START + DAY, alleged=400, exposures=100.0)
         assess(act)
 
     within(program, trial, told)

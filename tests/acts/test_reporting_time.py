@@ -162,10 +162,3 @@ def test_a_number_of_sites_counts_each_once_warns_and_stops(program: Program, ca
     assert [one.state for one in done] == ["trial"] * 6 + ["suspended"]
     assert [one.light == "yellow" for one in done[3:5]] == [False, True]
     assert row(program, cast, one)["used_sites"] == 6
-
-
-def test_a_limit_on_one_kind_of_event_is_refused_with_the_reason(acts: Acts, cast: Cast) -> None:
-    with pytest.raises(ValueError, match="limit_of_event"):
-        acts.do("adopt_trial", cast.lin, {"trials": [{
-            "title": "Pilot", "scenario_id": "x", "organisation": "海睿", "tier": "R3", "rate_per_day": 1.0,
-            "limits": [{"indicator": "harm_S3", "per_exposure": 0.01}], "unverified": "All"}]})

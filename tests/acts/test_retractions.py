@@ -45,7 +45,7 @@ def counted(program: Program, trial: str) -> list[tuple[int, int, float]]:
     with program.reading() as connection:
         return [tuple(one) for one in connection.execute(sa.select(
             COUNTERS.c.events, COUNTERS.c.itemised, COUNTERS.c.exposures).where(
-            COUNTERS.c.trial_id == trial, COUNTERS.c.indicator == "harm_serious"))]  # type: ignore[misc]
+            COUNTERS.c.trial_id == trial, COUNTERS.c.indicator == "harm_S3"))]  # type: ignore[misc]
 
 
 def late_at(program: Program, trial: str) -> Any:
@@ -85,12 +85,12 @@ def test_time_that_a_retraction_leaves_untold_is_owed_again_and_not_late_before_
 def test_a_refused_retraction_changes_nothing_and_another_may_be_asked(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(FIRST)
-    filed = acts.do("file_feedback", cast.fang, report(START, FIRST), trial).id
+    filed = acts.do("file_feedback", cast.fang, report(START, FIRST, events={"harm_S3": 1}), trial).id
     asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
     with pytest.raises(Refused, match="retraction_waits"):
         acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed)
     acts.do("decide_retraction", cast.rui, {"accept": False, "reason": "The shift was real"}, asked)
-    assert counted(program, trial) == [(0, 0, 50.0)]
+    assert counted(program, trial) == [(1, 0, 50.0)]
     assert acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).state == "waiting"
 
 
@@ -118,7 +118,7 @@ def test_a_duplicate_names_the_one_that_stays(acts: Acts, cast: Cast, clock: Shi
 def test_an_incident_taken_back_is_counted_no_longer_and_cannot_be_amended(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(START + DAY)
-    filed = acts.do("file_incident", cast.fang, {"severity": "S2", "occurred_at": START.isoformat()}, trial).id
+    filed = acts.do("file_incident", cast.fang, {"severity": "S3", "occurred_at": START.isoformat()}, trial).id
     asked = acts.do("retract_incident", cast.fang, {"why": "spurious", **WHY}, filed).id
     assert counted(program, trial) == [(0, 1, 0.0)]
     acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Another firm's device"}, asked)

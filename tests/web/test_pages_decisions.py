@@ -152,7 +152,7 @@ def test_a_proposal_runs_out_before_the_clock_has_said_so(at: Desks, cast: Cast,
 
 def test_confirming_a_takeover_names_the_pilots(at: Desks, cast: Cast, made: Application) -> None:
     pilot = {"title": "人流预警", "scenario_id": made.scenario, "organisation": "海睿", "tier": "R3",
-             "rate_per_day": 10.0, "limits": [{"indicator": "harm_serious", "per_exposure": 0.001}], "volume": 900.0,
+             "rate_per_day": 10.0, "limits": [{"indicator": "harm_S3", "per_exposure": 0.001}], "volume": 900.0,
              "unverified": "All of it"}
     waits = made.do("adopt_trial", cast.lin, trials=[pilot]).decision
     page = text_of(at(cast.zhou).get(f"/decisions/{waits}?lang=en").text)

@@ -207,6 +207,7 @@ class IndicatorLine(Shape):
     itemised: int
     alleged: int
     exposures: float
+    unreported: float
     limit: float
     weight: float
     rate: Finite
@@ -243,7 +244,7 @@ class Risk(Shape):
 def risk(connection: sa.Connection, id: str) -> Risk:
     """The light of a trial, explained."""
     row = trial_row(connection, id)
-    found = lights.risk(connection, row)
+    found = lights.risk(connection, row, program().clock(), program().settings.zone)
     return Risk(
         as_of=program().clock(), light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red),
@@ -273,6 +274,6 @@ def _adopt(body: dict[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
 
 rows.does("POST", "/trials/adopt", "adopt_trial", bodies=(AdoptionFields, AdoptGiven), given=_adopt, example={
     "title": "Night bus", "scenario_id": "sc_19c0f3a1d0a1b2c3d4e5f", "organisation": "海睿", "tier": "R2",
-    "rate_per_day": 400.0, "limits": [{"indicator": "harm_serious", "per_exposure": 0.001}],
+    "rate_per_day": 400.0, "limits": [{"indicator": "harm_S3", "per_exposure": 0.001}],
     "unverified": "Records before March were kept on paper.", "source_key": "permit-17"})
 rows.does("POST", "/trials/<id>/imports", "import_feedback", on="id", bodies=(ImportGiven,))
