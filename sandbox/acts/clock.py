@@ -14,7 +14,7 @@ from sandbox.acts.holding import held_until
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.schedule import arm_review, notify, put_due, remind_next, tell_panel
+from sandbox.acts.schedule import arm_review, convene, notify, put_due, remind_next
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.lifecycle import ROWS, Cause
@@ -62,13 +62,13 @@ def run_due(act: Act, given: DueGiven) -> DueDone:
 
 
 def open_review(act: Act, due: Mapping[str, Any]) -> None:
-    """A planned review opens: every seated reviewer is told."""
+    """A planned review opens: who sits is decided and told."""
     review = act.row(REVIEWS, due["object_id"])
     if review["state"] != ReviewState.PLANNED:
         return
     act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
     arm_review(act, {**review, "state": ReviewState.OPEN})
-    tell_panel(act, review)
+    convene(act, review)
 
 
 def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
