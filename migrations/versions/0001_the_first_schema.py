@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_25106379'
+revision = '0001_bfca2483'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -259,7 +259,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('register_entries', schema=None) as batch_op:
         batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
-        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_kind_place', ['kind', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_organisation_id_place', ['organisation_id', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_body', ['register_name', 'body', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
@@ -476,7 +478,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
     )
     with op.batch_alter_table('citations', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_entry_id_id', ['entry_id', 'id'], unique=False)
         batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
 
@@ -504,6 +506,18 @@ def upgrade() -> None:
         batch_op.create_index('ix_clocks_due_at_id', ['due_at', 'id'], unique=False)
         batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
         batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
+    op.create_table('column_meanings',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('heading', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('field', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_column_meanings_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'heading', name=op.f('pk_column_meanings'))
+    )
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.create_index('ix_column_meanings_organisation_id_heading', ['organisation_id', 'heading'], unique=False)
 
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -687,9 +701,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -771,6 +789,32 @@ def upgrade() -> None:
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_suspensions_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('uploads',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('sent', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('received', 'checking', 'checked', 'keeping', 'kept', 'failed', name='uploadstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('beat_at', Instant(), nullable=False),
+    sa.Column('headings', JSON, nullable=False),
+    sa.Column('samples', JSON, nullable=False),
+    sa.Column('columns', JSON, nullable=False),
+    sa.Column('through', sa.Boolean(), nullable=False),
+    sa.Column('partial', sa.Boolean(), nullable=False),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('found', JSON, nullable=False),
+    sa.Column('batch_id', sa.String(), nullable=True),
+    sa.Column('problem', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_uploads_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_uploads'))
+    )
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.create_index('ix_uploads_at', ['at'], unique=False)
+        batch_op.create_index('ix_uploads_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('votes',
     sa.Column('matter', sa.Enum('ethics', 'rereview', 'opinion', 'diligence', 'sign', 'approve', 'verify', name='mattername', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('value', sa.Enum('for', 'against', 'abstain', name='value', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -825,14 +869,14 @@ def upgrade() -> None:
 
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('line', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('field', sa.String(), nullable=False),
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('given', JSON, nullable=False),
     sa.Column('report_id', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
-    sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
+    sa.PrimaryKeyConstraint('batch_id', 'line', 'number', name=op.f('pk_batch_notes'))
     )
     op.create_table('corrective_items',
     sa.Column('id', sa.String(), nullable=False),
@@ -908,6 +952,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('final_reports',
@@ -934,7 +979,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -943,6 +989,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1062,11 +1133,20 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
@@ -1088,6 +1168,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
     op.drop_table('votes')
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.drop_index('ix_uploads_trial_id_id')
+        batch_op.drop_index('ix_uploads_at')
+
+    op.drop_table('uploads')
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
@@ -1133,6 +1218,10 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.drop_index('ix_column_meanings_organisation_id_heading')
+
+    op.drop_table('column_meanings')
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.drop_index('ix_clocks_trial_id_due_at')
         batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
@@ -1142,7 +1231,7 @@ def downgrade() -> None:
     with op.batch_alter_table('citations', schema=None) as batch_op:
         batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
         batch_op.drop_index('ix_citations_trial_id_id')
-        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+        batch_op.drop_index('ix_citations_entry_id_id')
 
     op.drop_table('citations')
     with op.batch_alter_table('batches', schema=None) as batch_op:
@@ -1180,7 +1269,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_register_entries_register_name_status')
         batch_op.drop_index('ix_register_entries_register_name_stage')
         batch_op.drop_index('ix_register_entries_register_name_place')
-        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_register_name_body')
+        batch_op.drop_index('ix_register_entries_organisation_id_place')
+        batch_op.drop_index('ix_register_entries_kind_place')
         batch_op.drop_index('ix_register_entries_body_place')
 
     op.drop_table('register_entries')
