@@ -251,6 +251,6 @@ def test_a_second_regulator_confirms_a_rotation_on_its_page(app: Flask, program:
     zhou = desks(program)(cast.zhou)
     assert named in zhou.get(f"/?lang={language}").text
     assert named in zhou.get(f"/decisions/{decision}?lang={language}").text
-    assert zhou.send(f"/decisions/{decision}", {"value": "for"}).status_code == 302
+    assert zhou.send(f"/decisions/{decision}", {"value": "for"}).status_code == 303
     keys = app.test_client().get("/.well-known/jwks.json").get_json()["keys"]
     assert {key["kid"]: "retired" in key for key in keys}[old["kid"]] and len(keys) == 2
