@@ -116,6 +116,7 @@ def test_the_board_changes_rows_in_place_and_offers_what_came_or_moved(
     page.wait_for_selector(f"tr[data-live={trials[-1]}] .light:has-text('Paused')", timeout=PATIENCE_MS)
     assert rows(page) == before
     page.wait_for_selector("[data-live-note]:visible", timeout=PATIENCE_MS)
+    assert page.locator("[data-live-list=h-do] [data-live]").count() == 1  # it was empty: nothing moved
     page.locator("[data-live-note] a").click()
     page.wait_for_function(f"document.querySelector('tr[data-live]').dataset.live === '{trials[-1]}'")
 

@@ -26,6 +26,10 @@
     const answer = await fetch(location.href, { headers: { "Sandbox-Live": "1" }, cache: "no-store", redirect: "error" });
     if (!answer.ok) return;
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const list of document.querySelectorAll("[data-live-list]")) {  // one that is empty cannot move
+      const fresh = next.querySelector(`[data-live-list="${list.dataset.liveList}"]`);
+      if (fresh && !list.querySelector("[data-live]")) put(list, fresh);
+    }
     const mine = parts(document), theirs = parts(next);
     const moved = [...mine.keys()].join("\n") !== [...theirs.keys()].join("\n");
     for (const [key, old] of mine) if (theirs.has(key)) put(old, theirs.get(key));
