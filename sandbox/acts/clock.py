@@ -11,6 +11,7 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
+from sandbox.acts.reminders import LADDERS, remind, seated_reviewers, told_by_ladder
 from sandbox.acts.schedule import arm_review, notify
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
@@ -18,7 +19,6 @@ from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.reviews import REVIEWS, ReviewState
-from sandbox.store.trials import SEATS
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
@@ -54,16 +54,15 @@ def run_due(act: Act, given: DueGiven) -> DueDone:
 
 
 def open_review(act: Act, due: Mapping[str, Any]) -> None:
-    """A planned review opens: every seated reviewer is told."""
+    """A planned review opens: every seated reviewer is told, unless a reminder says so at the same time."""
     review = act.row(REVIEWS, due["object_id"])
     if review["state"] != ReviewState.PLANNED:
         return
     act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
     arm_review(act, {**review, "state": ReviewState.OPEN})
-    seats = sa.select(SEATS.c.account_id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
-        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
-    for account in act.connection.execute(seats).scalars().all():
+    if told_by_ladder(act, review):
+        return
+    for account in seated_reviewers(act):
         notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
 
 
@@ -130,7 +129,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue, DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
-    DueKind.EXPIRE_DECISION: expire_decision,
+    DueKind.EXPIRE_DECISION: expire_decision, **dict.fromkeys(LADDERS, remind),
 }
 
 

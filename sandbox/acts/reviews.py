@@ -7,12 +7,11 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import NotPermitted, Refused
-from sandbox.acts.schedule import drop_due, notify, plan_next_review, plan_review
+from sandbox.acts.schedule import notify, plan_next_review, plan_review, release_review
 from sandbox.acts.trials import own_seat
 from sandbox.rules.cadence import days_after
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.risk import Light
-from sandbox.store.dues import DueKind
 from sandbox.store.fields import Fields
 from sandbox.store.reviews import (
     OPINIONS,
@@ -63,8 +62,7 @@ def conclude_review(act: Act, given: ConclusionFields) -> Made:
         raise Refused("no_opinion_yet")
     act.update(REVIEWS, review["id"], state=ReviewState.HELD.value, held_at=act.now,
                **given.model_dump(mode="json"))
-    for kind in (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE):
-        drop_due(act, kind, review["id"])
+    release_review(act, review["id"], review["due_at"])
     if review["kind"] == ReviewKind.PERIODIC and act.trial["state"] in (*RUNNING, "suspended", "retrospective"):
         plan_next_review(act, act.now)
     act.change_trial()
@@ -102,11 +100,11 @@ def clear_yellow(act: Act, given: ClearGiven) -> Made:
 
 def _held_for_yellow(act: Act, reason: str) -> str:
     """The look that cleared the light is a review that was held: the open one, or one made for it."""
-    review = act.connection.execute(sa.select(REVIEWS.c.id).where(
+    found = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.due_at).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
-        REVIEWS.c.state == ReviewState.OPEN)).scalar()
-    review = review or plan_review(act, ReviewKind.YELLOW, act.now, open_now=True, reason="yellow")
+        REVIEWS.c.state == ReviewState.OPEN)).first()
+    review, due = found or (plan_review(act, ReviewKind.YELLOW, act.now, open_now=True, reason="yellow"), act.now)
     act.update(REVIEWS, review, state=ReviewState.HELD.value, held_at=act.now, conclusion=reason,
                recommendation=Recommendation.CONTINUE.value)
-    drop_due(act, DueKind.REVIEW_OVERDUE, review)
+    release_review(act, review, due)
     return str(review)

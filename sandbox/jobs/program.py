@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.channels
 import sandbox.acts.clock
 import sandbox.acts.decisions
 import sandbox.acts.feedback

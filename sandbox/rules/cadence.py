@@ -8,7 +8,7 @@ first_due(start, tier, zone)                the first review of a trial
 next_due(held, last_cap_anchor, tier, zone) the next one; never past cap_at(last_cap_anchor, tier, zone)
 planned_count(start, end, tier)             reviews in a trial that runs to its end
 overdue_trigger_at(due, tier, zone, cap)    when an unheld review suspends the trial
-reminders(due, interval_days, zone)         (instant, Rung) of REMINDERS, earliest first
+reminders(due, interval_days, zone, ladder) (instant, Rung) of a ladder (REMINDERS), earliest first
 feedback_due(start, tier, n, zone)          deadline of the n-th report, from 1
 feedback_period(start, tier, n, zone), period_at(start, tier, at, zone), feedback_count(start, end, tier)
 period_number(start, days, at, zone)        the same where the schedule is the trial's own; 0 and below before the start
@@ -146,9 +146,10 @@ REMINDERS = (
 )
 
 
-def reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
-    """The reminders of one review, earliest first; none at or before the moment its interval began."""
-    sent = (rung for rung in REMINDERS if interval_days > max(rung.over_days, -rung.days))
+def reminders(due: datetime, interval_days: int, zone: tzinfo,
+              ladder: tuple[Rung, ...] = REMINDERS) -> tuple[tuple[datetime, Rung], ...]:
+    """The reminders of one due time, earliest first; none at or before the moment its interval began."""
+    sent = (rung for rung in ladder if interval_days > max(rung.over_days, -rung.days))
     return tuple((days_after(due, rung.days, zone), rung) for rung in sent)
 
 

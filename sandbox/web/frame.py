@@ -44,7 +44,8 @@ NAV = (
     Place("incidents", (REGULATOR, FIRM, REVIEWER)),
     Place("accounts", (ADMINISTRATOR, REGULATOR), gap=True),
     Place("organisations", (ADMINISTRATOR, REGULATOR)),
-    Place("settings", (ADMINISTRATOR, *AT_TRIALS), gap=True),
+    Place("messages", (ADMINISTRATOR, *AT_TRIALS), gap=True),
+    Place("settings", (ADMINISTRATOR, *AT_TRIALS)),
 )
 PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
             "report": "feedback", "incident": "incidents"}

@@ -17,7 +17,7 @@ from sandbox.web.reader import bearer, find_actor
 V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC = frozenset((
     "static", "bootstrap.static", "healthz", "readyz", "metrics", "api.openapi", "setup", "accept_invitation",
-    "home", "testing_clock",
+    "home", "testing_clock", "calendar_feed",
 ))
 """Endpoints that need no account, by name; sign-in's own are added by `signin`."""
 

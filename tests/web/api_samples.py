@@ -16,7 +16,8 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
-       "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui", "change_account": "ada"}
+       "revoke_token": "fang", "retry_delivery": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "leaving"}
 
@@ -133,4 +134,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "join_alias": lambda world: {"name": "Another Name"},
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
+    "set_channels": lambda world: {"feishu": "a-robots-key-1", "quiet_from": 21},
+    "try_channels": _plain,
+    "retry_delivery": _plain,
+    "renew_calendar": _plain,
 }

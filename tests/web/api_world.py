@@ -19,9 +19,11 @@ from sqlmodel import SQLModel
 
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted
+from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.store.channels import DELIVERIES
 from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.settings import Settings
@@ -34,7 +36,7 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
            "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
            "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
-           "tokens": "tk_00000000000aaaaaaaaaa"}
+           "tokens": "tk_00000000000aaaaaaaaaa", "deliveries": "dv_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -85,6 +87,8 @@ def make_world(settings: Settings) -> World:
     for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
         furnish(world, firm, own)
     hand_out(world)
+    for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
+        own["deliveries"] = undelivered(world, firm)
     return world
 
 
@@ -126,6 +130,16 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)
+
+
+def undelivered(world: World, firm: Actor) -> str:
+    """A message that was given up: the webhook's address is inside a private network."""
+    world.acts.do("set_channels", firm, {"webhook": "https://10.1.2.3/hook"})
+    world.acts.do("try_channels", firm, {})
+    deliver(world.program)
+    with world.program.reading() as connection:
+        return str(connection.execute(sa.select(DELIVERIES.c.id).where(
+            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalar_one())
 
 
 def seat(world: World, own: dict[str, str]) -> None:

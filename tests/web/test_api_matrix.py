@@ -25,6 +25,7 @@ SEES: dict[str, dict[str, tuple[str, ...]]] = {
     "decisions": {"lin": HERS}, "holds": {"lin": HERS},
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
+    "deliveries": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
     "tokens": {"ada": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
 }
 """Who sees what of the world: Rui is seated on Fang's panel, Shen was recused, Mei never asked; the department leads

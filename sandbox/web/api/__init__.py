@@ -11,6 +11,7 @@ from sandbox.web.api import (
     imports,
     incidents,
     log,
+    messages,
     openapi,
     panel,
     reviews,
@@ -23,7 +24,7 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *incidents.rows, *reviews.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows,
+    *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows,
 )
 
 

@@ -1,0 +1,105 @@
+"""Reminders by ladder: each rung tells whom it names, once, while the thing is not done. One row of LADDERS a kind.
+
+A ladder has one due, at its next rung. When that has come, the latest rung that has passed is told, and the due moves
+to the next one ahead: a server that was down for a week tells one reminder, marked late, not all that it missed. The
+record is looked at anew each time, so a thing that was done, dropped or put off is not reminded of by mistake.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act
+from sandbox.acts.schedule import OPENS_BEFORE, interval_of, notify, put_due
+from sandbox.rules.access import Role
+from sandbox.rules.cadence import REMINDERS, Rung, reminders
+from sandbox.store.dues import DueKind
+from sandbox.store.reviews import REVIEWS, ReviewState
+from sandbox.store.trials import SEATS
+
+LATE_AFTER = timedelta(hours=1)
+"""A reminder told later than this says so."""
+Party = tuple[str, str]
+"""Who is told: ("account", its id) or ("role", its name)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a ladder is about, as the record stands: when it is due, how long it had, and who answers to each name of
+    the ladder's rungs."""
+
+    due_at: datetime
+    interval_days: int
+    to: Mapping[str, Iterable[Party]]
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The kind of notice it tells, its rungs, and how its object is looked at; None when nothing is owed any more."""
+
+    notice: str
+    rungs: tuple[Rung, ...]
+    look: Callable[[Act, str], Owed | None]
+
+
+def remind(act: Act, due: Mapping[str, Any]) -> None:
+    """Tell the latest rung that has come, and owe the next."""
+    ladder = LADDERS[DueKind(due["kind"])]
+    owed = ladder.look(act, due["object_id"])
+    if owed is None:
+        return
+    rungs = reminders(owed.due_at, owed.interval_days, act.zone, ladder.rungs)
+    come = [(at, rung) for at, rung in rungs if at <= act.now]
+    if come:
+        _tell(act, ladder.notice, due["object_id"], owed, *come[-1])
+    ahead = next((at for at, _ in rungs if at > act.now), None)
+    if ahead:
+        put_due(act, DueKind(due["kind"]), due["object_id"], ahead, due["trial_id"])
+
+
+def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung: Rung) -> None:
+    """Each party once, in the first capacity that the rung names."""
+    told: set[Party] = set()
+    for capacity in rung.to:
+        for kind, name in owed.to.get(capacity, ()):
+            if (kind, name) not in told:
+                told.add((kind, name))
+                notify(act, notice, **{kind: name}, dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}",
+                       days=rung.days, due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
+                       object=object_id, **owed.content)
+
+
+# Reviews
+
+
+def owed_review(act: Act, review_id: str) -> Owed | None:
+    """A review that is neither held nor dropped."""
+    review = act.row(REVIEWS, review_id)
+    if review["state"] not in (ReviewState.PLANNED, ReviewState.OPEN):
+        return None
+    seated = [("account", account) for account in seated_reviewers(act)]
+    return Owed(review["due_at"], interval_of(act, review), {
+        "reviewer": seated, "officer": [("role", Role.REGULATOR.value)]}, {})
+
+
+def seated_reviewers(act: Act) -> list[str]:
+    """Accounts with a seat on the running panel, accepted and not ended."""
+    return list(act.connection.execute(sa.select(SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.account_id)).scalars())
+
+
+def told_by_ladder(act: Act, review: Mapping[str, Any]) -> bool:
+    """Whether a reminder of this review stands at the very time at which it opens."""
+    opens = review["due_at"] - OPENS_BEFORE
+    return any(abs(at - opens) <= LATE_AFTER for at, _ in reminders(
+        review["due_at"], interval_of(act, review), act.zone))
+
+
+LADDERS: Mapping[DueKind, Ladder] = {
+    DueKind.REMIND_REVIEW: Ladder("review_due", REMINDERS, owed_review),
+}
