@@ -289,6 +289,18 @@ def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
     return 1 if found.problems else 0
 
 
+def rotate_key(settings: Settings, _arguments: argparse.Namespace) -> int:
+    """Retire the key that signs permits; the next permit makes a new one. The old public half stays published."""
+    from sandbox.rules.access import SYSTEM_ACTOR
+
+    program = opened(settings, clock_of(settings))
+    try:
+        print(f"retired {program.acts.do('rotate_key', SYSTEM_ACTOR, {}).id}")
+    finally:
+        program.close()
+    return 0
+
+
 # The command line
 
 
@@ -321,6 +333,7 @@ COMMANDS = {command.name: command for command in (
     Command("worker", worker, "tick without the web, until SIGTERM"),
     Command("tick", one_tick, "tick once and print what was done", now_argument),
     Command("import", import_files, "take over a record kept elsewhere", import_arguments),
+    Command("rotate-key", rotate_key, "retire the key that signs permits; the next one makes a new key"),
     Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
 )}
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001'
+revision = '0001_c83d36b9'
 down_revision = None
 
 
@@ -113,6 +113,17 @@ def upgrade() -> None:
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sessions_account_id'), ['account_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_sessions_seen_at'), ['seen_at'], unique=False)
+
+    op.create_table('signing_keys',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('use', sa.Enum('permit', name='keyuse', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('public', sa.String(), nullable=False),
+    sa.Column('made_at', Instant(), nullable=False),
+    sa.Column('retired_at', Instant(), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_signing_keys'))
+    )
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.create_index('ix_signing_keys_signs', ['use'], unique=True, sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
 
     op.create_table('accounts',
     sa.Column('id', sa.String(), nullable=False),
@@ -243,6 +254,7 @@ def upgrade() -> None:
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
+    sa.Column('verify_code', sa.String(), nullable=True),
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
     sa.Column('cap_volume', sa.Float(), nullable=True),
@@ -266,13 +278,37 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_trials_organisation_id')),
     sa.ForeignKeyConstraint(['scenario_id'], ['scenarios.id'], name=op.f('fk_trials_scenario_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_trials')),
-    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key'))
+    sa.UniqueConstraint('source_key', name=op.f('uq_trials_source_key')),
+    sa.UniqueConstraint('verify_code', name=op.f('uq_trials_verify_code'))
     )
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.create_index('ix_trials_light_id', ['light', 'id'], unique=False)
         batch_op.create_index('ix_trials_organisation_id_id', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_scenario_id_id', ['scenario_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('batches',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('receiving', 'kept', 'dropping', name='batchstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('lines', sa.Integer(), nullable=False),
+    sa.Column('kept', sa.Integer(), nullable=False),
+    sa.Column('refused', sa.Integer(), nullable=False),
+    sa.Column('repeated', sa.Integer(), nullable=False),
+    sa.Column('partial', sa.Boolean(), nullable=False),
+    sa.Column('root', sa.String(), nullable=True),
+    sa.Column('seq', sa.BigInteger(), nullable=True),
+    sa.Column('slices', JSON, nullable=False),
+    sa.Column('sent', sa.String(), nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_batches_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_batches'))
+    )
+    with op.batch_alter_table('batches', schema=None) as batch_op:
+        batch_op.create_index('ix_batches_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_batches_unseen', ['state'], unique=False, sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
 
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -318,40 +354,6 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_drafts_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'kind', 'account_id', name=op.f('pk_drafts'))
     )
-    op.create_table('feedback',
-    sa.Column('period_start', Instant(), nullable=False),
-    sa.Column('period_end', Instant(), nullable=False),
-    sa.Column('exposures', sa.Float(), nullable=True),
-    sa.Column('people', sa.BigInteger(), nullable=True),
-    sa.Column('people_new', sa.BigInteger(), nullable=True),
-    sa.Column('region', sa.String(), nullable=True),
-    sa.Column('site', sa.String(), nullable=True),
-    sa.Column('hours', sa.Float(), nullable=True),
-    sa.Column('money', sa.Float(), nullable=True),
-    sa.Column('events', JSON, nullable=False),
-    sa.Column('reviewed', sa.BigInteger(), nullable=True),
-    sa.Column('labelled', sa.BigInteger(), nullable=True),
-    sa.Column('groups', JSON, nullable=False),
-    sa.Column('metrics', JSON, nullable=False),
-    sa.Column('model_version', sa.String(), nullable=True),
-    sa.Column('narrative', sa.String(), nullable=True),
-    sa.Column('nil', sa.Boolean(), nullable=False),
-    sa.Column('id', sa.String(), nullable=False),
-    sa.Column('trial_id', sa.String(), nullable=False),
-    sa.Column('epoch', sa.Integer(), nullable=False),
-    sa.Column('author_id', sa.String(), nullable=False),
-    sa.Column('at', Instant(), nullable=False),
-    sa.Column('source_key', sa.String(), nullable=True),
-    sa.CheckConstraint('exposures >= 0', name=op.f('ck_feedback_exposures_not_negative')),
-    sa.CheckConstraint('period_end > period_start', name=op.f('ck_feedback_period_forwards')),
-    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_feedback_trial_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_feedback')),
-    sa.UniqueConstraint('trial_id', 'source_key', name=op.f('uq_feedback_trial_id_source_key'))
-    )
-    with op.batch_alter_table('feedback', schema=None) as batch_op:
-        batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
-        batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
-
     op.create_table('incidents',
     sa.Column('kind', sa.Enum('incident', 'near_miss', 'complaint', 'event', name='incidentkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('severity', sa.Enum('S1', 'S2', 'S3', 'S4', name='severity', native_enum=False, create_constraint=True, length=32), nullable=True),
@@ -503,24 +505,58 @@ def upgrade() -> None:
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.create_index('ix_votes_trial_id_matter', ['trial_id', 'matter'], unique=False)
 
-    op.create_table('corrections',
+    op.create_table('batch_notes',
+    sa.Column('batch_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('line', sa.Integer(), nullable=False),
+    sa.Column('field', sa.String(), nullable=False),
+    sa.Column('code', sa.String(), nullable=False),
+    sa.Column('given', JSON, nullable=False),
+    sa.Column('report_id', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
+    sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
+    )
+    op.create_table('feedback',
+    sa.Column('period_start', Instant(), nullable=False),
+    sa.Column('period_end', Instant(), nullable=False),
+    sa.Column('exposures', sa.Float(), nullable=True),
+    sa.Column('people', sa.BigInteger(), nullable=True),
+    sa.Column('people_new', sa.BigInteger(), nullable=True),
+    sa.Column('region', sa.String(), nullable=True),
+    sa.Column('site', sa.String(), nullable=True),
+    sa.Column('hours', sa.Float(), nullable=True),
+    sa.Column('money', sa.Float(), nullable=True),
+    sa.Column('events', JSON, nullable=False),
+    sa.Column('reviewed', sa.BigInteger(), nullable=True),
+    sa.Column('labelled', sa.BigInteger(), nullable=True),
+    sa.Column('groups', JSON, nullable=False),
+    sa.Column('metrics', JSON, nullable=False),
+    sa.Column('model_version', sa.String(), nullable=True),
+    sa.Column('narrative', sa.String(), nullable=True),
+    sa.Column('nil', sa.Boolean(), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
-    sa.Column('feedback_id', sa.String(), nullable=False),
-    sa.Column('state', sa.Enum('waiting', 'applied', 'refused', name='correctionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
-    sa.Column('before', JSON, nullable=False),
-    sa.Column('after', JSON, nullable=False),
-    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
-    sa.Column('decided_by', sa.String(), nullable=True),
-    sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_corrections_feedback_id')),
-    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_corrections_trial_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_corrections'))
+    sa.Column('site_key', sa.String(), nullable=False),
+    sa.Column('source_key', sa.String(), nullable=True),
+    sa.Column('seq', sa.BigInteger(), nullable=True),
+    sa.Column('batch_id', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('seal', sa.LargeBinary(), nullable=True),
+    sa.CheckConstraint('exposures >= 0', name=op.f('ck_feedback_exposures_not_negative')),
+    sa.CheckConstraint('period_end > period_start', name=op.f('ck_feedback_period_forwards')),
+    sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_feedback_batch_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_feedback_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_feedback')),
+    sa.UniqueConstraint('trial_id', 'source_key', name=op.f('uq_feedback_trial_id_source_key'))
     )
-    with op.batch_alter_table('corrections', schema=None) as batch_op:
-        batch_op.create_index('ix_corrections_feedback_id', ['feedback_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_corrections_trial_id'), ['trial_id'], unique=False)
+    with op.batch_alter_table('feedback', schema=None) as batch_op:
+        batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
+        batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('incident_versions',
     sa.Column('incident_id', sa.String(), nullable=False),
@@ -542,19 +578,46 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('corrections',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('feedback_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'applied', 'refused', name='correctionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('before', JSON, nullable=False),
+    sa.Column('after', JSON, nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_corrections_feedback_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_corrections_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_corrections'))
+    )
+    with op.batch_alter_table('corrections', schema=None) as batch_op:
+        batch_op.create_index('ix_corrections_feedback_id', ['feedback_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_corrections_trial_id'), ['trial_id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Undo it."""
     # ### commands auto generated by Alembic - please adjust! ###
-    op.drop_table('opinions')
-    op.drop_table('incident_versions')
     with op.batch_alter_table('corrections', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_corrections_trial_id'))
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    op.drop_table('opinions')
+    op.drop_table('incident_versions')
+    with op.batch_alter_table('feedback', schema=None) as batch_op:
+        batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_id')
+        batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
+
+    op.drop_table('feedback')
+    op.drop_table('batch_notes')
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
@@ -583,11 +646,6 @@ def downgrade() -> None:
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
 
     op.drop_table('incidents')
-    with op.batch_alter_table('feedback', schema=None) as batch_op:
-        batch_op.drop_index('ix_feedback_trial_id_period_start')
-        batch_op.drop_index('ix_feedback_trial_id_id')
-
-    op.drop_table('feedback')
     op.drop_table('drafts')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
@@ -595,6 +653,11 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('batches', schema=None) as batch_op:
+        batch_op.drop_index('ix_batches_unseen', sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
+        batch_op.drop_index('ix_batches_trial_id_id')
+
+    op.drop_table('batches')
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.drop_index('ix_trials_state_id')
         batch_op.drop_index('ix_trials_scenario_id_id')
@@ -621,6 +684,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
     op.drop_table('accounts')
+    with op.batch_alter_table('signing_keys', schema=None) as batch_op:
+        batch_op.drop_index('ix_signing_keys_signs', sqlite_where=sa.text('retired_at IS NULL'), postgresql_where=sa.text('retired_at IS NULL'))
+
+    op.drop_table('signing_keys')
     with op.batch_alter_table('sessions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sessions_seen_at'))
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))

@@ -9,7 +9,7 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
-from sandbox.rules.access import Role
+from sandbox.rules.access import Role, covers
 from sandbox.store.accounts import (
     ACCOUNTS,
     CONTACTS,
@@ -195,7 +195,7 @@ class Issued(Done):
 @act()
 def issue_token(act: Act, given: TokenFields) -> Issued:
     """A bearer token of the actor's own account; never wider than what the actor holds now."""
-    wider = {scope.value for scope in given.scopes} - set(act.actor.scopes)
+    wider = {scope.value for scope in given.scopes if not covers(act.actor.scopes, scope)}
     if wider:
         raise NotPermitted("scope_too_wide", scopes=sorted(wider))
     token, secret = act.id("tk"), f"es_{new_secret()}"

@@ -116,6 +116,7 @@ class Act:
     seq: int = -1
     old: list[Any] = field(default_factory=list)
     new: list[Any] = field(default_factory=list)
+    lines: Mapping[str, Any] | None = None
 
     @property
     def connection(self) -> sa.Connection:
@@ -177,7 +178,7 @@ def _entered(act: Act, do: Callable[[], Any], cause: int | None = None) -> Any:
     act.write_trial()
     act.transaction.log.fill(slot, at=act.now, actor=act.actor.id, role=act.actor.role.value, act=act.logged_as or "",
                              subject=act.object_id, trial=act.trial.get("id"), reason=act.reason, old=act.old,
-                             new=act.new, cause=cause, request=act.request)
+                             new=act.new, cause=cause, request=act.request, lines=act.lines)
     return result
 
 

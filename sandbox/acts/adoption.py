@@ -18,6 +18,7 @@ from sandbox.rules.cadence import TIERS, end_of_day, local_day
 from sandbox.rules.facts import DAY
 from sandbox.store.dossier import Limits
 from sandbox.store.fields import Fields
+from sandbox.store.ids import new_code
 from sandbox.store.organisations import ALIASES, OrganisationFields, OrganisationKind
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import MOVES_MADE, TRIALS, Environment, Tier
@@ -106,6 +107,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
         "scenario_id": given.scenario_id, "organisation_id": _organisation(act, given),
         "state": "trial", "tier": given.tier.value, "listed": given.tier is Tier.R4, "adopted": True,
         "environment": given.environment.value, "unverified": given.unverified, "source_key": given.source_key,
+        "verify_code": new_code(),
         "starts_at": act.now, "running_since": act.now, "plan_version": 1, "round": 1, "dossier_version": 1,
         "ends_at": end_of_day(local_day(act.now, act.zone) + given.days * DAY, act.zone), "day_limit": given.days,
         "unit": given.unit, "rate_per_day": given.rate_per_day, "cap_volume": given.volume, "cap_people": given.people,

@@ -11,8 +11,8 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.reminders import LADDERS, remind, seated_reviewers, told_by_ladder
-from sandbox.acts.schedule import arm_review, notify
+from sandbox.acts.reminders import LADDERS, remind, told_by_ladder
+from sandbox.acts.schedule import arm_review, notify, tell_panel
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
 from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
@@ -60,10 +60,8 @@ def open_review(act: Act, due: Mapping[str, Any]) -> None:
         return
     act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
     arm_review(act, {**review, "state": ReviewState.OPEN})
-    if told_by_ladder(act, review):
-        return
-    for account in seated_reviewers(act):
-        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+    if not told_by_ladder(act, review):
+        tell_panel(act, review)
 
 
 def review_overdue(act: Act, due: Mapping[str, Any]) -> None:

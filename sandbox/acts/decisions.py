@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.acts.accounts import check_invitation, open_invitation, send_invitation
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.adoption import AdoptGiven, adopt_all
+from sandbox.acts.keys import RotateGiven, retire
 from sandbox.acts.moves import MoveGiven, carry_out, missing_needs, row_from
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import drop_due
@@ -86,6 +87,13 @@ def _invite(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _rotate(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
+    given = RotateGiven.model_validate(decision["given"])
+    act.caused("rotate_key", lambda sub: retire(sub, given))
+    return {}
+
+
 CARRIED_OUT: dict[str, Callable[[Act, Mapping[str, Any]], dict[str, Any]]] = {
     "make_move": _move, "adopt_trial": _adopt, "invite": _invite,
+    "rotate_key": _rotate,
 }

@@ -21,6 +21,7 @@ from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.risk import Light
 from sandbox.store.facts import sections
+from sandbox.store.ids import new_code
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.trials import LIMITS, SUSPENSIONS
 
@@ -52,6 +53,7 @@ def started(act: Act, row: Move) -> None:
     act.change_trial(
         starts_at=act.now, running_since=act.now, plan_version=1, days_before=0.0, day_limit=exposure["days"],
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
+        verify_code=new_code(),
         model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
         feedback_days=schedule.get("feedback_every_days") or tier.feedback_days,
         review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),

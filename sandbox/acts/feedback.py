@@ -13,6 +13,7 @@ from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import arm_feedback, next_report_due
 from sandbox.rules.lifecycle import RUNNING, Cause
+from sandbox.store.batches import KEPT
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import (
     CORRECTIONS,
@@ -22,6 +23,7 @@ from sandbox.store.feedback import (
     CorrectionState,
     FeedbackFields,
     ImportedReport,
+    site_key_of,
 )
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
@@ -34,9 +36,9 @@ USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
-    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0,
+    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, KEPT,
            FEEDBACK.c.period_start < sa.bindparam("period_end", type_=Instant),
-           sa.func.lower(sa.func.coalesce(FEEDBACK.c.site, "")) == sa.bindparam("site"))
+           FEEDBACK.c.site_key == sa.bindparam("site"))
     .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
 _overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).where(
     _before.c.period_end > sa.bindparam("period_start", type_=Instant)))
@@ -94,14 +96,14 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
     if given.period_start < first:
         raise invalid("period_start", "before_start")
     if _overlaps.run(act.connection, {"trial_id": act.trial["id"], "period_start": given.period_start,
-                                      "period_end": given.period_end, "site": (given.site or "").lower()}).fetchone():
+                                      "period_end": given.period_end, "site": site_key_of(given.site)}).fetchone():
         raise invalid("period_start", "overlaps")
 
 
 def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
               "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "author_id": act.actor.id, "at": act.now,
-              "source_key": None, **more}
+              "source_key": None, "site_key": site_key_of(given.site), "seq": act.seq, **more}
     act.insert(FEEDBACK, report)
     return report
 

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import sqlalchemy as sa
-
 from sandbox.acts.act import Act
-from sandbox.acts.schedule import OPENS_BEFORE, interval_of, notify, put_due
+from sandbox.acts.schedule import OPENS_BEFORE, interval_of, notify, put_due, seated_reviewers
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import REMINDERS, Rung, reminders
 from sandbox.store.dues import DueKind
 from sandbox.store.reviews import REVIEWS, ReviewState
-from sandbox.store.trials import SEATS
 
 LATE_AFTER = timedelta(hours=1)
 """A reminder told later than this says so."""
@@ -84,13 +81,6 @@ def owed_review(act: Act, review_id: str) -> Owed | None:
     seated = [("account", account) for account in seated_reviewers(act)]
     return Owed(review["due_at"], interval_of(act, review), {
         "reviewer": seated, "officer": [("role", Role.REGULATOR.value)]}, {})
-
-
-def seated_reviewers(act: Act) -> list[str]:
-    """Accounts with a seat on the running panel, accepted and not ended."""
-    return list(act.connection.execute(sa.select(SEATS.c.account_id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
-        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.account_id)).scalars())
 
 
 def told_by_ladder(act: Act, review: Mapping[str, Any]) -> bool:

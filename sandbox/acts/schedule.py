@@ -26,6 +26,7 @@ from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.trials import SEATS, Panel
 
 OPENS_BEFORE = timedelta(days=7)
 KILL_SWITCH_LATE = 38
@@ -223,7 +224,22 @@ def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = F
         arm_review(act, review)
     else:  # the emergency review of a stopped trial is not forgotten either
         remind_of(act, review)
+    if open_now:
+        tell_panel(act, review)
     return str(review["id"])
+
+
+def tell_panel(act: Act, review: Mapping[str, Any]) -> None:
+    """Every seated reviewer of the running trial is told that a review is open."""
+    for account in seated_reviewers(act):
+        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+
+
+def seated_reviewers(act: Act) -> list[str]:
+    """Accounts with a seat on the running panel, accepted and not ended."""
+    return list(act.connection.execute(sa.select(SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == Panel.RUNNING, SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.account_id)).scalars())
 
 
 def plan_next_review(act: Act, held: datetime) -> str:

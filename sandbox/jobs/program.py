@@ -11,6 +11,7 @@ import sandbox.acts.clock
 import sandbox.acts.decisions
 import sandbox.acts.feedback
 import sandbox.acts.incidents
+import sandbox.acts.keys
 import sandbox.acts.panel
 import sandbox.acts.reviews
 import sandbox.acts.scenarios

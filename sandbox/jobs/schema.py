@@ -62,8 +62,9 @@ def _migrate(connection: sa.Connection) -> str:
         return head
     known = {one.revision for one in script.walk_revisions()}
     if found and found not in known:
-        raise SchemaRefused(f"a newer version of this program wrote this database (schema {found}; this version knows "
-                            f"{head}): install that version, or restore a backup made before it")
+        raise SchemaRefused(f"another version of this program wrote this database (schema {found}; this version knows "
+                            f"{head}): install that version, or restore a backup of this one's. A demonstration holds "
+                            "nothing of worth: delete its folder and start again")
     if not found and sa.inspect(connection).get_table_names():
         raise SchemaRefused("this database holds tables that this program did not make: name an empty one")
     command.upgrade(alembic_config(connection), "head")

@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
-from sandbox.rules.access import Actor, Role
+from sandbox.rules.access import Actor, Role, Scope
 from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, SESSIONS, TOKENS
 from sandbox.store.ids import hash_secret
 from sandbox.store.organisations import ALIASES, ORGANISATIONS
 
-BROWSER_SCOPES = frozenset(("read", "file", "decide"))
+BROWSER_SCOPES = frozenset(scope.value for scope in Scope)
 
 
 def actor_of(row: Mapping[Any, Any], scopes: frozenset[str] = BROWSER_SCOPES) -> Actor:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.risk import denominator_of, events_of
 from sandbox.rules.risk import INDICATORS
+from sandbox.store.batches import KEPT
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.trials import LIMITS
@@ -42,7 +43,7 @@ class Month:
 
 def months(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo) -> tuple[Month, ...]:
     """Every month with a report or an incident, oldest first; the caller has narrowed to the trial."""
-    reports = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == row["id"])).mappings().all()
+    reports = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == row["id"], KEPT)).mappings().all()
     happened = connection.execute(sa.select(
         INCIDENTS.c.epoch, INCIDENTS.c.occurred_at, INCIDENTS.c.kind, INCIDENTS.c.severity, INCIDENTS.c.indicator,
     ).where(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind != "near_miss")).mappings().all()

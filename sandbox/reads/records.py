@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import CONTACTS
+from sandbox.store.batches import KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENT_VERSIONS, INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEWS
@@ -40,19 +41,19 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
              limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Reports, newest filed first."""
-    query = _matching(_of_trials(FEEDBACK, actor, trial_id), q, FEEDBACK.c.id)
+    query = _matching(_of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
     return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
     """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = _of_trials(FEEDBACK, actor, trial_id).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
+    query = _of_trials(FEEDBACK, actor, trial_id).where(KEPT).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
 def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:
     """One report with its corrections."""
-    query = _of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id)
+    query = _of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id, KEPT)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
@@ -160,6 +161,6 @@ def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetim
                 *([table.c.at > after] if after else [])]
 
     reports, exposures = connection.execute(sa.select(
-        sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0)).where(*fresh(FEEDBACK))).one()
+        sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0)).where(*fresh(FEEDBACK), KEPT)).one()
     happened = connection.execute(sa.select(sa.func.count()).where(*fresh(INCIDENTS))).scalar_one()
     return {"reports": reports, "exposures": exposures, "incidents": happened}

@@ -20,6 +20,7 @@ from sandbox.rules.risk import (
     thresholds,
     too_early,
 )
+from sandbox.store.batches import KEPT
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 
@@ -116,7 +117,7 @@ def history(connection: sa.Connection, row: Mapping[Any, Any], most: int = 60) -
         LIMITS.c.trial_id == row["id"]).order_by(LIMITS.c.indicator)).all()
     reports = connection.execute(sa.select(FEEDBACK.c.period_end, FEEDBACK.c.events, FEEDBACK.c.exposures,
                                            FEEDBACK.c.reviewed, FEEDBACK.c.labelled).where(
-        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"]).order_by(
+        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"], KEPT).order_by(
         FEEDBACK.c.period_end, FEEDBACK.c.id)).mappings().all()
     if not limits:
         return ()

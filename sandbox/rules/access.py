@@ -27,8 +27,9 @@ class Constituency(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a token may do: read, file facts, decide (moves, votes, grants)."""
+    """What a token may do: ask for permits and nothing else, read, file facts, decide (moves, votes, grants)."""
 
+    PERMIT = "permit"
     READ = "read"
     FILE = "file"
     DECIDE = "decide"
@@ -118,9 +119,20 @@ PERMISSIONS = {row.act: row for row in (
     permission("clear_yellow", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("adopt_trial", REGULATOR, scope=Scope.DECIDE),
     permission("release_hold", REGULATOR, scope=Scope.DECIDE),
+    permission("enter_key", SYSTEM),
+    permission("rotate_key", REGULATOR, SYSTEM, scope=Scope.DECIDE),
     permission("run_due", SYSTEM),
     permission("note_clock", SYSTEM),
 )}
+
+INCLUDED = {Scope.READ: frozenset((Scope.PERMIT,))}
+"""Scopes that another brings with it."""
+
+
+def covers(scopes: Iterable[str], wanted: Scope) -> bool:
+    """Whether a holder of these scopes may do what asks for one."""
+    return any(wanted == held or wanted in INCLUDED.get(Scope(held), ()) for held in scopes)
+
 
 PARTY_OF = {Relation.OWNER: Party.FIRM, Relation.OFFICER: Party.REGULATOR, Relation.CHAIR: Party.CHAIR,
             Relation.SYSTEM: Party.SYSTEM}
@@ -130,7 +142,7 @@ def may(actor: Actor, act: str, relation: Relation | None = None) -> bool:
     """Whether the actor may do the act, given the relation to the trial it is about (None: about no trial)."""
     row = PERMISSIONS[act]
     related = relation is None or not row.relations or relation in row.relations
-    return actor.role in row.roles and row.scope in actor.scopes and related
+    return actor.role in row.roles and covers(actor.scopes, row.scope) and related
 
 
 def may_move(row: Move, relation: Relation) -> bool:

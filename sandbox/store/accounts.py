@@ -87,7 +87,7 @@ class TokenFields(Fields):
     """A named key for machines: what it may do and for how many days."""
 
     name: Short
-    scopes: list[Scope] = Field(min_length=1, max_length=3)
+    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     days: Annotated[Whole, PydanticField(ge=1, le=365)] = 90
 
 

@@ -115,7 +115,14 @@ class PlanFields(Fields):
     unit: Short = "uses"
     stop_rules: Long
     stop_behaviour: StopBehaviour = StopBehaviour.IMMEDIATE
+    drain_hours: Annotated[Whole, PydanticField(ge=1, le=72)] | None = None
     fallback: Long | None = None
+
+    @model_validator(mode="after")
+    def _drains_for(self) -> "PlanFields":
+        if (self.stop_behaviour is StopBehaviour.DRAIN) != (self.drain_hours is not None):
+            raise ValueError("drain_hours")
+        return self
 
 
 Dimension = Annotated[str, PydanticField(max_length=40, pattern=f"^({'|'.join(DIMENSIONS)})$")]

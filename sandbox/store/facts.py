@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.store.batches import KEPT
 from sandbox.store.dues import NOTICES
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -111,7 +112,7 @@ def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
     """Counts of what was due and filed, and of what is still open."""
-    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1,),
+    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, KEPT),
                       columns=(FEEDBACK.c.at, FEEDBACK.c.period_end))
     told, still_open = _incidents(connection, rows), _open_incidents(connection, rows, now)
     return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], still_open.get(row["id"], (0, 0)), now)

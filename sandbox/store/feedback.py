@@ -83,8 +83,14 @@ class ImportedReport(FeedbackFields):
         return self
 
 
+def site_key_of(site: str | None) -> str:
+    """What tells one site from another: periods of one site never overlap, whatever its letters' case."""
+    return (site or "").casefold()
+
+
 class Feedback(FeedbackFields, Row, table=True):
-    """A kept report. Epoch 0 is the record before adoption."""
+    """A kept report. Epoch 0 is the record before adoption. `seq` is its entry in the log; a line of a batch has the
+    batch's instead, and a seal: sixteen bytes of salt and the digest of what was sent."""
 
     __tablename__ = "feedback"
     __table_args__ = (
@@ -93,13 +99,21 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.UniqueConstraint("trial_id", "source_key"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
+        sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
+        sa.Index("ix_feedback_batch_id_line", "batch_id", "line", sqlite_where=sa.text("batch_id IS NOT NULL"),
+                 postgresql_where=sa.text("batch_id IS NOT NULL")),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")
     epoch: int
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
+    site_key: str = ""
     source_key: str | None = None
+    seq: int | None = Field(default=None, sa_type=sa.BigInteger)
+    batch_id: str | None = Field(default=None, foreign_key="batches.id")
+    line: int | None = None
+    seal: bytes | None = None
 
 
 class CorrectionState(StrEnum):
@@ -143,5 +157,3 @@ class Correction(Row, table=True):
 
 CORRECTIONS = Correction.__table__  # type: ignore[attr-defined]
 FEEDBACK = Feedback.__table__  # type: ignore[attr-defined]
-
-

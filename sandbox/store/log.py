@@ -7,7 +7,7 @@ digests of what changed, cause and request. Only the door's writer appends; data
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -153,13 +153,15 @@ class Pending:
         return self.tree.size + slot
 
     def fill(self, slot: int, *, at: datetime, actor: str, role: str, act: str, subject: str | None, trial: str | None,
-             reason: str | None, old: Any, new: Any, cause: int | None, request: str | None) -> None:
-        """Write the entry into its slot."""
+             reason: str | None, old: Any, new: Any, cause: int | None, request: str | None,
+             lines: Mapping[str, Any] | None = None) -> None:
+        """Write the entry into its slot. `lines` is the root and the number of a batch's lines."""
         salt, seq = secrets.token_hex(16), self.seq_of(slot)
         leaf = canonical({
             "seq": seq, "at": _iso(at), "actor": actor, "role": role,
             "act": act, "object": subject, "trial": trial, "reason": reason, "old": digest(salt, old),
             "new": digest(salt, new), "cause": cause, "request": request, "salt": salt,
+            **({"lines": lines} if lines else {}),
         })
         if len(leaf) > MOST_BYTES:
             raise ValueError("a log leaf is too long")

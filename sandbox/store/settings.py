@@ -36,6 +36,10 @@ class Settings(BaseModel):
     port: Annotated[int, Field(ge=1, le=65535)] = Field(8000, description="port to listen on")
     base_url: str | None = Field(None, description="the address people type, when a proxy stands before")
     secret_key: str = Field("", description="signs sessions; made as a file in the data folder when absent")
+    keys: Path | None = Field(None, description="folder of private signing keys, one for all processes; `keys` in the "
+                              "data folder when absent")
+    contact: Annotated[str, Field(max_length=200)] = Field(
+        "", description="how the public reaches the office: a telephone or an address, on public pages and papers")
     timezone: Annotated[str, AfterValidator(known_zone)] = Field("Asia/Shanghai", description="the jurisdiction's zone")
     locale: str = Field("zh_Hans", description="language of a reader who has not chosen")
     testing: bool = Field(False, description="the program's clock can be moved; never in service")
@@ -90,6 +94,11 @@ class Settings(BaseModel):
         """The address that links carry."""
         host = "localhost" if self.host in LOOPBACK else self.host
         return self.base_url or f"http://{host}:{self.port}"
+
+    @property
+    def key_folder(self) -> Path:
+        """Where private signing keys are kept."""
+        return self.keys or self.data / "keys"
 
     @property
     def zone(self) -> ZoneInfo:

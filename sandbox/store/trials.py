@@ -53,7 +53,9 @@ class TrialChange(Fields):
 
 
 class Trial(TrialFields, Row, table=True):
-    """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags."""
+    """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags.
+
+    `verify_code` is what anyone checks a permit by: random, given when the trial starts."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -98,6 +100,7 @@ class Trial(TrialFields, Row, table=True):
     cleared_at_log_e: float | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
+    verify_code: str | None = Field(default=None, unique=True)
     unit: str = "uses"
     rate_per_day: float | None = None
     cap_volume: float | None = None

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Union, get_args, get_origin
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 
 from sandbox.words import Word, has_word, word
@@ -24,6 +24,8 @@ LONG = 300
 def kind_of(annotation: Any) -> tuple[str, Any]:
     """The kind of input of an annotation, and the enum or row class it holds."""
     annotation = _bare(annotation)
+    if annotation is AwareDatetime:  # Pydantic's own class, no datetime itself
+        return "datetime", datetime
     origin = get_origin(annotation)
     if origin is list:
         inner = _bare(get_args(annotation)[0])
@@ -189,6 +191,8 @@ def to_form(model: type[BaseModel], values: Mapping[str, Any], zone: ZoneInfo) -
         elif kind == "datetime":
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
             found[name] = moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+        elif isinstance(value, float) and value.is_integer():
+            found[name] = str(int(value))
         else:
             found[name] = str(value)
     return found

@@ -11,22 +11,22 @@ from flask import Blueprint, g, redirect, request, url_for
 from werkzeug.exceptions import Unauthorized
 
 from sandbox.acts.refusals import NotPermitted
-from sandbox.rules.access import PERMISSIONS, Role, Scope
+from sandbox.rules.access import PERMISSIONS, Role, Scope, covers
 from sandbox.web.reader import bearer, find_actor
 
 V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC = frozenset((
     "static", "bootstrap.static", "healthz", "readyz", "metrics", "api.openapi", "setup", "accept_invitation",
-    "home", "testing_clock", "calendar_feed",
+    "home", "jwks", "testing_clock", "calendar_feed",
 ))
 """Endpoints that need no account, by name; sign-in's own are added by `signin`."""
 
 
 def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Role), pages: bool = False,
-          by_act: bool = False) -> V:
+          by_act: bool = False, scope: Scope = Scope.READ) -> V:
     """Let in only who is signed in (or bears a token) with a role that may do the act. Objects are narrowed by reads
     and acts themselves. `by_act`: the view does the act at once, which asks for role and scope itself, after the
-    object: so a stranger is told "not found" before "not permitted"."""
+    object: so a stranger is told "not found" before "not permitted". `scope` is what a token needs to read."""
     allowed = PERMISSIONS[act].roles if act else roles
 
     @wraps(view)
@@ -36,7 +36,7 @@ def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Ro
             if pages and bearer() is None and request.method == "GET":
                 return redirect(url_for("signin", next=request.full_path.rstrip("?")))
             raise Unauthorized
-        if not by_act and (g.actor.role not in allowed or (bearer() and not _scope_covers(act))):
+        if not by_act and (g.actor.role not in allowed or (bearer() and not _scope_covers(act, scope))):
             raise NotPermitted("not_permitted")
         return view(*args, **kwargs)
 
@@ -44,9 +44,8 @@ def guard(view: V, *, act: str | None = None, roles: tuple[Role, ...] = tuple(Ro
     return guarded  # type: ignore[return-value]
 
 
-def _scope_covers(act: str | None) -> bool:
-    wanted = PERMISSIONS[act].scope if act and request.method != "GET" else Scope.READ
-    return wanted in g.actor.scopes
+def _scope_covers(act: str | None, reading: Scope) -> bool:
+    return covers(g.actor.scopes, PERMISSIONS[act].scope if act and request.method != "GET" else reading)
 
 
 def page(blueprint: Blueprint, rule: str, *, act: str | None = None, methods: tuple[str, ...] = ("GET",),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
+from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.needs import NEEDS
 from sandbox.store.door import Busy, Unknown
@@ -104,6 +105,11 @@ def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
     return problem(503, code, word(f"problem.{code}"))
 
 
+def _key_missing(error: Exception) -> tuple[int, dict[str, Any]]:
+    log.error("signing_key_missing", key=str(error))
+    return problem(503, "key_missing", word("problem.key_missing"))
+
+
 def _http(error: HTTPException) -> tuple[int, dict[str, Any]]:
     status = error.code or 500
     code = HTTP_CODES.get(status, "http")
@@ -118,8 +124,8 @@ MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
     (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
     (KeyReused, _refused(422)),
-    (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage),
-    (HTTPException, _http),
+    (KeyMissing, _key_missing), (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation),
+    (STORAGE, _storage), (HTTPException, _http),
 )
 RETRY_AFTER_S = "2"
 

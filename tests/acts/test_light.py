@@ -49,7 +49,8 @@ def light(program: Program, trial: str) -> str:
 
 def test_what_is_told_late_counts_in_the_period_in_which_it_occurred(program: Program, trial: str) -> None:
     for day, more in ((1, {"exposures": 70.0}), (9, {"exposures": 30.0, "events": 1}), (1.5, {"itemised": 2})):
-        within(program, trial, lambda act, day=day, more=more: add(act, 1, "harm_serious", at=START + day * DAY, **more))
+        within(program, trial,
+               lambda act, day=day, more=more: add(act, 1, "harm_serious", at=START + day * DAY, **more))
     assert counted(program, trial, "events", "itemised", "exposures") == [(1, 0, 2, 70.0), (2, 1, 0, 30.0)]
 
 

@@ -138,4 +138,5 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "try_channels": _plain,
     "retry_delivery": _plain,
     "renew_calendar": _plain,
+    "rotate_key": _plain,
 }

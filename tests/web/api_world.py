@@ -32,6 +32,7 @@ from sandbox.web.front import make_app
 ALL = ["read", "file", "decide"]
 DAY = timedelta(days=1)
 MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "corrections": "co_00000000000aaaaaaaaaa",
+           "receipts": "fb_00000000000aaaaaaaaaa",
            "incidents": "in_00000000000aaaaaaaaaa", "reviews": "rv_00000000000aaaaaaaaaa",
            "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
            "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
@@ -119,7 +120,7 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["draft"] = acts.do("apply", firm, {"title": "Next", "scenario_id": world.hers["open"]}).id
     report = {"period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
               "events": {"harm_S4": 2}}
-    own["feedback"] = acts.do("file_feedback", firm, report, on=trial).id
+    own["feedback"] = own["receipts"] = acts.do("file_feedback", firm, report, on=trial).id
     there = {**report, "site": "Second street"}
     own["corrections"] = acts.do("correct_feedback", firm, {
         "report": {**there, "events": {"harm_S4": 1}}, "reason": "Counted twice"},

@@ -14,6 +14,8 @@ from sandbox.web.api import (
     messages,
     openapi,
     panel,
+    permits,
+    receipts,
     reviews,
     scenarios,
     sections,
@@ -23,8 +25,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *incidents.rows, *reviews.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *reviews.rows,
+    *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows,
+    *permits.rows,
 )
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from inspect import signature
 from typing import Any, TypeVar, get_type_hints
 
-from flask import Response
+from flask import Response, request
 from pydantic import BaseModel, ValidationError
 
 from sandbox.acts.act import ACTS
 from sandbox.acts.refusals import NotFound
-from sandbox.rules.access import Actor
+from sandbox.rules.access import Actor, Scope
 from sandbox.store.fields import Fields
 from sandbox.web.api import asking
 from sandbox.web.api.asking import Doing, Query
@@ -37,6 +37,8 @@ class Endpoint:
 
     `on` is the path's variable that is the act's object; `reach` finds an object that belongs to no trial, narrowed to
     the actor; `given` makes the act's given out of the body and the path; `bodies` are the classes a body may be of.
+    `scope` is what a token needs for a read; `cached` gives its answer an ETag out of its content, and 304 to whom
+    has it; `refuses` is of a read that may say "not now" (409).
     `upload` takes files (name and content, path's variables as keywords) instead of a body, and does the act itself."""
 
     method: str
@@ -56,6 +58,9 @@ class Endpoint:
     versioned: bool = False
     example: Mapping[str, Any] | None = None
     upload: Upload | None = None
+    scope: Scope = Scope.READ
+    cached: bool = False
+    refuses: bool = False
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -75,7 +80,7 @@ class Rows(list[Endpoint]):
         super().__init__()
         self.tag = tag
 
-    def shows(self, path: str, *, versioned: bool = False) -> Callable[[R], R]:
+    def shows(self, path: str, **more: Any) -> Callable[[R], R]:
         """A GET. The function takes the connection, the path's variables by name and, if it has one, a `query`; its
         annotations say which parameters there are and what is answered, its docstring what it is."""
 
@@ -83,7 +88,7 @@ class Rows(list[Endpoint]):
             hints = get_type_hints(read, include_extras=True)
             query = hints["query"] if "query" in signature(read).parameters else Query
             self.append(Endpoint("GET", path, read.__name__, self.tag, read.__doc__ or "", hints["return"], query, read,
-                                 versioned=versioned))
+                                 **more))
             return read
 
         return enter
@@ -105,7 +110,8 @@ def view_of(endpoint: Endpoint) -> Callable[..., Response]:
         return serve(endpoint, ids)
 
     view.__name__ = endpoint.name
-    return guard(view, act=endpoint.act, by_act=endpoint.act is not None and endpoint.upload is None)
+    return guard(view, act=endpoint.act, by_act=endpoint.act is not None and endpoint.upload is None,
+                 scope=endpoint.scope)
 
 
 def _show(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
@@ -163,6 +169,10 @@ def _answer(endpoint: Endpoint, found: BaseModel, status: int) -> Response:
     response = Response(found.model_dump_json(by_alias=True), status, mimetype="application/json")
     if endpoint.versioned:
         response.set_etag(str(found.version))  # type: ignore[attr-defined]
+    if endpoint.cached:
+        response.add_etag()
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.make_conditional(request)
     return response
 
 

@@ -42,7 +42,8 @@ class Problem(BaseModel):
     """Why not (RFC 9457). `code` is stable and `type` ends in it; `title` and messages are in the reader's language.
 
     The rest belongs to the case: `errors` per field, `unmet` needs of a move, `reasons` of a refusal, and the state,
-    version, kind or name that stood in the way."""
+    version, kind or name that stood in the way; of a permit that is refused the `cause` out of a closed list, and the
+    signed `statement` that says so."""
 
     type: str
     code: str
@@ -60,6 +61,8 @@ class Problem(BaseModel):
     outcome: str | None = None
     version: int | None = None
     scopes: list[str] | None = None
+    cause: str | None = None
+    statement: str | None = None
 
 
 WHY: Mapping[int, str] = {
@@ -84,13 +87,17 @@ KEY = {"name": "Idempotency-Key", "in": "header",
 MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
          "example": '"3"', "description": "The ETag that was read. When it has changed since, nothing is done and 412 "
          "is answered."}
+NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
+              "description": "The ETag of the answer that the caller has. Unchanged, 304 comes without a body."}
 FILE_LIST = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "CSV, XLSX or JSON."}
 FILES = {"required": True, "content": {"multipart/form-data": {"schema": {
     "type": "object", "required": ["files"], "properties": {"files": FILE_LIST}}}}}
 ETAG = {"ETag": {"description": "The version, quoted.", "schema": {"type": "string"}}}
 TAGS: Mapping[str, str] = {
+    "permits": "Permits for gateways, and the keys that sign them.",
     "trials": "Trials: apply, read, move, the light, taking over.", "sections": "The record of a trial in parts.",
     "panel": "Seats and votes.", "feedback": "Usage feedback and its corrections.",
+    "receipts": "Proofs that a filing stands in the log.",
     "incidents": "Incidents, near misses, complaints.", "reviews": "Risk checks.",
     "log": "What happened, with proofs.", "scenarios": "Limited scenarios and their limits.",
     "imports": "Records kept elsewhere, taken over with a mapping.",
@@ -117,7 +124,8 @@ def document(endpoints: tuple[Endpoint, ...]) -> dict[str, Any]:
         "components": {
             "schemas": components,
             "responses": {f"Problem{status}": _problem(status) for status in WHY},
-            "parameters": {"AcceptLanguage": LANGUAGE, "IdempotencyKey": KEY, "IfMatch": MATCH},
+            "parameters": {"AcceptLanguage": LANGUAGE, "IdempotencyKey": KEY, "IfMatch": MATCH,
+                           "IfNoneMatch": NONE_MATCH},
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer", "description": "A token of your account (POST /tokens)."},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-sandbox", "description":
@@ -165,7 +173,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas, definitions: dict[str, Any]
     return {
         "operationId": endpoint.name, "tags": [endpoint.tag], "summary": f"{summary.rstrip('.')}.",
         **({"security": [{"token": []}]} if endpoint.act else {}),
-        **({"description": more} if more else {}), **_who(permission),
+        **({"description": more} if more else {}), **_who(permission, endpoint),
         "parameters": list(_parameters(endpoint, definitions)),
         **({"requestBody": _body(endpoint, schemas)} if endpoint.bodies else {}),
         **({"requestBody": FILES} if endpoint.upload else {}),
@@ -173,10 +181,10 @@ def _operation(endpoint: Endpoint, schemas: Schemas, definitions: dict[str, Any]
     }
 
 
-def _who(permission: Permission | None) -> dict[str, Any]:
+def _who(permission: Permission | None, endpoint: Endpoint) -> dict[str, Any]:
     """Who may, as the table of permissions has it: roles, relations to the trial, the scope a token needs."""
     if permission is None:
-        return {"x-scope": "read"}
+        return {"x-scope": endpoint.scope.value}
     return {"x-act": permission.act, "x-scope": permission.scope.value, "x-roles": [r.value for r in permission.roles],
             "x-relations": [relation.value for relation in permission.relations]}
 
@@ -187,7 +195,8 @@ def _parameters(endpoint: Endpoint, definitions: dict[str, Any]) -> Iterator[dic
     for name, schema in definitions[endpoint.query.__name__].get("properties", {}).items():
         yield {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
     keyed, versioned = bool(endpoint.bodies), endpoint.act is not None and endpoint.versioned
-    for name, has in (("IdempotencyKey", keyed), ("IfMatch", versioned), ("AcceptLanguage", True)):
+    for name, has in (("IdempotencyKey", keyed), ("IfMatch", versioned), ("IfNoneMatch", endpoint.cached),
+                      ("AcceptLanguage", True)):
         if has:
             yield {"$ref": f"#/components/parameters/{name}"}
 
@@ -209,19 +218,21 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     good = {"content": {JSON: {"schema": schemas[endpoint.answer, "serialization"]}},
-            **({"headers": ETAG} if endpoint.versioned else {})}
+            **({"headers": ETAG} if endpoint.versioned or endpoint.cached else {})}
     found = {"200": {"description": "Done, or what a dry run would have done." if endpoint.act else "Found.", **good}}
     if endpoint.created:
         found["201"] = {"description": "Made.", **good}
     if endpoint.proposes:
         found["202"] = {"description": "Proposed: `decision` waits for another regulator's vote.", **good}
+    if endpoint.cached:
+        found["304"] = {"description": "Unchanged: what If-None-Match names still holds."}
     return found | {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in _refusals(endpoint)}
 
 
 def _refusals(endpoint: Endpoint) -> tuple[int, ...]:
     missing = (404,) if endpoint.variables else ()
     if endpoint.act is None:
-        return (400, 401, 403, *missing, 503)
+        return (400, 401, 403, *missing, *((409,) if endpoint.refuses else ()), 503)
     stale = (412,) if endpoint.versioned else ()
     return (400, 401, 403, *(missing or (404,)), 409, *stale, 413, 415, 422, 503)
 

@@ -6,14 +6,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from flask import flash, redirect, request
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotPermitted, Refused, Unmet
 from sandbox.web.codec import field_dicts, from_form, kind_of, placed, to_form
-from sandbox.web.codec import read as read_value
 from sandbox.web.pages.shapes import Form, Plain
 from sandbox.web.problems import error_code, error_word
 from sandbox.web.reader import actor, program, said, t
@@ -23,7 +22,8 @@ T = TypeVar("T")
 LONGEST_KEY = 200
 ROW_PARTS = 2
 STANDS_AT = {
-    "long_ground": "long_ground", "period_backwards": "period_end", "nil_with_numbers": "nil",
+    "long_ground": "long_ground", "drain_hours": "drain_hours", "period_backwards": "period_end",
+    "nil_with_numbers": "nil",
     "exposures_missing": "exposures", "severity_missing": "severity", "aware_before": "aware_at",
     "appeal_ground": "new_facts",
 }
@@ -43,25 +43,8 @@ def form_of(model: type[BaseModel], action: str, submit: str, *, values: Mapping
     """An empty form of a class with its defaults, or one with a kept body."""
     start = defaults(model) if values is None else values
     fields = field_dicts(model, said, leave_out)
-    for one in fields:
-        if one["name"] in instants(model):
-            one["kind"] = "datetime"
     return Form(fields=fields, action=action, submit=submit, key=key(), zone=program().settings.timezone,
-                values=with_fresh_rows(model, fields, shown(model, start)), **more)
-
-
-def instants(model: type[BaseModel]) -> frozenset[str]:
-    """Fields that hold an aware time: the codec takes Pydantic's class of them for text."""
-    return frozenset(name for name, info in model.model_fields.items() if kind_of(info.annotation)[1] is AwareDatetime)
-
-
-def shown(model: type[BaseModel], values: Mapping[str, Any]) -> Plain:
-    """A body in the inputs' own formats, times in the jurisdiction's zone to the minute."""
-    zone = program().settings.zone
-    times = {name: values[name].astimezone(zone).strftime("%Y-%m-%dT%H:%M") for name in instants(model)
-             if values.get(name) is not None}
-    whole = {name: str(int(value)) for name, value in values.items() if isinstance(value, float) and value.is_integer()}
-    return {**to_form(model, values, zone), **{n: v for n, v in whole.items() if n in model.model_fields}, **times}
+                values=with_fresh_rows(model, fields, to_form(model, start, program().settings.zone)), **more)
 
 
 def defaults(model: type[BaseModel]) -> dict[str, Any]:
@@ -112,10 +95,7 @@ def _typed_rows(rows: Plain, sent: MultiDict[str, str]) -> list[Plain]:
 
 def read(model: type[BaseModel]) -> dict[str, Any]:
     """The posted form as plain values for an act."""
-    zone = program().settings.zone
-    times = {name: value for name in instants(model)
-             if (value := read_value("datetime", request.form.get(name), zone)) is not None}
-    return {**from_form(model, request.form, zone), **times}
+    return from_form(model, request.form, program().settings.zone)
 
 
 def do(name: str, data: Mapping[str, Any], on: str | None = None, *, dry_run: bool = False) -> Any:
