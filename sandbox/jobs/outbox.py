@@ -181,7 +181,7 @@ def _batches(rows: Iterable[Mapping[Any, Any]]) -> list[list[Mapping[Any, Any]]]
         people[row["account_id"], row["channel"], row["batch"]].append(row)
     found = []
     for (_, _, batch), mine in people.items():
-        together = batch or mine[0]["digest"] or len(mine) > BURST
+        together = batch or mine[0]["gathered"] or len(mine) > BURST
         found += [mine] if together else [[row] for row in mine]
     return found
 

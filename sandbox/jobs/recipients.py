@@ -87,7 +87,7 @@ def ways_of(connection: sa.Connection, accounts: Iterable[str]) -> dict[str, Way
     for account in wanted:
         mine = preferred.get(account)
         mail = [ChannelKind.MAIL] if mine is None or mine.mail or not kinds[account] else []
-        found[account] = (*mail, *kinds[account]), bool(mine and mine.digest)
+        found[account] = (*mail, *kinds[account]), bool(mine and mine.gathered)
     return found
 
 

@@ -19,10 +19,20 @@ from sandbox.store.channels import (
     PreferenceFields,
 )
 from sandbox.store.dues import NOTICES
+from sandbox.store.scope import of_seen_trials
 from sandbox.words import Word, word
 
 SHOWN_OF_KEY = 4
 KEEPERS = (Role.ADMINISTRATOR, Role.REGULATOR)
+
+
+def notices(connection: sa.Connection, actor: Actor, limit: int = 50) -> tuple[dict[str, Any], ...]:
+    """Notices to the actor or to the actor's role about trials they see, newest first."""
+    mine = sa.or_(NOTICES.c.account_id == actor.id, sa.and_(
+        NOTICES.c.role == actor.role.value,
+        sa.or_(NOTICES.c.trial_id.is_(None), of_seen_trials(NOTICES.c.trial_id, actor))))
+    rows = connection.execute(sa.select(NOTICES).where(mine).order_by(NOTICES.c.id.desc()).limit(limit)).mappings()
+    return tuple(dict(row) for row in rows)
 
 
 def deliveries(connection: sa.Connection, actor: Actor, cursor: str | None = None, limit: int = 50, *,

@@ -72,7 +72,7 @@ class PreferenceFields(Fields):
     means that no hour is quiet. `mail` off counts while another channel is set up."""
 
     mail: Flag = True
-    digest: Flag = False
+    gathered: Flag = False
     quiet_from: Hour = 22
     quiet_until: Hour = 7
     working_days: Flag = False
@@ -89,7 +89,7 @@ class ChannelsFields(Fields):
     feishu: Annotated[Address, AfterValidator(robot_key)] | None = None
     webhook: Annotated[Address, AfterValidator(webhook_address)] | None = None
     remove: list[ChannelKind] = Field(default=[], max_length=5)
-    digest: Flag | None = None
+    gathered: Flag | None = None
     quiet_from: Hour | None = None
     quiet_until: Hour | None = None
     working_days: Flag | None = None
@@ -101,7 +101,7 @@ class Preference(PreferenceFields, Row, table=True):
     __tablename__ = "preferences"
     account_id: str = Field(primary_key=True, foreign_key="accounts.id")
     mail: bool = True
-    digest: bool = False
+    gathered: bool = False
     quiet_from: int = 22
     quiet_until: int = 7
     working_days: bool = False

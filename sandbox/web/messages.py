@@ -16,7 +16,7 @@ from sandbox.web.reader import actor, program, said, t
 
 pages = Blueprint("messages", __name__)
 HOURS = tuple(range(24))
-CHECKED = ("mail", "digest", "working_days")
+CHECKED = ("mail", "gathered", "working_days")
 
 
 def enter(app: Flask) -> None:

@@ -8,14 +8,34 @@ import sqlalchemy as sa
 
 from sandbox.jobs.outbox import can_mail
 from sandbox.reads import messages as reads
+from sandbox.rules.notices import sentence
 from sandbox.store.channels import ChannelKind, DeliveryState
 from sandbox.web.api.asking import Paged
 from sandbox.web.api.endpoint import Rows
-from sandbox.web.api.shapes import Listing, Shape, listed
+from sandbox.web.api.shapes import Listing, Shape, listed, whole
 from sandbox.web.feeds import address_of
 from sandbox.web.reader import actor, program, said
 
 rows = Rows("messages")
+
+
+class Notice(Shape):
+    """One message to the caller, or to everyone of the caller's role who sees its trial: `text` in the caller's
+    language, `content` with the values of its kind."""
+
+    id: str
+    kind: str
+    trial_id: str | None
+    text: str
+    content: dict[str, Any]
+    at: datetime
+
+
+@rows.shows("/notices")
+def notices(connection: sa.Connection) -> Listing[Notice]:
+    """What I was told, newest first; the last fifty. It is here at once, before any channel has carried it."""
+    return whole(reads.notices(connection, actor()),
+                 lambda row: Notice.of(row, text=said(sentence(row["kind"], row["content"]))))
 
 
 class Delivery(Shape):
@@ -48,12 +68,6 @@ def _delivery(row: Mapping[str, Any]) -> Delivery:
     return Delivery.of(row, text=said(row["text"]), fault=said(row["fault"]) if row["fault"] else None)
 
 
-@rows.shows("/messages")
-def messages(connection: sa.Connection, query: DeliveryQuery) -> Listing[Delivery]:
-    """What was told to me, by which channel, and how it went; newest first."""
-    return listed(reads.deliveries(connection, actor(), **query.model_dump()), _delivery)
-
-
 @rows.shows("/deliveries")
 def deliveries(connection: sa.Connection, query: DeliveryQuery) -> Listing[Delivery]:
     """The delivery log: everyone's for regulators and administrators (who see no trial), one's own for others."""
@@ -77,7 +91,7 @@ class Channels(Shape):
     channels: list[Channel]
     mail_configured: bool
     mail: bool
-    digest: bool
+    gathered: bool
     quiet_from: int
     quiet_until: int
     working_days: bool
@@ -92,7 +106,7 @@ def channels(connection: sa.Connection) -> Channels:
 
 
 rows.does("PATCH", "/channels", "set_channels", example={
-    "webhook": "https://hooks.example/sandbox", "quiet_from": 22, "quiet_until": 7, "digest": False})
+    "webhook": "https://hooks.example/sandbox", "quiet_from": 22, "quiet_until": 7, "gathered": False})
 rows.does("POST", "/channels/trial", "try_channels", example={})
 
 
