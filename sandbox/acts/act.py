@@ -7,16 +7,16 @@ no row object, request, user or locale crosses. Everything goes through the stor
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.acts.refusals import KeyReused, NotFound, NotPermitted
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation, may
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.answers import ANSWERS
 from sandbox.store.door import Door, Transaction
 from sandbox.store.engine import Statement
@@ -105,7 +105,7 @@ class Act:
 
     transaction: Transaction
     now: datetime
-    zone: ZoneInfo
+    place: Jurisdiction
     actor: Actor
     relation: Relation | None = None
     object_id: str | None = None
@@ -117,6 +117,11 @@ class Act:
     old: list[Any] = field(default_factory=list)
     new: list[Any] = field(default_factory=list)
     lines: Mapping[str, Any] | None = None
+
+    @property
+    def zone(self) -> tzinfo:
+        """Whose midnight ends a day."""
+        return self.place.zone
 
     @property
     def connection(self) -> sa.Connection:
@@ -166,7 +171,7 @@ class Act:
     def caused(self, name: str, do: Callable[["Act"], Any], trial: Held | None = None) -> Any:
         """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""
         self.write_trial()
-        sub = Act(self.transaction, self.now, self.zone, SYSTEM_ACTOR, Relation.SYSTEM, self.object_id,
+        sub = Act(self.transaction, self.now, self.place, SYSTEM_ACTOR, Relation.SYSTEM, self.object_id,
                   self.trial if trial is None else trial, name, request=self.request)
         return _entered(sub, lambda: do(sub), cause=self.seq)
 
@@ -208,10 +213,10 @@ _stored = Statement(sa.select(ANSWERS.c.digest, ANSWERS.c.answer).where(
 class Acts:
     """All acts, at one clock, through one door. Safe to call from any number of threads."""
 
-    def __init__(self, door: Door, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(self, door: Door, clock: Clock, place: Jurisdiction) -> None:
         self._door = door
         self.clock = clock
-        self.zone = zone
+        self.place = place
 
     def do(self, name: str, actor: Actor, data: Mapping[str, Any] | Fields, on: str | None = None, *,
            key: str | None = None, dry_run: bool = False, request: str | None = None) -> Any:
@@ -247,9 +252,9 @@ class Acts:
 
     def _arrive(self, transaction: Transaction, kind: ActKind, actor: Actor, on: str | None,
                 request: str | None) -> Act:
-        act = Act(transaction, self.clock(), self.zone, actor, object_id=on, logged_as=kind.name, request=request)
+        act = Act(transaction, self.clock(), self.place, actor, object_id=on, logged_as=kind.name, request=request)
         if kind.on in OWNED:
-            trial_id = on if kind.on == "trial" else trial_of(act.connection, OWNED[kind.on], on or "")
+            trial_id = on if kind.on == "trial" else trial_of(act.connection, actor, kind.on, on or "")
             row = seen_trial(act.connection, actor, trial_id or "")
             if row is None:
                 raise NotFound

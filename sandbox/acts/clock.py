@@ -13,8 +13,12 @@ from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.acts.reminders import LADDERS, remind, told_by_ladder
 from sandbox.acts.schedule import arm_review, notify, tell_panel
+from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
+from sandbox.store.allegations import ALLEGATIONS, AllegationState
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
@@ -123,11 +127,43 @@ def expire_decision(act: Act, due: Mapping[str, Any]) -> None:
         act.update(DECISIONS, decision["id"], outcome=Outcome.EXPIRED.value)
 
 
+def clock_run_out(act: Act, due: Mapping[str, Any]) -> None:
+    """A duty with a clock was not done in time: those who owe it and the officers are told."""
+    clock = act.row(CLOCKS, due["object_id"])
+    if clock["first_at"] is None and clock["ended_at"] is None:
+        for role in dict.fromkeys(("regulator", *(o for o in KNOWN[clock["key"]].owners if o == "firm"))):
+            notify(act, "clock_missed", role=role, dedupe=clock["id"], clock=clock["key"])
+
+
+def item_overdue(act: Act, due: Mapping[str, Any]) -> None:
+    """A corrective item is past its date and not done: the light is looked at, and both sides are told."""
+    item = act.row(ITEMS, due["object_id"])
+    if item["done_at"] is None:
+        assess(act, Light.YELLOW)
+        for role in ("firm", "regulator"):
+            notify(act, "item_overdue", role=role, dedupe=f"{item['id']}:{item['due_at'].isoformat()}")
+
+
+def item_long_overdue(act: Act, due: Mapping[str, Any]) -> None:
+    """A critical one, for longer than a week."""
+    if act.row(ITEMS, due["object_id"])["done_at"] is None:
+        assess(act, Light.RED)
+
+
+def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody decided an allegation in its time: the regulators are told again."""
+    if act.row(ALLEGATIONS, due["object_id"])["state"] == AllegationState.WAITING:
+        notify(act, "allegation_waits", role="regulator", dedupe=due["object_id"])
+
+
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue, DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
-    DueKind.EXPIRE_DECISION: expire_decision, **dict.fromkeys(LADDERS, remind),
+    DueKind.EXPIRE_DECISION: expire_decision, DueKind.CLOCK_RUN_OUT: clock_run_out,
+    DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
+    DueKind.ALLEGATION_WAITS: allegation_waits,
+    **dict.fromkeys(LADDERS, remind),
 }
 
 

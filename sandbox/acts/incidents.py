@@ -1,32 +1,42 @@
-"""Incidents, near misses and complaints: filed, amended, mitigated, closed. An S1 stops the trial in this act."""
+"""Incidents, near misses and complaints: filed, amended, mitigated, reported in full, closed.
+
+Knowing starts the clocks. An S1 stops the trial in the act that files it. One incident counts once, however many
+people it struck."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.clocks import end_clock, open_clocks, start_clock
 from sandbox.acts.light import add, assess, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
-from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.incident_clocks import GRAVEST, STAGES, Operator, clocks_of, summary_owed
+from sandbox.rules.jurisdiction import Profile
 from sandbox.rules.lifecycle import Cause
-from sandbox.rules.working_days import Calendar, add_working_days
+from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import (
+    FINAL_REPORTS,
     INCIDENT_VERSIONS,
     INCIDENTS,
+    FinalReportFields,
     IncidentFields,
     IncidentKind,
     IncidentState,
     IncidentUpdate,
     Severity,
+    case_of,
 )
 
 TAKES_INCIDENTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 MITIGATE_WITHIN = timedelta(hours=24)
-ANSWER_WITHIN = 15
+ENDED = (IncidentState.MITIGATED, IncidentState.CLOSED)
 
 
 class IncidentFiled(Done):
@@ -39,34 +49,92 @@ class IncidentFiled(Done):
 
 @act(on="trial")
 def file_incident(act: Act, given: IncidentFields) -> IncidentFiled:
-    """Record one incident. S1 suspends at once; S2 does when no mitigation is recorded within a day."""
-    if act.trial["state"] not in TAKES_INCIDENTS:
-        raise Refused("no_exposure_allowed", state=act.trial["state"])
-    if given.occurred_at > act.now or (given.aware_at or act.now) > act.now:
-        raise invalid("occurred_at", "in_future")
-    if (given.indicator or "").startswith("harm_"):
-        raise invalid("indicator", "harm_is_severity")
-    incident = act.id("in")
+    """Record one incident; its clocks start with the firm's knowing. S1 suspends at once; S2 does when no mitigation is
+    recorded within a day."""
+    return keep_incident(act, given)
+
+
+def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
+    """What filing an incident does, also where it began as an allegation."""
+    _check(act, given)
     aware = given.aware_at or act.now
-    answer = _answer_due(act, aware) if given.kind is IncidentKind.COMPLAINT else None
-    act.insert(INCIDENTS, {
-        **given.plain(), "occurred_at": given.occurred_at, "aware_at": aware, "id": incident, "at": act.now,
-        "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "state": IncidentState.OPEN.value,
-        "answer_due_at": answer, "author_id": act.actor.id, "version": 1,
-    })
+    incident = {
+        **given.plain(), "occurred_at": given.occurred_at, "aware_at": aware, "id": act.id("in"), "at": act.now,
+        "deployer_aware_at": given.deployer_aware_at, "trial_id": act.trial["id"], "epoch": act.trial["epoch"],
+        "state": IncidentState.OPEN.value, "author_id": act.actor.id, "version": 1,
+    }
+    act.insert(INCIDENTS, incident)
     act.change_trial(incidents=act.trial["incidents"] + 1)
     if given.kind is not IncidentKind.NEAR_MISS:
         _count(act, _event(given.kind, given.severity, given.indicator), given.occurred_at)
     if given.kind is IncidentKind.INCIDENT:
-        _grave(act, incident, given.severity, aware)
+        _grave(act, incident["id"], given.severity, aware)
+    _start_clocks(act, incident, aware)
     light = assess(act)
-    notify(act, "incident_filed", role="regulator", dedupe=incident, severity=given.severity or given.kind)
-    return IncidentFiled(id=incident, light=light.value, state=act.trial["state"])
+    notify(act, "incident_filed", role="regulator", dedupe=incident["id"], severity=given.severity or given.kind)
+    return IncidentFiled(id=incident["id"], light=light.value, state=act.trial["state"])
 
 
-def _answer_due(act: Act, aware: datetime) -> datetime:
-    last = add_working_days(local_day(aware, act.zone), ANSWER_WITHIN, Calendar("CN"))
-    return end_of_day(last, act.zone)
+def _check(act: Act, given: IncidentFields) -> None:
+    if act.trial["state"] not in TAKES_INCIDENTS:
+        raise Refused("no_exposure_allowed", state=act.trial["state"])
+    if max(given.occurred_at, given.aware_at or act.now, given.deployer_aware_at or act.now) > act.now:
+        raise invalid("occurred_at", "in_future")
+    if (given.indicator or "").startswith("harm_"):
+        raise invalid("indicator", "harm_is_severity")
+
+
+# Clocks
+
+
+def _start_clocks(act: Act, incident: Mapping[str, Any], known: datetime) -> None:
+    """Start what the incident's class, harm and level ask for; end what they ask for no longer."""
+    wanted, running = clocks_of(case_of(incident), act.place.profile), open_clocks(act, incident["id"])
+    for key in wanted:
+        clock = start_clock(act, key, incident["id"], known)
+        if key == "C18" and act.actor.role is Role.FIRM and key not in running:
+            end_clock(act, clock, ClockOutcome.DONE, act.now)  # this filing is the notice to the officer
+    for key in running.keys() - {*wanted, "C14", "C15", "C19"}:
+        end_clock(act, running[key], ClockOutcome.VOID, act.now)
+    deployer = incident["deployer_aware_at"]
+    if deployer and act.place.profile is Profile.EU_AUTHORITY and case_of(incident).grave and not running:
+        told = start_clock(act, "C14", incident["id"], deployer)
+        end_clock(act, told, ClockOutcome.DONE, max(deployer, incident["aware_at"]))
+
+
+def _handled(act: Act, incident: Mapping[str, Any]) -> None:
+    """The handling has ended: a complaint is answered, a reportable cyber event owes its summary."""
+    running = open_clocks(act, incident["id"])
+    for key in running.keys() & {"C25.acknowledge", "C25.answer"}:
+        end_clock(act, running[key], ClockOutcome.DONE, act.now)
+    if summary_owed(case_of(incident), act.place.profile):
+        start_clock(act, "C19", incident["id"], act.now)
+
+
+@act(on="incident")
+def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
+    """Report an incident in full: root cause, harm, redress, what changed. Filed again, the newer version counts. It
+    completes every clock whose first report was made, and is the summary once the handling has ended."""
+    old = act.row(INCIDENTS, act.object_id or "")
+    if old["kind"] == IncidentKind.COMPLAINT:
+        raise Refused("no_final_report")
+    last = act.connection.execute(sa.select(sa.func.max(FINAL_REPORTS.c.version)).where(
+        FINAL_REPORTS.c.incident_id == old["id"])).scalar()
+    act.insert(FINAL_REPORTS, {**given.plain(), "incident_id": old["id"], "version": (last or 0) + 1,
+                               "author_id": act.actor.id, "at": act.now})
+    people = {} if given.people_affected is None else {"people_affected": given.people_affected}
+    act.update(INCIDENTS, old["id"], reported_at=act.now, **people)
+    first = sa.select(CLOCKS.c.id, CLOCKS.c.key, CLOCKS.c.first_at).where(
+        CLOCKS.c.object_id == old["id"], CLOCKS.c.ended_at.is_(None))
+    for clock in act.connection.execute(first).all():
+        if clock.key == "C19" or (STAGES.get(clock.key) and clock.first_at is not None):
+            end_clock(act, clock.id, ClockOutcome.DONE, act.now)
+    act.change_trial()
+    notify(act, "final_report", role="regulator", dedupe=f"{old['id']}:{act.seq}")
+    return IncidentFiled(id=old["id"], light=act.trial["light"], state=act.trial["state"])
+
+
+# Counting
 
 
 def _event(kind: str, severity: str | None, indicator: str | None) -> str | None:
@@ -93,8 +161,19 @@ def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
         raise Refused("incident_closed")
     if given.severity is not None and given.severity > (old["severity"] or ""):
         raise Refused("milder_by_officer")
+    if given.harms is not None and not set(old["harms"]) <= set(given.harms) or _milder_level(old, given):
+        raise Refused("milder_by_officer")
     if given.state is IncidentState.CLOSED and old["severity"] in (Severity.S1, Severity.S2):
         raise Refused("grave_closed_by_officer")
+
+
+def _milder_level(old: Mapping[str, Any], given: IncidentUpdate) -> bool:
+    """Whether the cyber event would owe its report later, or not at all."""
+    level = given.cyber_level is not None and bool(old["cyber_level"]) and given.cyber_level > old["cyber_level"]
+    order = list(Operator)
+    struck = given.cyber_operator is not None and bool(old["cyber_operator"]) and \
+        order.index(given.cyber_operator) > order.index(Operator(old["cyber_operator"]))
+    return level or struck
 
 
 def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
@@ -108,22 +187,35 @@ def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
 @act(on="incident")
 def update_incident(act: Act, given: IncidentUpdate) -> IncidentFiled:
     """Amend, mitigate or close; the earlier version stays. Only an officer gives a milder class, closes a grave
-    incident or changes a closed one; nothing is mitigated or closed without saying how."""
+    incident or changes a closed one; nothing is mitigated or closed without saying how. A clock that another class or
+    harm brings starts when that became known (`known_at`, otherwise now)."""
     old = act.row(INCIDENTS, act.object_id or "")
     if act.actor.role != Role.REGULATOR:
         _check_firm(old, given)
-    if given.state not in (None, IncidentState.OPEN) and not (given.mitigation or old["mitigation"]):
-        raise invalid("mitigation", "missing")
-    changed = {name: value for name, value in given.model_dump(mode="json").items() if value is not None}
+    changed = {name: value for name, value in given.model_dump(mode="json", exclude={"known_at"}).items()
+               if value is not None}
+    new = {**old, **changed}
+    _check_update(act, given, new)
     act.insert(INCIDENT_VERSIONS, {
         "incident_id": old["id"], "version": old["version"], "author_id": act.actor.id, "at": act.now,
-        "body": {name: str(old[name]) for name in IncidentUpdate.model_fields if old.get(name) is not None},
+        "body": {name: old[name] for name in IncidentUpdate.model_fields if old.get(name) is not None},
     })
     act.update(INCIDENTS, old["id"], **changed, version=old["version"] + 1)
-    if given.state in (IncidentState.MITIGATED, IncidentState.CLOSED):
+    _start_clocks(act, new, given.known_at or act.now)
+    if given.state in ENDED:
         drop_due(act, DueKind.GRAVE_UNMITIGATED, old["id"])
+        _handled(act, new)
     if given.severity not in (None, old["severity"]) and old["kind"] == IncidentKind.INCIDENT:
         _reclass(act, old, given.severity)
     act.change_trial()
     light = assess(act)
     return IncidentFiled(id=old["id"], light=light.value, state=act.trial["state"])
+
+
+def _check_update(act: Act, given: IncidentUpdate, new: Mapping[str, Any]) -> None:
+    if given.state not in (None, IncidentState.OPEN) and not new["mitigation"]:
+        raise invalid("mitigation", "missing")
+    if new["kind"] == IncidentKind.INCIDENT and GRAVEST & set(new["harms"]) and new["severity"] != Severity.S1:
+        raise invalid("harms", "harm_is_gravest")
+    if given.known_at is not None and not new["aware_at"] <= given.known_at <= act.now:
+        raise invalid("known_at", "outside_clock")

@@ -14,7 +14,7 @@ from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import Decision
 from sandbox.rules.lifecycle import CAUSE_BY_PARTY, NEEDS_NO_REVIEW, ROWS, STATES, Cause, Move, Stage, moves_from
 from sandbox.rules.needs import groups_for, unmet
-from sandbox.rules.working_days import Calendar, add_working_days
+from sandbox.rules.working_days import add_working_days
 from sandbox.store.dues import DueKind
 from sandbox.store.facts import load_facts
 from sandbox.store.fields import canonical
@@ -109,7 +109,7 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     if waiting:
         return str(waiting)
     decision = act.id("de")
-    last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN"))
+    last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, act.place.calendar)
     expires = end_of_day(last, act.zone)
     act.insert(DECISIONS, {
         "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,

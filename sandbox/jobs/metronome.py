@@ -10,10 +10,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 from prometheus_client import Counter
 
+from sandbox.jobs.evidence import sweep_files
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import Ticked, tick
 
 TICKS = Counter("sandbox_ticks", "Ticks, by outcome: done, failed.", ["outcome"])
+SWEPT_EVERY_S = 3600
 MISSED = 3
 """Intervals without a beat after which the schedule is made anew."""
 log = structlog.get_logger()
@@ -32,6 +34,7 @@ class Metronome:
                                                  misfire_grace_time=None)
         self._beating = threading.Lock()
         self._last = elapsed()
+        self._swept: float | None = None
         self._stopped = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -59,12 +62,19 @@ class Metronome:
         try:
             self._last = self._elapsed()
             self._ticking(self._program)
+            self._sweep()
             TICKS.labels("done").inc()
         except Exception:
             TICKS.labels("failed").inc()
             log.exception("tick_failed")
         finally:
             self._beating.release()
+
+    def _sweep(self) -> None:
+        """Files that no act named go at the start and every hour; at once again where some were just coming in."""
+        due = self._swept is None or self._elapsed() - self._swept > SWEPT_EVERY_S
+        if due and sweep_files(self._program) is not None:
+            self._swept = self._elapsed()
 
     def _watch(self) -> None:
         self._beat()

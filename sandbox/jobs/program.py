@@ -6,13 +6,20 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.aliases
+import sandbox.acts.allegations
 import sandbox.acts.channels
+import sandbox.acts.citations
 import sandbox.acts.clock
+import sandbox.acts.clocks
+import sandbox.acts.corrective
 import sandbox.acts.decisions
 import sandbox.acts.feedback
+import sandbox.acts.files
 import sandbox.acts.incidents
 import sandbox.acts.keys
 import sandbox.acts.panel
+import sandbox.acts.registers
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
@@ -52,4 +59,4 @@ def open_program(settings: Settings, clock: Clock) -> Program:
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.zone))
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.place))

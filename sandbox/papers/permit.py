@@ -34,7 +34,7 @@ def issue(connection: sa.Connection, acts: Acts, folder: Path, issuer: str, row:
     """The permit of a trial as it stands now; the caller has narrowed to it. Whoever asks within one step gets the same
     bytes. A trial that may not be used gets a statement that says so. Raises KeyMissing."""
     now = acts.clock()
-    facts = permit_facts(connection, row, now, acts.zone)
+    facts = permit_facts(connection, row, now, acts.place.zone)
     lasts = validity(row["tier"], facts.stop.tested)
     issued, expires = issue_times(now, row["state_since"], lasts, facts.standing.until)
     said = {"iss": issuer, "sub": row["id"], "iat": int(issued.timestamp()), "exp": int(expires.timestamp()),

@@ -12,9 +12,13 @@ from sandbox.reads.pages import Page, keyset
 from sandbox.reads.steps import next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
+from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
 from sandbox.store.accounts import ACCOUNTS, INVITATIONS
+from sandbox.store.allegations import ALLEGATIONS
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, DueKind
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.incidents import INCIDENTS
@@ -42,7 +46,8 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is decide, conclude, correction, incident, hold, report, seat, review, or a step's (move, section, vote,
+    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, hold, report, seat, review, or
+    a step's (move, section, vote,
     panel, ending); `about` says which move, section, matter, panel, severity or sort of review."""
 
     kind: str
@@ -94,9 +99,14 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
                    REVIEWS.c.kind == "emergency")
     reviews = _of(REVIEWS, "conclude", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open", ready)
     corrections = _of(CORRECTIONS, "correction", trial_id, sa.null(), sa.null(), CORRECTIONS.c.state == "waiting")
+    allegations = _of(ALLEGATIONS, "allegation", trial_id, ALLEGATIONS.c.decide_by, sa.null(),
+                      ALLEGATIONS.c.state == "waiting")
+    done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
+               ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, waiting, reviews, corrections), *_grave(connection, actor, trial_id),
+    return [*_run(connection, waiting, reviews, corrections, allegations, done), *_grave(connection, actor, trial_id),
+            *_clocks(connection, actor, trial_id),
             *([] if trial_id else held)]
 
 
@@ -121,10 +131,22 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
     soon = (row for row in reports_due(connection, actor, trial_id) if row["due_at"] <= now + REPORT_AHEAD)
     reports = [Task("report", row["id"], row["title"], row["id"], row["due_at"], row["state"], None, row["title_hant"],
                     row["title_en"]) for row in soon]
-    complaints = _of(INCIDENTS, "incident", trial_id, INCIDENTS.c.answer_due_at, INCIDENTS.c.kind,
-                     INCIDENTS.c.state == "open", INCIDENTS.c.kind == "complaint",
-                     of_seen_trials(INCIDENTS.c.trial_id, actor))
-    return [*reports, *_grave(connection, actor, trial_id), *_run(connection, complaints)]
+    items = _of(ITEMS, "item", trial_id, ITEMS.c.due_at, sa.null(), ITEMS.c.done_at.is_(None),
+                of_seen_trials(ITEMS.c.trial_id, actor))
+    return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
+            *_run(connection, items)]
+
+
+def _clocks(connection: sa.Connection, actor: Actor, trial_id: str | None) -> list[Task]:
+    """Clocks that this side has to meet, of each object the one that runs out first."""
+    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners]
+    query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None),
+                CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))
+    first: dict[str, Task] = {}
+    for row in connection.execute(query.add_columns(CLOCKS.c.object_id.label("of")).order_by(
+            CLOCKS.c.due_at, CLOCKS.c.id)).mappings():
+        first.setdefault(row["of"], Task(**{**{n: v for n, v in row.items() if n != "of"}, "object_id": row["of"]}))
+    return list(first.values())
 
 
 def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:

@@ -6,12 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sandbox.reads.clocks import due_key
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import CONTACTS
 from sandbox.store.batches import KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
-from sandbox.store.incidents import INCIDENT_VERSIONS, INCIDENTS
+from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEWS
 from sandbox.store.scope import of_seen_trials, seats_of
 from sandbox.store.trials import SEATS, TRIALS
@@ -92,17 +93,6 @@ def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = No
     return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
 
 
-def incident(connection: sa.Connection, actor: Actor, incident_id: str) -> dict[str, Any] | None:
-    """One incident with its earlier versions."""
-    row = connection.execute(_of_trials(INCIDENTS, actor, None).where(
-        INCIDENTS.c.id == incident_id)).mappings().first()
-    if row is None:
-        return None
-    versions = connection.execute(sa.select(INCIDENT_VERSIONS).where(
-        INCIDENT_VERSIONS.c.incident_id == incident_id).order_by(INCIDENT_VERSIONS.c.version)).mappings()
-    return {**row, "versions": [dict(one) for one in versions]}
-
-
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
             kind: str | None = None, q: str | None = None, cursor: str | None = None,
             limit: int = 50) -> Page[dict[str, Any]]:
@@ -114,8 +104,7 @@ def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
-    key = _due_key(connection)
-    return keyset(connection, query, key, cursor, _plain, limit, newest_first=False)
+    return keyset(connection, query, due_key(connection, REVIEWS), cursor, _plain, limit, newest_first=False)
 
 
 def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:
@@ -132,14 +121,6 @@ def last_held(connection: sa.Connection, trial_id: str, before: str) -> dict[str
         REVIEWS.c.trial_id == trial_id, REVIEWS.c.state == "held", REVIEWS.c.id != before).order_by(
         REVIEWS.c.held_at.desc(), REVIEWS.c.id.desc()).limit(1)).mappings().first()
     return dict(row) if row else None
-
-
-def _due_key(connection: sa.Connection) -> sa.ColumnElement[str]:
-    """Due time and id as one sortable text."""
-    pattern = "YYYY-MM-DD HH24:MI:SS.US"
-    due = sa.cast(sa.type_coerce(REVIEWS.c.due_at, sa.DateTime), sa.String) if connection.dialect.name == "sqlite" \
-        else sa.func.to_char(REVIEWS.c.due_at, pattern)
-    return due + REVIEWS.c.id
 
 
 def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str, Any] | None:

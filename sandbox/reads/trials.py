@@ -21,7 +21,7 @@ from sandbox.store.log import LOG, current_tree, inclusion_proof
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
-from sandbox.store.scope import of_seen_trials, relation_to, trials_seen_by
+from sandbox.store.scope import log_seen_by, of_seen_trials, relation_to, trials_seen_by
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
 from sandbox.store.trials import MOVES_MADE, SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import DECISIONS, VOTES
@@ -225,10 +225,11 @@ class Event:
     reason: str | None
 
 
-def timeline(connection: sa.Connection, trial_id: str, before: int | None = None, limit: int = 50) -> Page[Event]:
+def timeline(connection: sa.Connection, actor: Actor, trial_id: str, before: int | None = None,
+             limit: int = 50) -> Page[Event]:
     """What happened, newest first; the caller has narrowed to the trial. The cursor is a sequence number."""
-    query = sa.select(LOG).where(LOG.c.trial_id == trial_id).order_by(LOG.c.seq.desc()).limit(limit + 1)
-    rows = connection.execute(query.where(LOG.c.seq < before) if before is not None else query).all()
+    query = sa.select(LOG).where(LOG.c.trial_id == trial_id, log_seen_by(actor)).order_by(LOG.c.seq.desc())
+    rows = connection.execute((query.where(LOG.c.seq < before) if before is not None else query).limit(limit + 1)).all()
     events = []
     for row in rows[:limit]:
         leaf = json.loads(row.leaf)
@@ -236,12 +237,12 @@ def timeline(connection: sa.Connection, trial_id: str, before: int | None = None
     return Page(tuple(events), str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
-def log_entries(connection: sa.Connection, trial_id: str, before: int | None = None,
+def log_entries(connection: sa.Connection, actor: Actor, trial_id: str, before: int | None = None,
                 limit: int = 50) -> tuple[dict[str, Any], Page[dict[str, Any]]]:
     """The log's head (size, root) and the trial's entries with leaf, hash and inclusion proof against that head."""
     tree = current_tree(connection)
-    query = sa.select(LOG).where(LOG.c.trial_id == trial_id).order_by(LOG.c.seq.desc()).limit(limit + 1)
-    rows = connection.execute(query.where(LOG.c.seq < before) if before is not None else query).all()
+    query = sa.select(LOG).where(LOG.c.trial_id == trial_id, log_seen_by(actor)).order_by(LOG.c.seq.desc())
+    rows = connection.execute((query.where(LOG.c.seq < before) if before is not None else query).limit(limit + 1)).all()
     entries = tuple({"seq": row.seq, "leaf": row.leaf, "hash": bytes(row.hash).hex(),
                      "proof": inclusion_proof(connection, row.seq, tree.size)} for row in rows[:limit])
     head = {"size": tree.size, "root": tree.root().hex()}

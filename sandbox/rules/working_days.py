@@ -97,6 +97,15 @@ def eu_last_day_of_months(event: date, months: int, calendar: Calendar) -> date:
     return roll_forward(event + relativedelta(months=months), calendar)
 
 
+def known_country(code: str) -> str:
+    """A country whose days off the library knows. Raises ValueError."""
+    import holidays
+
+    if code not in holidays.list_supported_countries():
+        raise ValueError(f"{code!r} is no country whose days off are known; write for example CN or DE")
+    return code
+
+
 @cache
 def _known(country: str, year: int) -> "HolidayBase":
     """The library's days of one year; the next year's list may name make-up days in this one."""

@@ -25,6 +25,10 @@ class DueKind(StrEnum):
     LAPSE = "lapse"
     EXPIRE_DECISION = "expire_decision"
     REMIND_REVIEW = "remind_review"
+    CLOCK_RUN_OUT = "clock_run_out"
+    ITEM_OVERDUE = "item_overdue"
+    ITEM_LONG_OVERDUE = "item_long_overdue"
+    ALLEGATION_WAITS = "allegation_waits"
 
 
 class Due(Row, table=True):

@@ -7,8 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
+from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
 from sandbox.store.batches import KEPT
+from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.dues import NOTICES
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -27,6 +29,7 @@ def trial_facts(row: Mapping[Any, Any]) -> f.TrialFacts:
     return f.TrialFacts(**named, tier=row["tier"], environment=row["environment"], organisation=row["organisation_id"])
 
 
+UNCLOCKED = timedelta(days=30)
 Rows = Sequence[Mapping[Any, Any]]
 
 
@@ -114,36 +117,43 @@ def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.P
     """Counts of what was due and filed, and of what is still open."""
     filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, KEPT),
                       columns=(FEEDBACK.c.at, FEEDBACK.c.period_end))
-    told, still_open = _incidents(connection, rows), _open_incidents(connection, rows, now)
-    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], still_open.get(row["id"], (0, 0)), now)
+    clocks = _by_trial(connection, rows, CLOCKS, where=(CLOCKS.c.outcome.is_distinct_from(ClockOutcome.VOID),))
+    grave, told = _open_grave(connection, rows), _told(connection, rows, clocks, now)
+    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], grave.get(row["id"], 0), clocks[row["id"]], now)
             for row in rows}
 
 
-def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], still_open: tuple[int, int],
+def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            now: datetime) -> f.Proof:
     on_time = sum(one.at - one.period_end <= YELLOW_AFTER for one in filed)
-    return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, *still_open,
-                   overdue_reports(row, now))
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    complaints = late.count("C25.answer")
+    return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, grave, complaints,
+                   overdue_reports(row, now) + len(late) - complaints)
 
 
-def _open_incidents(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[int, int]]:
-    """Grave ones, and complaints past their answer."""
-    grave = sa.func.count().filter(INCIDENTS.c.severity.in_(("S1", "S2")))
-    late = sa.func.count().filter(INCIDENTS.c.answer_due_at < now)
-    query = sa.select(INCIDENTS.c.trial_id, grave, late).where(
-        INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed")
-    return {one[0]: (one[1], one[2]) for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
+def _open_grave(connection: sa.Connection, rows: Rows) -> dict[str, int]:
+    """Grave incidents that are not closed."""
+    query = sa.select(INCIDENTS.c.trial_id, sa.func.count()).where(
+        INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed",
+        INCIDENTS.c.severity.in_(("S1", "S2")))
+    return {one[0]: one[1] for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
 
 
-def _incidents(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
-    """Incidents of this program's time told inside their clock (a day for S1 and S2, otherwise a month), of all."""
+def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[Any]],
+          now: datetime) -> dict[str, tuple[int, int]]:
+    """Incidents of this program's time told inside every clock that the firm owed, of all; an incident without a clock
+    is told within a month."""
     filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1),
-                      columns=(INCIDENTS.c.severity, INCIDENTS.c.at, INCIDENTS.c.aware_at))
-    return {trial_id: (sum(_told_in_time(one) for one in found), len(found)) for trial_id, found in filed.items()}
-
-
-def _told_in_time(incident: Any) -> bool:
-    return bool(incident.at - incident.aware_at <= timedelta(days=1 if incident.severity in ("S1", "S2") else 30))
+                      columns=(INCIDENTS.c.id, INCIDENTS.c.at, INCIDENTS.c.aware_at))
+    found = {}
+    for trial_id, incidents in filed.items():
+        owed = [one for one in clocks[trial_id] if "firm" in KNOWN[one.key].owners]
+        late = {one.object_id for one in owed if missed(one._mapping, now)}
+        clocked = {one.object_id for one in owed}
+        told = [one.id not in late if one.id in clocked else one.at - one.aware_at <= UNCLOCKED for one in incidents]
+        found[trial_id] = (sum(told), len(told))
+    return found
 
 
 def reports_due(row: Mapping[Any, Any], now: datetime) -> int:

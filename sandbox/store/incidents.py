@@ -1,15 +1,20 @@
 """Incidents (事件), near misses (险情) and complaints, each with its versions."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
+from pydantic import Field as PydanticField
 from pydantic import model_validator
 from sqlmodel import Field
 
+from sandbox.rules.incident_clocks import GRAVEST, Case, Harm, Operator
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Code, Instant, Long, Short, Time, column_for
+from sandbox.store.types import JSON, Code, Instant, Long, People, Short, Time, column_for
+
+Harms = Annotated[list[Harm], PydanticField(max_length=len(Harm))]
 
 
 class IncidentKind(StrEnum):
@@ -52,10 +57,14 @@ class IncidentFields(Fields):
 
     kind: IncidentKind = Field(default=IncidentKind.INCIDENT, sa_column=column_for(IncidentKind))
     severity: Severity | None = Field(default=None, sa_column=column_for(Severity, nullable=True))
+    harms: Harms = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    people_affected: People | None = None
     cyber_level: CyberLevel | None = Field(default=None, sa_column=column_for(CyberLevel, nullable=True))
+    cyber_operator: Operator | None = Field(default=None, sa_column=column_for(Operator, nullable=True))
     indicator: Code | None = None
     occurred_at: Time = Field(sa_type=Instant)
     aware_at: Time | None = Field(default=None, sa_type=Instant)
+    deployer_aware_at: Time | None = Field(default=None, sa_type=Instant)
     description: Long | None = None
     site: Short | None = None
 
@@ -63,8 +72,10 @@ class IncidentFields(Fields):
     def _classed(self) -> "IncidentFields":
         if self.kind is IncidentKind.INCIDENT and self.severity is None:
             raise ValueError("severity_missing")
-        if self.aware_at and self.aware_at < self.occurred_at:
+        if any(aware < self.occurred_at for aware in (self.aware_at, self.deployer_aware_at) if aware):
             raise ValueError("aware_before")
+        if self.kind is IncidentKind.INCIDENT and GRAVEST & set(self.harms) and self.severity is not Severity.S1:
+            raise ValueError("harm_is_gravest")
         return self
 
 
@@ -75,12 +86,27 @@ class ImportedEvent(IncidentFields):
 
 
 class IncidentUpdate(Fields):
-    """An amendment: what is now known, or that it is mitigated or closed."""
+    """An amendment: what is now known, since when, or that it is mitigated or closed."""
 
     severity: Severity | None = None
+    harms: Harms | None = None
+    people_affected: People | None = None
+    cyber_level: CyberLevel | None = None
+    cyber_operator: Operator | None = None
+    known_at: Time | None = None
     state: IncidentState | None = None
     description: Long | None = None
     mitigation: Long | None = None
+
+
+class FinalReportFields(Fields):
+    """The final report: the root cause, the harm that came of it, the redress given, and what changed."""
+
+    root_cause: Long
+    harm: Long
+    redress: Long
+    measures: Long
+    people_affected: People | None = None
 
 
 class Incident(IncidentFields, Row, table=True):
@@ -99,7 +125,7 @@ class Incident(IncidentFields, Row, table=True):
     epoch: int
     state: IncidentState = Field(sa_column=column_for(IncidentState))
     mitigation: str | None = None
-    answer_due_at: datetime | None = Field(default=None, sa_column=when())
+    reported_at: datetime | None = Field(default=None, sa_column=when())
     version: int = 1
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
@@ -117,4 +143,21 @@ class IncidentVersion(Row, table=True):
     at: datetime = Field(sa_column=when(nullable=False))
 
 
+class FinalReport(FinalReportFields, Row, table=True):
+    """A version of an incident's final report; the last one counts."""
+
+    __tablename__ = "final_reports"
+    incident_id: str = Field(primary_key=True, foreign_key="incidents.id")
+    version: int = Field(primary_key=True)
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+
+
 INCIDENTS, INCIDENT_VERSIONS = Incident.__table__, IncidentVersion.__table__  # type: ignore[attr-defined]
+FINAL_REPORTS = FinalReport.__table__  # type: ignore[attr-defined]
+
+
+def case_of(incident: Mapping[Any, Any]) -> Case:
+    """What the clocks of a kept incident depend on."""
+    return Case(incident["kind"], incident["severity"], frozenset(incident["harms"]), incident["cyber_level"],
+                incident["cyber_operator"])

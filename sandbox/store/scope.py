@@ -5,9 +5,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules.access import Actor, Relation, Role
+from sandbox.store.allegations import ALLEGATIONS
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.log import LOG
+from sandbox.store.registers import CITATIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -73,11 +78,26 @@ BY_ROLE = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.DEP
            Role.SYSTEM: Relation.SYSTEM}
 
 
-def trial_of(connection: sa.Connection, table: sa.Table, row_id: str) -> str | None:
-    """The trial that an incident, a review or a seat belongs to."""
+def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) -> str | None:
+    """The trial that an object of this kind belongs to; None when it is missing, or of a kind that this actor never
+    sees, which is the same."""
+    if kind in OFFICERS_ALONE and actor.role not in EVERYTHING:
+        return None
+    table = OWNED[kind]
     return connection.execute(sa.select(table.c.trial_id).where(table.c.id == row_id)).scalar()
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS}
+         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
+OFFICERS_ALONE = ("allegation",)
+"""Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""
+
+
+def log_seen_by(actor: Actor) -> sa.ColumnElement[bool]:
+    """Entries of a trial's log that the actor may open: what officers do about an allegation is theirs alone."""
+    return sa.true() if actor.role in EVERYTHING else LOG.c.act.not_in(OF_ALLEGATIONS)
+
+
+OF_ALLEGATIONS = ("enter_allegation", "dismiss_allegation", "allegation_waits")
+"""Entries of the log about allegations; the confirmation of one reads as the filing of an incident by an officer."""

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from sandbox.rules.jurisdiction import Jurisdiction, Profile
+from sandbox.rules.working_days import Calendar, known_country
+
 PREFIX = "SANDBOX_"
 SECRETS = ("secret_key", "database_url", "mail_url")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -41,6 +44,9 @@ class Settings(BaseModel):
     contact: Annotated[str, Field(max_length=200)] = Field(
         "", description="how the public reaches the office: a telephone or an address, on public pages and papers")
     timezone: Annotated[str, AfterValidator(known_zone)] = Field("Asia/Shanghai", description="the jurisdiction's zone")
+    profile: Profile = Field(Profile.CN_CITY, description="whose procedure: cn-city or eu-authority")
+    country: Annotated[str, AfterValidator(known_country)] = Field(
+        "CN", description="whose working days count, by ISO code; the member state under eu-authority")
     locale: str = Field("zh_Hans", description="language of a reader who has not chosen")
     testing: bool = Field(False, description="the program's clock can be moved; never in service")
     demo: bool = Field(False, description="invented data, marked on every page")
@@ -87,6 +93,9 @@ class Settings(BaseModel):
         if plain.scheme == "http" and plain.hostname not in LOOPBACK:
             raise ValueError("plain http is served on this machine only: put a TLS proxy before it and set "
                              "SANDBOX_BASE_URL=https://…")
+        if self.profile is Profile.EU_AUTHORITY and self.country == "CN":
+            raise ValueError("SANDBOX_PROFILE=eu-authority needs SANDBOX_COUNTRY: the member state whose working days "
+                             "count, for example DE")
         return self
 
     @property
@@ -103,6 +112,11 @@ class Settings(BaseModel):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
+
+    @property
+    def place(self) -> Jurisdiction:
+        """Profile, zone and calendar in one: what due times are computed by."""
+        return Jurisdiction(self.profile, self.zone, Calendar(self.country))
 
     def lines(self) -> Iterator[str]:
         """`NAME=value` for every setting, secrets masked."""

@@ -48,7 +48,7 @@ NAV = (
     Place("settings", (ADMINISTRATOR, *AT_TRIALS)),
 )
 PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
-            "report": "feedback", "incident": "incidents"}
+            "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents")}
 """Where a kind of task is dealt with, besides the board, which counts all."""
 KINDS = {"error": "bad", "success": "good"}
 

@@ -28,7 +28,7 @@ def trial(adopted: Callable[..., list[str]], clock: Shifted) -> str:
 def within(program: Program, trial: str, do: Callable[[Act], Any]) -> Any:
     """Something done to a trial inside the door, as acts of other nouns do it."""
     def job(transaction: Any) -> Any:
-        act = Act(transaction, program.clock(), program.settings.zone, SYSTEM_ACTOR)
+        act = Act(transaction, program.clock(), program.settings.place, SYSTEM_ACTOR)
         act.hold_trial(trial)
         return act.caused("assess", do, trial=act.trial)
 

@@ -29,7 +29,7 @@ def test_a_program_that_cannot_write_is_not_ready(program: Program) -> None:
 
 
 def test_acts_are_counted_by_outcome(program: Program, cast: Cast) -> None:
-    acts = CountedActs(program.door, program.clock, program.settings.zone)
+    acts = CountedActs(program.door, program.clock, program.settings.place)
     acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "By night"})
     with pytest.raises(NotPermitted):
         acts.do("publish_scenario", cast.fang, {"title": "Streets", "description": "By night"})

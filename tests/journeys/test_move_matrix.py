@@ -59,7 +59,7 @@ class Stage:
         program = self.told.program
 
         def job(transaction: Transaction) -> None:
-            act = Act(transaction, TODAY, program.settings.zone, SYSTEM_ACTOR, Relation.SYSTEM, self.trials[state])
+            act = Act(transaction, TODAY, program.settings.place, SYSTEM_ACTOR, Relation.SYSTEM, self.trials[state])
             act.hold_trial(self.trials[state])
             raise DryRun(Done() if trip(act, Cause.UNSAFE_VERSION) else None)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api_answers import the_document
-from api_world import World
+from api_world import REGISTER, World
 from cast import START
 
 from sandbox.web.api import ENDPOINTS
@@ -16,10 +16,13 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
-       "revoke_token": "fang", "retry_delivery": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
+       "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
+       "answer_assignment": "rui", "give_opinion": "rui",
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
-OBJECT = {"change_trial": "draft", "answer_assignment": "offered", "recuse_reviewer": "leaving"}
+OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
+          "answer_assignment": "offered", "recuse_reviewer": "leaving"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -81,9 +84,19 @@ def who(world: World, endpoint: Endpoint) -> Any:
 
 
 def address(world: World, endpoint: Endpoint, kind: str = "results") -> str:
-    noun = endpoint.path.split("/")[1]
-    object_id = world.hers.get(OBJECT.get(endpoint.name, noun), "")
-    return endpoint.path.replace("<id>", object_id).replace("<name>", "suspend").replace("<kind>", kind)
+    object_id = world.hers.get(OBJECT.get(endpoint.name, noun(endpoint)), "")
+    return filled(endpoint, object_id).replace("<kind>", kind)
+
+
+def noun(endpoint: Endpoint) -> str:
+    """What the path's object is."""
+    return "entries" if endpoint.path.endswith("/entries/<id>") else endpoint.path.split("/")[1]
+
+
+def filled(endpoint: Endpoint, object_id: str) -> str:
+    """The path about this object; a name that is not the object itself is that of a register or of a move."""
+    named = {"entries": REGISTER, "registers": object_id}.get(noun(endpoint), "suspend")
+    return endpoint.path.replace("<id>", object_id).replace("<name>", named)
 
 
 def _report(world: World) -> dict[str, Any]:
@@ -120,6 +133,17 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "decide_correction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
+    "file_final_report": _plain,
+    "meet_clock": _plain,
+    "pause_clock": _plain,
+    "resume_clock": _plain,
+    "add_corrective_item": lambda world: {"due_on": (START + 30 * DAY).date().isoformat()},
+    "change_corrective_item": lambda world: {"critical": True},
+    "finish_corrective_item": _plain,
+    "verify_corrective_item": _plain,
+    "enter_allegation": lambda world: {"severity": "S3"},
+    "confirm_allegation": lambda world: {"kind": "near_miss"},
+    "dismiss_allegation": _plain,
     "call_review": _plain,
     "give_opinion": lambda world: {"conflict": False},
     "conclude_review": lambda world: {"stand_in": True},
@@ -132,6 +156,11 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
                              "organisation_id": world.hers["organisations"]},
     "register_organisation": lambda world: {"name": "New Body"},
     "join_alias": lambda world: {"name": "Another Name"},
+    "open_register": lambda world: {"name": "another"},
+    "enter_entry": _plain,
+    "decide_alias": lambda world: {"same": False},
+    "cite_entry": lambda world: {"entry_id": world.hers["entries"]},
+    "withdraw_citation": _plain,
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
     "set_channels": lambda world: {"feishu": "a-robots-key-1", "quiet_from": 21},

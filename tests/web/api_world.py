@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,17 @@ from sqlmodel import SQLModel
 
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted
+from sandbox.jobs.evidence import keep_file
 from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
 from sandbox.store.channels import DELIVERIES
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.files import FileOf
 from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.registers import PROPOSALS
 from sandbox.store.settings import Settings
 from sandbox.web.front import make_app
 
@@ -37,7 +42,11 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
            "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
            "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
-           "tokens": "tk_00000000000aaaaaaaaaa", "deliveries": "dv_00000000000aaaaaaaaaa"}
+           "tokens": "tk_00000000000aaaaaaaaaa", "clocks": "ck_00000000000aaaaaaaaaa",
+           "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
+           "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
+           "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
+           "deliveries": "dv_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -82,6 +91,7 @@ def make_world(settings: Settings) -> World:
     cast = enter_cast(program)
     world = World(program, make_app(program), clock, cast, {})
     lead(world)
+    register(world)
     for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
         own["running"] = adopted(world, firm)
     clock.forward(START + 8 * DAY)
@@ -100,6 +110,19 @@ def lead(world: World) -> None:
     world.hers["scenarios"] = acts.do("publish_scenario", cast.di, {**text, "status": "draft"}).id
     world.theirs["scenarios"] = acts.do("publish_scenario", cast.lin, {**text, "status": "draft"}).id
     world.hers["open"] = acts.do("publish_scenario", cast.di, text).id
+
+
+REGISTER = "filings"
+
+
+def register(world: World) -> None:
+    """A register with an entry whose body is named like a firm, which proposes that they are one."""
+    acts, cast = world.acts, world.cast
+    world.hers["registers"] = acts.do("open_register", cast.lin, {"name": REGISTER, "title": "算法备案清单"}).id
+    world.hers["entries"] = acts.do("enter_entry", cast.lin, {
+        "register_name": REGISTER, "key": "2026-001", "title": "Street sweeping", "body": world.body(cast.fang)}).id
+    with world.program.reading() as connection:
+        world.hers["aliases"] = connection.execute(sa.select(PROPOSALS.c.id)).scalar_one()
 
 
 def adopted(world: World, firm: Actor) -> str:
@@ -127,7 +150,17 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
         on=acts.do("file_feedback", firm, there, on=trial).id).id
     own["incidents"] = acts.do("file_incident", firm, {
         "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
+    own["clocks"], own["paused"] = clocks_of_complaint(world, firm, trial)
+    item = {"what": "Move the line", "owner": "Fitters", "due_on": (START + 30 * DAY).date().isoformat()}
+    own["corrective-items"] = acts.do("add_corrective_item", firm, item, on=trial).id
+    own["finished"] = acts.do("add_corrective_item", firm, item, on=trial).id
+    acts.do("finish_corrective_item", firm, {"done": "Moved"}, on=own["finished"])
+    own["allegations"] = acts.do("enter_allegation", cast.lin, {
+        "source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"}, on=trial).id
+    own["files"] = keep_file(world.program, firm, trial, (FileOf.INCIDENT, own["incidents"]),
+                             ("log.txt", BytesIO(b"line")), {}).id
     own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id
+    own["citations"] = acts.do("cite_entry", firm, {"entry_id": world.hers["entries"]}, on=trial).id
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)
@@ -141,6 +174,16 @@ def undelivered(world: World, firm: Actor) -> str:
     with world.program.reading() as connection:
         return str(connection.execute(sa.select(DELIVERIES.c.id).where(
             DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalar_one())
+
+
+def clocks_of_complaint(world: World, firm: Actor, trial: str) -> tuple[str, str]:
+    """A clock that runs and one that is paused: both of a complaint."""
+    complaint = world.acts.do("file_incident", firm, {"kind": "complaint", "occurred_at": START.isoformat()}, on=trial)
+    with world.program.reading() as connection:
+        runs, stands = connection.execute(sa.select(CLOCKS.c.id).where(
+            CLOCKS.c.object_id == complaint.id).order_by(CLOCKS.c.key)).scalars()
+    world.acts.do("pause_clock", world.cast.lin, {"ground": "A court asked"}, on=stands)
+    return str(runs), str(stands)
 
 
 def seat(world: World, own: dict[str, str]) -> None:

@@ -6,8 +6,12 @@ from flask import Blueprint, Flask, Response, request
 
 from sandbox.web.api import (
     accounts,
+    allegations,
+    clocks,
+    corrective,
     decisions,
     feedback,
+    files,
     imports,
     incidents,
     log,
@@ -16,6 +20,7 @@ from sandbox.web.api import (
     panel,
     permits,
     receipts,
+    registers,
     reviews,
     scenarios,
     sections,
@@ -25,9 +30,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *reviews.rows,
-    *log.rows, *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows,
-    *permits.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
+    *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *log.rows, *scenarios.rows, *decisions.rows,
+    *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
 )
 
 
@@ -45,5 +50,5 @@ def enter(app: Flask) -> None:
 def no_content(response: Response) -> Response:
     """An answer of the API loads nothing, and says the same bytes to whoever asks the same."""
     if request.path.startswith(PREFIX):
-        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
+        response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
     return response

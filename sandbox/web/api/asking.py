@@ -7,7 +7,7 @@ nobody wrote. Every refusal names its place.
 import json
 import re
 from math import isfinite
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -111,6 +111,32 @@ def files() -> list[tuple[str, bytes]]:
     if not sent:
         raise Malformed("bad_request", ("files", word("error.missing")))
     return [(one.filename or "", one.read()) for one in sent]
+
+
+def attached(name: str) -> bytes | None:
+    """A file that may come beside `files` under a name of its own."""
+    found = request.files.get(name)
+    return found.read() if found else None
+
+
+def file_and_form() -> tuple[tuple[str, IO[bytes]], dict[str, str]]:
+    """The one file of a multipart body, under the name `file`, as a stream on disk, and the fields beside it. Raises
+    Malformed."""
+    request.max_content_length = MOST_FILES_BYTES
+    if request.mimetype != "multipart/form-data":
+        raise Malformed("unsupported_type", ("Content-Type", word("error.multipart")), status=415)
+    try:
+        files, fields = request.files, request.form
+    except RequestEntityTooLarge as error:
+        most = word("error.body_too_large", max_length=MOST_FILES_BYTES)
+        raise Malformed("too_large", ("file", most), status=413) from error
+    sent = files.getlist("file")
+    if len(sent) != 1 or len(files) != 1:
+        raise Malformed("bad_request", ("file", word("error.one_file")))
+    repeated = [name for name, values in fields.lists() if len(values) > 1]
+    if repeated:
+        raise Malformed("bad_request", *((name, word("error.repeated")) for name in repeated))
+    return (sent[0].filename or "", sent[0].stream), {name: value for name, value in fields.items() if value.strip()}
 
 
 def sent() -> bytes:

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from flask import Response, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from sandbox.acts.act import ACTS
 from sandbox.acts.refusals import NotFound
@@ -24,6 +24,7 @@ from sandbox.web.guard import guard
 from sandbox.web.problems import Malformed
 from sandbox.web.reader import actor, program
 
+JSON = "application/json"
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 R = TypeVar("R", bound=Callable[..., Any])
 Reach = Callable[[Any, Actor, str], Any]
@@ -39,7 +40,9 @@ class Endpoint:
     the actor; `given` makes the act's given out of the body and the path; `bodies` are the classes a body may be of.
     `scope` is what a token needs for a read; `cached` gives its answer an ETag out of its content, and 304 to whom
     has it; `refuses` is of a read that may say "not now" (409).
-    `upload` takes files (name and content, path's variables as keywords) instead of a body, and does the act itself."""
+    `upload` takes files (name and content, path's variables as keywords) instead of a body, and does the act itself.
+    `serve` answers by itself: what comes with a `form` and one file, or goes out as something else than JSON (`media`).
+    """
 
     method: str
     path: str
@@ -58,6 +61,9 @@ class Endpoint:
     versioned: bool = False
     example: Mapping[str, Any] | None = None
     upload: Upload | None = None
+    serve: Callable[["Endpoint", Mapping[str, str]], Response] | None = None
+    form: type[Fields] | None = None
+    media: str = JSON
     scope: Scope = Scope.READ
     cached: bool = False
     refuses: bool = False
@@ -69,8 +75,9 @@ class Endpoint:
 
     @property
     def proposes(self) -> bool:
-        """Whether the answer may be a decision that waits (202)."""
-        return self.act is not None and "decision" in self.answer.model_fields
+        """Whether the answer, or one of the kinds that it may be of, may be a decision that waits (202)."""
+        kinds = get_args(self.answer.model_fields["root"].annotation) if issubclass(self.answer, RootModel) else ()
+        return self.act is not None and any("decision" in kind.model_fields for kind in kinds or (self.answer,))
 
 
 class Rows(list[Endpoint]):
@@ -102,7 +109,7 @@ class Rows(list[Endpoint]):
 
 def view_of(endpoint: Endpoint) -> Callable[..., Response]:
     """The guarded view of a row."""
-    serve = _take if endpoint.upload else _do if endpoint.act else _show
+    serve = endpoint.serve or (_take if endpoint.upload else _do if endpoint.act else _show)
 
     def view(**ids: str) -> Response:
         if not all(map(ID.fullmatch, ids.values())):
@@ -119,7 +126,7 @@ def _show(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
     query = asking.asked(endpoint.query)
     with program().reading() as connection:
         found = endpoint.read(connection, **ids, **({} if endpoint.query is Query else {"query": query}))
-    return _answer(endpoint, found, 200)
+    return answered(endpoint, found, 200)
 
 
 def _do(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
@@ -138,7 +145,7 @@ def _do(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
         acts.permit(endpoint.act, actor(), on)
         raise
     done = acts.do(endpoint.act, actor(), data, on, key=key, dry_run=dry_run)
-    return _answer(endpoint, done, _status(endpoint, done, dry_run))
+    return answered(endpoint, done, _status(endpoint, done, dry_run))
 
 
 def _take(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
@@ -146,7 +153,7 @@ def _take(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
     assert endpoint.upload is not None
     query, files = asking.asked(endpoint.query), asking.files()
     done = endpoint.upload(files, query, **ids)
-    return _answer(endpoint, done, 202 if getattr(done, "decision", None) else 200)
+    return answered(endpoint, done, 202 if getattr(done, "decision", None) else 200)
 
 
 def _given(endpoint: Endpoint, ids: Mapping[str, str]) -> dict[str, Any]:
@@ -165,8 +172,9 @@ def _status(endpoint: Endpoint, done: Any, dry_run: bool) -> int:
     return 202 if getattr(done, "decision", None) else 201 if endpoint.created else 200
 
 
-def _answer(endpoint: Endpoint, found: BaseModel, status: int) -> Response:
-    response = Response(found.model_dump_json(by_alias=True), status, mimetype="application/json")
+def answered(endpoint: Endpoint, found: BaseModel, status: int) -> Response:
+    """What was found or done, as JSON."""
+    response = Response(found.model_dump_json(by_alias=True), status, mimetype=JSON)
     if endpoint.versioned:
         response.set_etag(str(found.version))  # type: ignore[attr-defined]
     if endpoint.cached:

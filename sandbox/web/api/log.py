@@ -10,6 +10,7 @@ from sandbox.web.api.asking import Paged
 from sandbox.web.api.endpoint import Rows
 from sandbox.web.api.shapes import Listing, Shape, listed
 from sandbox.web.api.trials import trial_row
+from sandbox.web.reader import actor
 
 rows = Rows("log")
 MOST_DIGITS = 15
@@ -62,7 +63,7 @@ def before(cursor: str | None) -> int | None:
 def timeline(connection: sa.Connection, id: str, query: Paged) -> Listing[Event]:
     """Everything that happened to a trial, newest first."""
     trial_row(connection, id)
-    found = reads.timeline(connection, id, before(query.cursor), query.limit)
+    found = reads.timeline(connection, actor(), id, before(query.cursor), query.limit)
     return listed(found, lambda event: Event(**{name: getattr(event, name) for name in Event.model_fields}))
 
 
@@ -70,5 +71,5 @@ def timeline(connection: sa.Connection, id: str, query: Paged) -> Listing[Event]
 def log(connection: sa.Connection, id: str, query: Paged) -> Entries:
     """The same as entries of the log, each with the proof that it is in the tree of the head."""
     trial_row(connection, id)
-    head, page = reads.log_entries(connection, id, before(query.cursor), query.limit)
+    head, page = reads.log_entries(connection, actor(), id, before(query.cursor), query.limit)
     return Entries(head=Head(**head), items=[Entry(**entry) for entry in page.items], next=page.next)

@@ -10,10 +10,10 @@ from pydantic.json_schema import models_json_schema
 
 from sandbox.rules.access import PERMISSIONS, Permission
 from sandbox.web.api.asking import LONGEST_KEY
-from sandbox.web.api.endpoint import Endpoint
+from sandbox.web.api.endpoint import JSON, Endpoint
 
 SCHEMAS = "#/components/schemas/{model}"
-JSON, PROBLEM_JSON = "application/json", "application/problem+json"
+PROBLEM_JSON = "application/problem+json"
 Use = Literal["validation", "serialization"]
 Schemas = Mapping[Any, dict[str, Any]]
 
@@ -87,6 +87,7 @@ KEY = {"name": "Idempotency-Key", "in": "header",
 MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
          "example": '"3"', "description": "The ETag that was read. When it has changed since, nothing is done and 412 "
          "is answered."}
+BYTES = {"type": "string", "format": "binary"}
 NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
               "description": "The ETag of the answer that the caller has. Unchanged, 304 comes without a body."}
 FILE_LIST = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "CSV, XLSX or JSON."}
@@ -98,9 +99,13 @@ TAGS: Mapping[str, str] = {
     "trials": "Trials: apply, read, move, the light, taking over.", "sections": "The record of a trial in parts.",
     "panel": "Seats and votes.", "feedback": "Usage feedback and its corrections.",
     "receipts": "Proofs that a filing stands in the log.",
-    "incidents": "Incidents, near misses, complaints.", "reviews": "Risk checks.",
+    "incidents": "Incidents, near misses, complaints, with what follows from each.",
+    "clocks": "Statutory and agreed time limits that run.", "corrective": "What is to be put right, done and verified.",
+    "allegations": "What others say happened; for regulators alone.", "files": "Evidence files.",
+    "reviews": "Risk checks.",
     "log": "What happened, with proofs.", "scenarios": "Limited scenarios and their limits.",
     "imports": "Records kept elsewhere, taken over with a mapping.",
+    "registers": "Lists that others keep: entries, history, names, citations.",
     "decisions": "What waits for a second person.", "accounts": "People, bodies, invitations, tokens.",
 }
 
@@ -177,6 +182,7 @@ def _operation(endpoint: Endpoint, schemas: Schemas, definitions: dict[str, Any]
         "parameters": list(_parameters(endpoint, definitions)),
         **({"requestBody": _body(endpoint, schemas)} if endpoint.bodies else {}),
         **({"requestBody": FILES} if endpoint.upload else {}),
+        **({"requestBody": _form(endpoint.form)} if endpoint.form else {}),
         "responses": _responses(endpoint, schemas),
     }
 
@@ -194,7 +200,7 @@ def _parameters(endpoint: Endpoint, definitions: dict[str, Any]) -> Iterator[dic
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
     for name, schema in definitions[endpoint.query.__name__].get("properties", {}).items():
         yield {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
-    keyed, versioned = bool(endpoint.bodies), endpoint.act is not None and endpoint.versioned
+    keyed, versioned = bool(endpoint.bodies or endpoint.form), endpoint.act is not None and endpoint.versioned
     for name, has in (("IdempotencyKey", keyed), ("IfMatch", versioned), ("IfNoneMatch", endpoint.cached),
                       ("AcceptLanguage", True)):
         if has:
@@ -216,8 +222,17 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
         **content, **({"example": endpoint.example} if endpoint.example is not None else {})}}}
 
 
+def _form(form: type[BaseModel]) -> dict[str, Any]:
+    """One file, and the fields of the form beside it."""
+    schema = form.model_json_schema()
+    fields = {"type": "object", "required": ["file", *schema.get("required", ())],
+              "properties": {"file": BYTES, **schema["properties"]}}
+    return {"required": True, "content": {"multipart/form-data": {"schema": fields}}}
+
+
 def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    good = {"content": {JSON: {"schema": schemas[endpoint.answer, "serialization"]}},
+    kind = schemas[endpoint.answer, "serialization"] if endpoint.media == JSON else BYTES
+    good = {"content": {endpoint.media: {"schema": kind}},
             **({"headers": ETAG} if endpoint.versioned or endpoint.cached else {})}
     found = {"200": {"description": "Done, or what a dry run would have done." if endpoint.act else "Found.", **good}}
     if endpoint.created:

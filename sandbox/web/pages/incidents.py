@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import flash, request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, records, risk
+from sandbox.reads import accounts, incidents, records, risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.incidents import IncidentFields, IncidentKind, IncidentState, IncidentUpdate, Severity
@@ -29,7 +29,7 @@ from sandbox.web.pages.shapes import (
     render,
     value_word,
 )
-from sandbox.web.pages.times import due, moment
+from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back, head_of
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, said, t, titled
@@ -157,9 +157,10 @@ class IncidentPage(PageContext):
 def incident(incident_id: str) -> Any:
     """Read an incident; those who may, amend, mitigate or close it."""
     with program().reading() as connection:
-        one = records.incident(connection, actor(), incident_id)
-        if one is None:
+        found = incidents.incident(connection, actor(), now(), incident_id)
+        if found is None:
             raise NotFound
+        one = {**found.row, "versions": found.versions}
         row = own(connection, one["trial_id"])
         form = form_of(IncidentUpdate, url_for("pages.incident", incident_id=incident_id), t("page.incident.amend"),
                        values={})
@@ -190,14 +191,10 @@ def _body(one: Mapping[str, Any]) -> list[Plain]:
 
 def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:
     name = accounts.names(connection, {one["author_id"]}).get(one["author_id"], "")
-    found = [{"label": t("page.col.state"), "text": said(value_word(IncidentState, one["state"]))},
-             {"label": t("page.incident.version"), "text": str(one["version"])},
-             {"label": t("page.incident.author"), "text": name},
-             {"label": t("page.col.filed"), "text": moment(one["at"])}]
-    if one["answer_due_at"] and one["state"] == "open":
-        until = due(one["answer_due_at"])
-        found.append({"label": t("page.incident.answer_due"), "text": until.text, "urgency": until.urgency})
-    return found
+    return [{"label": t("page.col.state"), "text": said(value_word(IncidentState, one["state"]))},
+            {"label": t("page.incident.version"), "text": str(one["version"])},
+            {"label": t("page.incident.author"), "text": name},
+            {"label": t("page.col.filed"), "text": moment(one["at"])}]
 
 
 def _version(one: Mapping[str, Any]) -> Plain:

@@ -21,6 +21,8 @@ from sandbox.words import Word, has_word, word
 OBJECT_PAGES = {
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
+    "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
+    "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
 }
 """Where a task about an object of its own is done."""
@@ -59,6 +61,8 @@ def about_word(kind: str, about: str | None) -> Word:
         return word(f"page.decision.act.{about}")
     if kind == "incident":
         return value_word(IncidentKind, "complaint") if about == "complaint" else value_word(Severity, about or "")
+    if kind == "clock":
+        return word(f"clock.{about}")
     if kind in ABOUT:
         return value_word(ABOUT[kind], about or "")
     return word(f"{FAMILIES[kind]}.{about}") if kind in FAMILIES else word(f"page.do.{kind}")

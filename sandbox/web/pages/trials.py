@@ -162,7 +162,7 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         evidence=lights.evidence(history, known), ahead=_ahead(row, found),
         moves=[_move(one, row["id"]) for one in found], meters=lights.meters(row, known.caps),
         owed=[_owed(one) for one in board.owed(connection, actor(), row["id"])],
-        timeline=entries(connection, trials.timeline(connection, row["id"], limit=TIMELINE).items),
+        timeline=entries(connection, trials.timeline(connection, actor(), row["id"], limit=TIMELINE).items),
         log_url=url_for("pages.trial_log", trial_id=row["id"]), unverified=row["unverified"],
         before=_before(connection, row))
 
@@ -328,8 +328,8 @@ def trial_log(trial_id: str) -> Any:
     with program().reading() as connection:
         row = own(connection, trial_id)
         before = _before_seq()
-        top, found = trials.log_entries(connection, trial_id, before, LOG_PAGE)
-        happened = trials.timeline(connection, trial_id, before, LOG_PAGE).items
+        top, found = trials.log_entries(connection, actor(), trial_id, before, LOG_PAGE)
+        happened = trials.timeline(connection, actor(), trial_id, before, LOG_PAGE).items
         told = entries(connection, happened)
         return render(LogPage(
             head=head_of(connection, row, "trial_log"), size=top["size"], root=top["root"],

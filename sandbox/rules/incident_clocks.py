@@ -1,0 +1,113 @@
+"""Which of the CLOCKS an incident starts: by class, by kind of harm, by cyber level and by the sandbox's profile.
+
+The two scales stay apart: S1 to S4 say how grave the harm is, the cyber level has thresholds of its own. Where several
+clocks apply all are kept; people see them ranked by due time.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from sandbox.rules.jurisdiction import Profile
+
+
+class Harm(StrEnum):
+    """The kinds of harm that the law sets clocks by (AI Act Art. 3(49), 73; PIPL 57; GDPR 33)."""
+
+    DEATH = "death"
+    INFRASTRUCTURE = "infrastructure"
+    WIDESPREAD = "widespread"
+    HEALTH = "health"
+    RIGHTS = "rights"
+    PROPERTY = "property"
+    LEAK = "leak"
+
+
+class Operator(StrEnum):
+    """Whose network a cyber event struck: what the hours to report it depend on."""
+
+    INFRASTRUCTURE = "infrastructure"
+    CENTRAL_BODY = "central_body"
+    OTHER = "other"
+
+
+GRAVEST = frozenset((Harm.DEATH, Harm.INFRASTRUCTURE, Harm.WIDESPREAD))
+"""Harm of this kind is of the first class and of no other."""
+GRAVE = ("S1", "S2")
+REPORTABLE = ("level_1", "level_2", "level_3")
+"""较大 and above: a cyber event of the fourth level has no clock in hours."""
+STAGES: Mapping[str, bool] = MappingProxyType({
+    "C08": True, "C09": True, "C10": True, "C11": True, "C12": True, "C13": True, "C14": False, "C15": False,
+    "C16.at_once": False, "C16.at_latest": True, "C18": False, "C19": False, "C25.acknowledge": False,
+    "C25.answer": False,
+})
+"""Clocks that an incident starts. True: a first report in time, and a complete one on the same record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of an incident as far as its clocks depend on it."""
+
+    kind: str
+    severity: str | None = None
+    harms: frozenset[str] = frozenset()
+    cyber_level: str | None = None
+    operator: str | None = None
+
+    @property
+    def grave(self) -> bool:
+        return self.kind == "incident" and self.severity in GRAVE
+
+    @property
+    def reportable(self) -> bool:
+        """A cyber event that the cyberspace authority must hear of within hours."""
+        return self.cyber_level in REPORTABLE
+
+
+def _struck(operator: Operator) -> Callable[[Case], bool]:
+    return lambda case: case.reportable and (case.operator or Operator.OTHER) == operator
+
+
+def _widespread(case: Case) -> bool:
+    return case.grave and bool(case.harms & {Harm.INFRASTRUCTURE, Harm.WIDESPREAD})
+
+
+def _death(case: Case) -> bool:
+    return case.grave and Harm.DEATH in case.harms
+
+
+def _serious(case: Case) -> bool:
+    return case.grave and not _widespread(case) and not _death(case)
+
+
+CN, EU = (Profile.CN_CITY,), (Profile.EU_AUTHORITY,)
+STARTED: tuple[tuple[str, tuple[Profile, ...], Callable[[Case], bool]], ...] = (
+    ("C08", CN, _struck(Operator.INFRASTRUCTURE)),
+    ("C09", CN, _struck(Operator.CENTRAL_BODY)),
+    ("C10", CN, _struck(Operator.OTHER)),
+    ("C11", EU, _widespread),
+    ("C12", EU, _death),
+    ("C13", EU, _serious),
+    ("C16.at_once", CN, lambda case: Harm.LEAK in case.harms),
+    ("C16.at_latest", EU, lambda case: Harm.LEAK in case.harms),
+    ("C18", (*CN, *EU), lambda case: case.grave),
+    ("C25.acknowledge", (*CN, *EU), lambda case: case.kind == "complaint"),
+    ("C25.answer", (*CN, *EU), lambda case: case.kind == "complaint"),
+)
+"""Clocks that start when the firm becomes aware. Others follow from events: C14 from a deployer's knowing, C15 from a
+first report to the authority, C19 from the end of the handling."""
+
+
+def clocks_of(case: Case, profile: Profile) -> tuple[str, ...]:
+    """The keys of the clocks that start with awareness, in the order of the table."""
+    return tuple(key for key, profiles, applies in STARTED if profile in profiles and applies(case))
+
+
+def summary_owed(case: Case, profile: Profile) -> bool:
+    """Whether a summary is owed once the handling has ended (C19)."""
+    return profile is Profile.CN_CITY and case.reportable
+
+
+TOLD_TO_AUTHORITY = ("C11", "C12", "C13")
+"""Reports on which the authority must act in turn (C15)."""

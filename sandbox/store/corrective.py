@@ -1,0 +1,89 @@
+"""Corrective items (整改事项): what is to be put right, by whom and when, who did it, and who else verified it."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from pydantic import model_validator
+from sqlmodel import Field
+
+from sandbox.store.fields import Fields, Row, when
+from sandbox.store.types import Code, Day, Flag, Long, Short
+
+
+class CorrectiveFields(Fields):
+    """One thing to put right; critical when people may come to harm until it is done."""
+
+    what: Long
+    owner: Short
+    due_on: Day
+    critical: Flag = False
+    incident_id: Code | None = None
+    review_id: Code | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "CorrectiveFields":
+        if self.incident_id and self.review_id:
+            raise ValueError("one_origin")
+        return self
+
+
+class CorrectiveChange(Fields):
+    """Another date, owner or weight, and why."""
+
+    owner: Short | None = None
+    due_on: Day | None = None
+    critical: Flag | None = None
+    reason: Long
+
+
+class CorrectiveDone(Fields):
+    """What was done."""
+
+    done: Long
+
+
+class CorrectiveVerdict(Fields):
+    """Whether another person found it done, and how they looked."""
+
+    accept: Flag
+    verdict: Long
+
+
+class CorrectiveItem(Row, table=True):
+    """Due at 24:00 of its day. Whether it is overdue is computed; whoever did it cannot verify it."""
+
+    __tablename__ = "corrective_items"
+    __table_args__ = (
+        sa.CheckConstraint("verified_by <> done_by", name="verified_by_another"),
+        sa.CheckConstraint("verified_at IS NULL OR done_at IS NOT NULL", name="done_before_verified"),
+        sa.CheckConstraint("incident_id IS NULL OR review_id IS NULL", name="one_origin"),
+        sa.Index("ix_corrective_items_trial_id_due_at", "trial_id", "due_at", "id"),
+        sa.Index("ix_corrective_items_due_at_id", "due_at", "id"),
+        sa.Index("ix_corrective_items_incident_id", "incident_id"),
+    )
+    id: str = Field(primary_key=True)
+    trial_id: str = Field(foreign_key="trials.id")
+    incident_id: str | None = Field(default=None, foreign_key="incidents.id")
+    review_id: str | None = Field(default=None, foreign_key="reviews.id")
+    what: str
+    owner: str
+    due_at: datetime = Field(sa_column=when(nullable=False))
+    critical: bool
+    author_id: str
+    at: datetime = Field(sa_column=when(nullable=False))
+    done: str | None = None
+    done_by: str | None = None
+    done_at: datetime | None = Field(default=None, sa_column=when())
+    verdict: str | None = None
+    verified_by: str | None = None
+    verified_at: datetime | None = Field(default=None, sa_column=when())
+
+
+ITEMS = CorrectiveItem.__table__  # type: ignore[attr-defined]
+
+
+def overdue_items(connection: sa.Connection, trial_id: str, now: datetime) -> tuple[tuple[datetime, bool], ...]:
+    """When each item that is past its date and not done was due, and whether it is critical; oldest first."""
+    query = sa.select(ITEMS.c.due_at, ITEMS.c.critical).where(
+        ITEMS.c.trial_id == trial_id, ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now).order_by(ITEMS.c.due_at)
+    return tuple((row.due_at, row.critical) for row in connection.execute(query))
