@@ -94,7 +94,7 @@ def clear_yellow(act: Act, given: ClearGiven) -> Made:
         own_seat(act, "running")
     elif act.actor.role != "regulator":
         raise NotPermitted("not_permitted")
-    act.change_trial(light=Light.GREEN.value, cleared_at_log_e=act.trial["log_e"])
+    act.change_trial(light=Light.GREEN.value, cleared_at_log_e=act.trial["log_e_told"])
     return Made(id=_held_for_yellow(act, given.reason))
 
 

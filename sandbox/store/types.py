@@ -17,6 +17,7 @@ MOST = 10**12
 DEEPEST = 10
 """Levels of nesting; the deepest given of ours has six."""
 
+MILLION = 10**6
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -43,6 +44,19 @@ class Instant(sa.types.TypeDecorator[datetime]):
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         """And reads it back."""
         return instant_of if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
+
+
+class Exact(sa.types.TypeDecorator[float]):
+    """A number kept as a whole number of millionths: its sums are exact, in any order and there and back."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else round(value * MILLION)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> float | None:
+        return None if value is None else float(value) / MILLION
 
 
 def instant_text(value: datetime | None) -> str | None:

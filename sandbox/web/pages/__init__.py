@@ -12,6 +12,7 @@ from sandbox.web.pages import (
     incidents,
     moves,
     panel,
+    permits,
     reviews,
     scenarios,
     sections,
@@ -20,8 +21,8 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
-         sections, trials, votes)
+NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, permits, reviews,
+         scenarios, sections, trials, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

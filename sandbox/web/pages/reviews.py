@@ -134,7 +134,7 @@ def clear_yellow(trial_id: str) -> Any:
     """Clear a yellow light after a look; it is recorded as a review that was held."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        sentence = lights.explained(connection, row, risk.risk(connection, row))
+        sentence = lights.explained(connection, row, lights.known(connection, row))
     form = form_of(ClearGiven, url_for("pages.clear_yellow", trial_id=trial_id), t("page.review.clear"))
     if request.method == "POST":
         done, form = tried(lambda: do("clear_yellow", read(ClearGiven), trial_id), form)
@@ -230,7 +230,7 @@ def _posted(review_id: str, act: str, model: Any, made: Any, told: str) -> Any:
 
 def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
                  form: Form | None) -> ReviewPage:
-    known = risk.risk(connection, row)
+    known = lights.known(connection, row)
     last = records.last_held(connection, row["id"], before=one["id"])
     seated = row["relation"] in SEATED
     until = due(one["due_at"])
