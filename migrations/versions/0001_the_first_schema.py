@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_23273ddc'
+revision = '0001_bb2937af'
 down_revision = None
 
 
@@ -25,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -103,6 +104,19 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_pulse'))
     )
+    op.create_table('registers',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('whole', sa.Boolean(), nullable=False),
+    sa.Column('source_url', sa.String(), nullable=True),
+    sa.Column('licence', sa.String(), nullable=True),
+    sa.Column('read_on', sa.Date(), nullable=True),
+    sa.Column('created_at', Instant(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_registers'))
+    )
     op.create_table('sessions',
     sa.Column('hash', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=True),
@@ -146,6 +160,26 @@ def upgrade() -> None:
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_accounts_organisation_id'), ['organisation_id'], unique=False)
 
+    op.create_table('alias_proposals',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('other', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('ground', sa.Enum('renamed', 'same_name', name='proposalground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('times', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'joined', 'apart', name='proposalstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_alias_proposals_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_alias_proposals_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_alias_proposals')),
+    sa.UniqueConstraint('name', 'other', name=op.f('uq_alias_proposals_name_other'))
+    )
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.create_index('ix_alias_proposals_state_id', ['state', 'id'], unique=False)
+
     op.create_table('aliases',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=False),
@@ -171,6 +205,67 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
     sa.UniqueConstraint('hash', name=op.f('uq_invitations_hash'))
     )
+    op.create_table('register_changes',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('entry_key', sa.String(), nullable=False),
+    sa.Column('event', sa.Enum('added', 'changed', 'removed', name='changeevent', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('field', sa.String(), nullable=True),
+    sa.Column('old', sa.String(), nullable=True),
+    sa.Column('new', sa.String(), nullable=True),
+    sa.Column('occurred_at', Instant(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_changes_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_changes')),
+    sa.UniqueConstraint('register_name', 'digest', name=op.f('uq_register_changes_register_name_digest'))
+    )
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.create_index('ix_register_changes_register_name_key', ['register_name', 'entry_key'], unique=False)
+        batch_op.create_index('ix_register_changes_register_name_place', ['register_name', 'place'], unique=False)
+
+    op.create_table('register_entries',
+    sa.Column('key', sa.String(length=300), nullable=False),
+    sa.Column('title', sa.String(length=500), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('body', sa.String(), nullable=True),
+    sa.Column('status', sa.String(), nullable=True),
+    sa.Column('stage', sa.Enum('early', 'testing', 'in_use', 'retired', 'other', 'unknown', name='entrystage', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('url', sa.String(), nullable=True),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('published', sa.String(), nullable=True),
+    sa.Column('occurred', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('order', sa.String(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('first_seen_on', sa.Date(), nullable=False),
+    sa.Column('last_seen_on', sa.Date(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('search', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),
+    sa.UniqueConstraint('place', name=op.f('uq_register_entries_place')),
+    sa.UniqueConstraint('register_name', 'key', name=op.f('uq_register_entries_register_name_key'))
+    )
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
+        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_stage_place', ['stage', 'place'], unique=False)
+
     op.create_table('scenarios',
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('title_hant', sa.String(), nullable=True),
@@ -245,7 +340,7 @@ def upgrade() -> None:
     )
     op.create_table('preferences',
     sa.Column('mail', sa.Boolean(), nullable=False),
-    sa.Column('digest', sa.Boolean(), nullable=False),
+    sa.Column('gathered', sa.Boolean(), nullable=False),
     sa.Column('quiet_from', sa.Integer(), nullable=False),
     sa.Column('quiet_until', sa.Integer(), nullable=False),
     sa.Column('working_days', sa.Boolean(), nullable=False),
@@ -253,6 +348,24 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_preferences_account_id')),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_preferences'))
     )
+    op.create_table('register_versions',
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('raw', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('report', sa.String(), nullable=True),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('as_of', sa.Date(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_register_versions_entry_id')),
+    sa.PrimaryKeyConstraint('entry_id', 'version', name=op.f('pk_register_versions'))
+    )
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.create_index('ix_register_versions_entry_id_digest', ['entry_id', 'digest'], unique=False)
+
     op.create_table('tokens',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
@@ -299,9 +412,18 @@ def upgrade() -> None:
     sa.Column('adopted', sa.Boolean(), nullable=False),
     sa.Column('unverified', sa.String(), nullable=True),
     sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('epoch_since', Instant(), nullable=True),
+    sa.Column('planned_periods', sa.Integer(), nullable=False),
+    sa.Column('settled', sa.Integer(), nullable=False),
+    sa.Column('alleged', sa.Boolean(), nullable=False),
+    sa.Column('assessments', sa.Integer(), nullable=False),
     sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
+    sa.Column('alpha', sa.Float(), nullable=False),
+    sa.Column('alpha_yellow', sa.Float(), nullable=False),
+    sa.Column('budget', sa.Integer(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),
@@ -336,6 +458,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_trials_organisation_id_id', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_scenario_id_id', ['scenario_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('assessments',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('engine', sa.String(), nullable=False),
+    sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
+    sa.Column('yellow', sa.Float(), nullable=False),
+    sa.Column('red', sa.Float(), nullable=False),
+    sa.Column('inputs', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_assessments_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'number', name=op.f('pk_assessments'))
+    )
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.create_index('ix_assessments_trial_id_at', ['trial_id', 'at'], unique=False)
 
     op.create_table('batches',
     sa.Column('id', sa.String(), nullable=False),
@@ -375,6 +517,50 @@ def upgrade() -> None:
         batch_op.create_index('ix_calendar_entries_due_at_id', ['due_at', 'id'], unique=False)
         batch_op.create_index('ix_calendar_entries_trial_id', ['trial_id'], unique=False)
 
+    op.create_table('citations',
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('withdrawn_at', Instant(), nullable=True),
+    sa.Column('withdrawn_by', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_citations_entry_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_citations_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
+    )
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+
+    op.create_table('clocks',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('object_id', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('started_at', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('first_at', Instant(), nullable=True),
+    sa.Column('ended_at', Instant(), nullable=True),
+    sa.Column('outcome', sa.Enum('done', 'paused', 'void', name='clockoutcome', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('ground', sa.String(), nullable=True),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.CheckConstraint("outcome <> 'paused' OR ground IS NOT NULL", name=op.f('ck_clocks_paused_on_a_ground')),
+    sa.CheckConstraint('(ended_at IS NULL) = (outcome IS NULL)', name=op.f('ck_clocks_ended_with_an_outcome')),
+    sa.CheckConstraint('due_at >= started_at', name=op.f('ck_clocks_due_after_start')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_clocks_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_clocks')),
+    sa.UniqueConstraint('object_id', 'key', name=op.f('uq_clocks_object_id_key'))
+    )
+    with op.batch_alter_table('clocks', schema=None) as batch_op:
+        batch_op.create_index('ix_clocks_due_at_id', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
@@ -383,7 +569,7 @@ def upgrade() -> None:
     sa.Column('events', sa.BigInteger(), nullable=False),
     sa.Column('itemised', sa.BigInteger(), nullable=False),
     sa.Column('alleged', sa.BigInteger(), nullable=False),
-    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('exposures', Exact(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_counters_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', 'period', name=op.f('pk_counters'))
     )
@@ -419,13 +605,50 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_drafts_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'kind', 'account_id', name=op.f('pk_drafts'))
     )
+    op.create_table('epochs',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('opened_at', Instant(), nullable=False),
+    sa.Column('planned', sa.Integer(), nullable=False),
+    sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
+    )
+    op.create_table('files',
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('object_kind', sa.Enum('trial', 'section', 'feedback', 'correction', 'incident', 'corrective_item', 'review', name='fileof', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('object_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('sha256', sa.String(), nullable=False),
+    sa.Column('blob', sa.String(), nullable=False),
+    sa.Column('evidence_on', sa.Date(), nullable=True),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint('size > 0', name=op.f('ck_files_not_empty')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_files_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_files'))
+    )
+    with op.batch_alter_table('files', schema=None) as batch_op:
+        batch_op.create_index('ix_files_blob', ['blob'], unique=False)
+        batch_op.create_index('ix_files_object_id', ['object_id'], unique=False)
+        batch_op.create_index('ix_files_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('incidents',
     sa.Column('kind', sa.Enum('incident', 'near_miss', 'complaint', 'event', name='incidentkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('severity', sa.Enum('S1', 'S2', 'S3', 'S4', name='severity', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('harms', JSON, nullable=False),
+    sa.Column('people_affected', sa.Integer(), nullable=True),
     sa.Column('cyber_level', sa.Enum('level_1', 'level_2', 'level_3', 'level_4', name='cyberlevel', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('cyber_operator', sa.Enum('infrastructure', 'central_body', 'other', name='operator', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('indicator', sa.String(), nullable=True),
     sa.Column('occurred_at', Instant(), nullable=False),
     sa.Column('aware_at', Instant(), nullable=True),
+    sa.Column('deployer_aware_at', Instant(), nullable=True),
     sa.Column('description', sa.String(), nullable=True),
     sa.Column('site', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
@@ -433,7 +656,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('state', sa.Enum('open', 'mitigated', 'closed', name='incidentstate', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('mitigation', sa.String(), nullable=True),
-    sa.Column('answer_due_at', Instant(), nullable=True),
+    sa.Column('reported_at', Instant(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
@@ -447,11 +670,31 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_open', ['trial_id', 'severity'], unique=False, sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
 
+    op.create_table('late_reds',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_late_reds_waiting_is_undecided')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_late_reds_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_late_reds'))
+    )
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.create_index('ix_late_reds_trial_id_epoch', ['trial_id', 'epoch'], unique=False)
+
     op.create_table('limits',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('indicator', sa.String(), nullable=False),
     sa.Column('per_exposure', sa.Float(), nullable=False),
     sa.Column('weight', sa.Float(), nullable=False),
+    sa.Column('terms', JSON, nullable=True),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_limits_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'indicator', name=op.f('pk_limits'))
     )
@@ -483,9 +726,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -532,6 +779,24 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sections')),
     sa.UniqueConstraint('trial_id', 'kind', 'version', name=op.f('uq_sections_trial_id_kind_version'))
     )
+    op.create_table('states',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('indicator', sa.String(), nullable=False),
+    sa.Column('closed', sa.Integer(), nullable=False),
+    sa.Column('log_1', sa.Float(), nullable=True),
+    sa.Column('log_2', sa.Float(), nullable=True),
+    sa.Column('log_3', sa.Float(), nullable=True),
+    sa.Column('log_4', sa.Float(), nullable=True),
+    sa.Column('log_5', sa.Float(), nullable=True),
+    sa.Column('log_6', sa.Float(), nullable=True),
+    sa.Column('events', sa.BigInteger(), nullable=False),
+    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('chain', sa.String(), nullable=False),
+    sa.Column('groups', JSON, nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_states_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', name=op.f('pk_states'))
+    )
     op.create_table('suspensions',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -570,6 +835,37 @@ def upgrade() -> None:
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.create_index('ix_votes_trial_id_matter', ['trial_id', 'matter'], unique=False)
 
+    op.create_table('allegations',
+    sa.Column('source', sa.Enum('public', 'press', 'other_body', name='allegationsource', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('event', 'complaint', 'wrongdoing', name='allegationkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('severity', sa.Enum('S1', 'S2', 'S3', 'S4', name='severity', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('indicator', sa.String(), nullable=True),
+    sa.Column('occurred_at', Instant(), nullable=False),
+    sa.Column('received_at', Instant(), nullable=True),
+    sa.Column('text', sa.String(length=8000), nullable=False),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'confirmed', 'dismissed', name='allegationstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('decide_by', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_allegations_decided_once')),
+    sa.CheckConstraint("state <> 'confirmed' OR incident_id IS NOT NULL", name=op.f('ck_allegations_confirmed_as_an_incident')),
+    sa.CheckConstraint("state <> 'dismissed' OR reason IS NOT NULL", name=op.f('ck_allegations_dismissed_for_a_reason')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_allegations_incident_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_allegations_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_allegations'))
+    )
+    with op.batch_alter_table('allegations', schema=None) as batch_op:
+        batch_op.create_index('ix_allegations_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_allegations_waiting', ['decide_by'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -581,6 +877,36 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
     sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
     )
+    op.create_table('corrective_items',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('review_id', sa.String(), nullable=True),
+    sa.Column('what', sa.String(), nullable=False),
+    sa.Column('owner', sa.String(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('critical', sa.Boolean(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('done', sa.String(), nullable=True),
+    sa.Column('done_by', sa.String(), nullable=True),
+    sa.Column('done_at', Instant(), nullable=True),
+    sa.Column('verdict', sa.String(), nullable=True),
+    sa.Column('verified_by', sa.String(), nullable=True),
+    sa.Column('verified_at', Instant(), nullable=True),
+    sa.CheckConstraint('incident_id IS NULL OR review_id IS NULL', name=op.f('ck_corrective_items_one_origin')),
+    sa.CheckConstraint('verified_at IS NULL OR done_at IS NOT NULL', name=op.f('ck_corrective_items_done_before_verified')),
+    sa.CheckConstraint('verified_by <> done_by', name=op.f('ck_corrective_items_verified_by_another')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_corrective_items_incident_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_corrective_items_review_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_corrective_items_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_corrective_items'))
+    )
+    with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.create_index('ix_corrective_items_due_at_id', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_corrective_items_incident_id', ['incident_id'], unique=False)
+        batch_op.create_index('ix_corrective_items_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
     op.create_table('feedback',
     sa.Column('period_start', Instant(), nullable=False),
     sa.Column('period_end', Instant(), nullable=False),
@@ -623,6 +949,19 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
+    op.create_table('final_reports',
+    sa.Column('root_cause', sa.String(length=8000), nullable=False),
+    sa.Column('harm', sa.String(length=8000), nullable=False),
+    sa.Column('redress', sa.String(length=8000), nullable=False),
+    sa.Column('measures', sa.String(length=8000), nullable=False),
+    sa.Column('people_affected', sa.Integer(), nullable=True),
+    sa.Column('incident_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_final_reports_incident_id')),
+    sa.PrimaryKeyConstraint('incident_id', 'version', name=op.f('pk_final_reports'))
+    )
     op.create_table('incident_versions',
     sa.Column('incident_id', sa.String(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -634,7 +973,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -643,6 +983,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -673,8 +1038,17 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
+    op.drop_table('final_reports')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
         batch_op.drop_index('ix_feedback_trial_id_period_start')
@@ -682,7 +1056,18 @@ def downgrade() -> None:
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
 
     op.drop_table('feedback')
+    with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.drop_index('ix_corrective_items_trial_id_due_at')
+        batch_op.drop_index('ix_corrective_items_incident_id')
+        batch_op.drop_index('ix_corrective_items_due_at_id')
+
+    op.drop_table('corrective_items')
     op.drop_table('batch_notes')
+    with op.batch_alter_table('allegations', schema=None) as batch_op:
+        batch_op.drop_index('ix_allegations_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_allegations_trial_id_id')
+
+    op.drop_table('allegations')
     with op.batch_alter_table('votes', schema=None) as batch_op:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
@@ -691,6 +1076,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
     op.drop_table('suspensions')
+    op.drop_table('states')
     op.drop_table('sections')
     with op.batch_alter_table('seats', schema=None) as batch_op:
         batch_op.drop_index('ix_seats_account_id_trial_id')
@@ -706,11 +1092,22 @@ def downgrade() -> None:
 
     op.drop_table('moves')
     op.drop_table('limits')
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.drop_index('ix_late_reds_trial_id_epoch')
+
+    op.drop_table('late_reds')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
 
     op.drop_table('incidents')
+    with op.batch_alter_table('files', schema=None) as batch_op:
+        batch_op.drop_index('ix_files_trial_id_id')
+        batch_op.drop_index('ix_files_object_id')
+        batch_op.drop_index('ix_files_blob')
+
+    op.drop_table('files')
+    op.drop_table('epochs')
     op.drop_table('drafts')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
@@ -718,6 +1115,18 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('clocks', schema=None) as batch_op:
+        batch_op.drop_index('ix_clocks_trial_id_due_at')
+        batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.drop_index('ix_clocks_due_at_id')
+
+    op.drop_table('clocks')
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+        batch_op.drop_index('ix_citations_trial_id_id')
+        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+
+    op.drop_table('citations')
     with op.batch_alter_table('calendar_entries', schema=None) as batch_op:
         batch_op.drop_index('ix_calendar_entries_trial_id')
         batch_op.drop_index('ix_calendar_entries_due_at_id')
@@ -728,6 +1137,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_batches_trial_id_id')
 
     op.drop_table('batches')
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.drop_index('ix_assessments_trial_id_at')
+
+    op.drop_table('assessments')
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.drop_index('ix_trials_state_id')
         batch_op.drop_index('ix_trials_scenario_id_id')
@@ -739,6 +1152,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tokens_account_id'))
 
     op.drop_table('tokens')
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_versions_entry_id_digest')
+
+    op.drop_table('register_versions')
     op.drop_table('preferences')
     op.drop_table('feeds')
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
@@ -754,11 +1171,29 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_scenarios_lead_id'))
 
     op.drop_table('scenarios')
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_entries_stage_place')
+        batch_op.drop_index('ix_register_entries_register_name_status')
+        batch_op.drop_index('ix_register_entries_register_name_stage')
+        batch_op.drop_index('ix_register_entries_register_name_place')
+        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_body_place')
+
+    op.drop_table('register_entries')
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_changes_register_name_place')
+        batch_op.drop_index('ix_register_changes_register_name_key')
+
+    op.drop_table('register_changes')
     op.drop_table('invitations')
     with op.batch_alter_table('aliases', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_aliases_organisation_id'))
 
     op.drop_table('aliases')
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.drop_index('ix_alias_proposals_state_id')
+
+    op.drop_table('alias_proposals')
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
@@ -772,6 +1207,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))
 
     op.drop_table('sessions')
+    op.drop_table('registers')
     op.drop_table('pulse')
     op.drop_table('organisations')
     with op.batch_alter_table('notices', schema=None) as batch_op:

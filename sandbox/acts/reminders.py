@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+
 from sandbox.acts.act import Act
-from sandbox.acts.schedule import OPENS_BEFORE, interval_of, notify, put_due, seated_reviewers
+from sandbox.acts.schedule import REVIEW_RUNGS, interval_of, notify, panel_of, put_due
 from sandbox.rules.access import Role
-from sandbox.rules.cadence import REMINDERS, Rung, reminders
+from sandbox.rules.cadence import Rung, reminders
 from sandbox.store.dues import DueKind
-from sandbox.store.reviews import REVIEWS, ReviewState
+from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
 
 LATE_AFTER = timedelta(hours=1)
 """A reminder told later than this says so."""
@@ -74,22 +76,19 @@ def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung:
 
 
 def owed_review(act: Act, review_id: str) -> Owed | None:
-    """A review that is neither held nor dropped."""
+    """A review that is neither held nor dropped. The reviewers are those on duty for it, the whole panel where nobody
+    is; the rest of the panel stands in as substitutes."""
     review = act.row(REVIEWS, review_id)
     if review["state"] not in (ReviewState.PLANNED, ReviewState.OPEN):
         return None
-    seated = [("account", account) for account in seated_reviewers(act)]
+    panel = [("account", one.account) for one in panel_of(act)]
+    on_duty = [("account", account) for account in act.connection.execute(
+        sa.select(SITTERS.c.account_id).where(SITTERS.c.review_id == review_id)).scalars()]
     return Owed(review["due_at"], interval_of(act, review), {
-        "reviewer": seated, "officer": [("role", Role.REGULATOR.value)]}, {})
-
-
-def told_by_ladder(act: Act, review: Mapping[str, Any]) -> bool:
-    """Whether a reminder of this review stands at the very time at which it opens."""
-    opens = review["due_at"] - OPENS_BEFORE
-    return any(abs(at - opens) <= LATE_AFTER for at, _ in reminders(
-        review["due_at"], interval_of(act, review), act.zone))
+        "reviewer": on_duty or panel, "officer": [("role", Role.REGULATOR.value)],
+        "substitute": [one for one in panel if one not in on_duty]}, {})
 
 
 LADDERS: Mapping[DueKind, Ladder] = {
-    DueKind.REMIND_REVIEW: Ladder("review_due", REMINDERS, owed_review),
+    DueKind.REMIND_REVIEW: Ladder("review_due", REVIEW_RUNGS, owed_review),
 }

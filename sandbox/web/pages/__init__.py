@@ -16,13 +16,14 @@ from sandbox.web.pages import (
     reviews,
     scenarios,
     sections,
+    timetable,
     trials,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, permits, reviews,
-         scenarios, sections, trials, votes)
+         scenarios, sections, timetable, trials, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 
