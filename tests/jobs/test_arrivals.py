@@ -91,8 +91,8 @@ def stand(program: Program, clock: Shifted, days: int) -> None:
 
 
 SAID = {
-    -14: ("風險評審將於 2026 年 4 月 2 日 00:00 截止，還有 14 天", "风险评审将于 2026 年 4 月 2 日 00:00 截止，还有 14 天",
-          "14 days left", None, None),
+    -14: ("風險評審將於 2026 年 4 月 2 日 00:00 截止，還有 14 天",
+          "风险评审将于 2026 年 4 月 2 日 00:00 截止，还有 14 天", "14 days left", None, None),
     -7: ("風險評審已開放", "风险评审已开放", None, None, None),
     -3: ("還有 3 天", "还有 3 天", None, None, None),
     -1: ("還有 1 天", "还有 1 天", None, None, None),
