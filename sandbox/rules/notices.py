@@ -44,7 +44,7 @@ def counted_days(name: str) -> Callable[[Mapping[str, Any]], Word]:
 
 def _move(name: str) -> Word:
     """A proposal is of a move, or of an act that is none."""
-    return word(f"move.{name}") if has_word(f"move.{name}", "en") else word(f"act.{name}")
+    return word(f"move.{name}") if has_word(f"move.{name}", "en") else word(f"page.decision.act.{name}")
 
 
 def _choice(value: str) -> Word:

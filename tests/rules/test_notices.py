@@ -17,7 +17,7 @@ from sandbox.words import LOCALES, say
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOUSE = Path(__file__).resolve().parents[2]
 KERNEL = {"account", "role", "dedupe"}
-SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "move": "suspend",
+SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "move": "adopt_trial",
            "cause": "risk_red", "state": "completed", "clock": "C18", "why": HoldKind.GAP.value, "panel": "running",
            "recommendation": "continue", "severity": "S1", "n": 2, "days": -3}
 
