@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast
+from cast import START, Cast, adopt, enter_cast
 from conftest import settings_in, still
 from loopback import SIGNING, Servers, all_served
 from standardwebhooks.webhooks import Webhook
@@ -25,10 +25,13 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.outbox import LEASE, MOST_ATTEMPTS, Delivered, carried, deliver, lease
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.recipients import expand
+from sandbox.jobs.schema import prepare
+from sandbox.reads.dates import dates
 from sandbox.reads.messages import deliveries, given_up, waiting
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation
 from sandbox.store.channels import CHANNELS, DELIVERIES
 from sandbox.store.dues import NOTICES
+from sandbox.store.log import verify
 from sandbox.store.settings import Settings
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -427,6 +430,34 @@ def test_a_process_killed_after_sending_sends_again_under_the_same_id_when_its_l
     first, _, again = servers.mail.took
     assert first["Message-ID"] == again["Message-ID"]
     assert first.get_content() == again.get_content()
+
+
+def test_on_postgresql_too_two_processes_send_each_message_once(tmp_path: Path, postgres: Callable[[], str],
+                                                               servers: Servers, clock: Shifted) -> None:
+    settings = settings_in(tmp_path).model_copy(update={**servers.settings(), "database_url": postgres()})
+    prepare(settings)
+    program, other = open_program(settings, clock), open_program(settings, clock)
+    cast = enter_cast(program)
+    trial, = adopt(program, cast, 1)
+    program.acts.do("set_channels", cast.lin, {**servers.channels(), "gathered": True})
+    for person in (cast.lin, *cast.reviewers):
+        note(program, account=person.id)
+    note(program, "suspended", trial, role="regulator", cause="risk_red")
+    threads = [threading.Thread(target=deliver, args=(of,)) for of in (program, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    clock.forward(at(8, 1))
+    deliver(program)
+    other.close()
+    ids = [mail["Message-ID"] for mail in servers.mail.took]
+    assert len(ids) == len(set(ids)) and len(servers.mail.to("zhou@people.example")) == 2
+    assert {row.state for row in rows(program, DELIVERIES.c.state)} == {"sent"}
+    with program.reading() as connection:
+        assert verify(connection).problems == ()
+        assert dates(connection, cast.lin, clock())
+    program.close()
 
 
 # Secrets
