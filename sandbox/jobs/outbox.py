@@ -33,7 +33,10 @@ from sandbox.store.ids import new_id
 
 LEASE = timedelta(minutes=10)
 """Longer than a batch takes when every channel answers as slowly as it may."""
-BATCH, ROUNDS, AT_ONCE = 40, 50, 8
+PEOPLE, MOST_OF_ONE, ROUNDS, AT_ONCE = 8, 500, 50, 8
+"""Recipients that one lease is for, deliveries that it takes for all of them, leases in a pass, letters at once."""
+EVERY = tuple(reversed(ChannelKind))
+"""Mail last: it takes what another channel gave up."""
 BURST = 5
 """More than so many for one person and channel at a time come as one letter."""
 FIRST_WAIT, LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
@@ -67,22 +70,31 @@ class Leased:
     attempts: int
 
 
-def deliver(program: Program) -> Delivered:
-    """Send everything that may be sent at the program's clock. Safe to run in any number of processes at once.
+def deliver(program: Program, kinds: Iterable[ChannelKind] = EVERY) -> Delivered:
+    """Send everything that may be sent by these channels at the program's clock. Safe to run in any number of threads
+    and processes at once. Mail that is not configured waits.
 
     Raises Busy or Unknown when the storage fails: what was sent and not marked is sent again under its reference."""
     done = Delivered()
-    if not _anything(program):
+    usable = [kind for kind in kinds if kind is not ChannelKind.MAIL or can_mail(program)]
+    if not _anything(program, usable):
         return done
     while expanded := expand(program):
         done.expanded += expanded
+    for kind in usable:
+        done.outcomes += _empty(program, kind)
+    return done
+
+
+def _empty(program: Program, kind: ChannelKind) -> Counter[str]:
+    """Lease and send by one channel until nothing is due, or the pass is long enough."""
+    outcomes = Counter[str]()
     for _ in range(ROUNDS):
-        leased, others = lease(program)
-        done.outcomes += others
+        leased, others = lease(program, kind)
         if not leased and not others:
             break
-        done.outcomes += settle(program, carried(program, leased))
-    return done
+        outcomes += others + settle(program, carried(program, leased))
+    return outcomes
 
 
 def can_mail(program: Program) -> bool:
@@ -90,21 +102,18 @@ def can_mail(program: Program) -> bool:
     return bool(program.settings.mail_url) and not program.settings.demo
 
 
-def usable(program: Program) -> list[ChannelKind]:
-    """Channels that can be tried: mail waits until it is configured."""
-    return [kind for kind in ChannelKind if kind is not ChannelKind.MAIL or can_mail(program)]
-
-
-def _due(program: Program, now: datetime) -> sa.ColumnElement[bool]:
+def _due(kind: ChannelKind, now: datetime) -> sa.ColumnElement[bool]:
+    """What may be leased. The state is written out, so that the index of what is due is known to fit."""
     free = sa.or_(DELIVERIES.c.leased_until.is_(None), DELIVERIES.c.leased_until <= now)
-    return sa.and_(DELIVERIES.c.state == DeliveryState.DUE, DELIVERIES.c.channel.in_(usable(program)),
-                   DELIVERIES.c.at <= now, free)
+    return sa.and_(sa.literal_column("deliveries.state = 'due'"), DELIVERIES.c.channel == kind, DELIVERIES.c.at <= now,
+                   free)
 
 
-def _anything(program: Program) -> bool:
+def _anything(program: Program, kinds: Iterable[ChannelKind]) -> bool:
     """All that an idle pass does."""
+    now = program.clock()
     query = sa.select(sa.or_(sa.exists().where(NOTICES.c.expanded_at.is_(None)),
-                             sa.exists().where(_due(program, program.clock()))))
+                             *(sa.exists().where(_due(kind, now)) for kind in kinds)))
     with program.reading() as connection:
         return bool(connection.execute(query).scalar())
 
@@ -112,13 +121,17 @@ def _anything(program: Program) -> bool:
 # Leasing
 
 
-def lease(program: Program) -> tuple[list[Leased], Counter[str]]:
-    """Take what is due for this process, as letters; and what became of the rest: dropped, since it is nobody's any
-    more, or put off to the end of quiet hours."""
+def lease(program: Program, kind: ChannelKind) -> tuple[list[Leased], Counter[str]]:
+    """Take what is due to some people by one channel for this process, as letters; and what became of the rest:
+    dropped, since it is nobody's any more, or put off to the end of quiet hours."""
     now = program.clock()
+    due = _due(kind, now)
 
     def job(transaction: Transaction) -> tuple[list[Leased], Counter[str]]:
-        rows = transaction.connection.execute(_everything_about(_due(program, now))).mappings().all()
+        first = transaction.connection.execute(sa.select(DELIVERIES.c.account_id).where(due).order_by(
+            DELIVERIES.c.at).limit(PEOPLE)).scalars().all()
+        whole = sa.and_(due, DELIVERIES.c.account_id.in_(set(first)))
+        rows = transaction.connection.execute(_everything_about(whole)).mappings().all() if first else ()
         mine, outcomes = _sorted_out(transaction.connection, rows, now, program)
         return [_leased(transaction.connection, batch, now, program) for batch in _batches(mine)], outcomes
 
@@ -139,7 +152,7 @@ def _everything_about(due: sa.ColumnElement[bool]) -> sa.Select[Any]:
         CONTACTS, CONTACTS.c.account_id == DELIVERIES.c.account_id).outerjoin(
         PREFERENCES, PREFERENCES.c.account_id == DELIVERIES.c.account_id).outerjoin(
         CHANNELS, sa.and_(CHANNELS.c.account_id == DELIVERIES.c.account_id, CHANNELS.c.kind == DELIVERIES.c.channel),
-    ).where(due).order_by(DELIVERIES.c.at, DELIVERIES.c.id).limit(BATCH)
+    ).where(due).order_by(DELIVERIES.c.at, DELIVERIES.c.id).limit(MOST_OF_ONE)
 
 
 def _sorted_out(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]], now: datetime,

@@ -15,7 +15,7 @@ from loopback import Mailbox, mail_served
 from processes import kill_group, pause, started
 
 from sandbox.jobs.clock import Shifted
-from sandbox.jobs.outbox import BATCH, BURST, LEASE, deliver
+from sandbox.jobs.outbox import BURST, LEASE, PEOPLE, deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.store.channels import DELIVERIES
@@ -97,4 +97,4 @@ def check(program: Program, box: Mailbox, letters: int) -> None:
     assert len(rows) == letters
     assert {row.state for row in rows} == {"sent"}
     assert {row.batch for row in rows} == set(arrived)
-    assert sum(arrived.values()) - len(arrived) <= KILLS * 2 * BATCH and max(arrived.values()) <= 3
+    assert sum(arrived.values()) - len(arrived) <= KILLS * 2 * PEOPLE * BURST and max(arrived.values()) <= 3

@@ -29,7 +29,7 @@ from sandbox.jobs.schema import prepare
 from sandbox.reads.dates import dates
 from sandbox.reads.messages import deliveries, given_up, waiting
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation
-from sandbox.store.channels import CHANNELS, DELIVERIES
+from sandbox.store.channels import CHANNELS, DELIVERIES, ChannelKind
 from sandbox.store.dues import NOTICES
 from sandbox.store.log import verify
 from sandbox.store.settings import Settings
@@ -421,7 +421,7 @@ def test_a_process_killed_after_sending_sends_again_under_the_same_id_when_its_l
     clock.forward(at(8, 1))
     expand(program)
     clock.forward(at(8, 2))
-    leased, _ = lease(program)
+    leased, _ = lease(program, ChannelKind.MAIL)
     carried(program, leased)  # and here it is killed: nothing is marked
     note(program, account=cast.rui.id, urgent=True)
     assert deliver(program).outcomes == {"sent": 1}  # what is leased is left in peace
