@@ -6,7 +6,7 @@ no row object, request, user or locale crosses. Everything goes through the stor
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
@@ -27,6 +27,7 @@ from sandbox.store.trials import TRIALS
 
 Clock = Callable[[], datetime]
 Given = TypeVar("Given", bound=Fields)
+T = TypeVar("T")
 
 
 class Receipt(BaseModel):
@@ -168,6 +169,21 @@ class Act:
             raise NotFound
         return dict(found)
 
+    def rehearsed(self, do: Callable[["Act"], T]) -> T:
+        """What something would come to: done in a savepoint of its own, then undone with its rows and entries."""
+        rehearsal = replace(self, trial=Held(self.trial), old=[], new=[])
+        rehearsal.trial.was = dict(self.trial.was)
+        raw: Any = self.connection.connection.driver_connection
+        entries = self.transaction.log.entries
+        mark = len(entries)
+        raw.execute("SAVEPOINT rehearsal")
+        try:
+            return do(rehearsal)
+        finally:
+            del entries[mark:]
+            raw.execute("ROLLBACK TO SAVEPOINT rehearsal")
+            raw.execute("RELEASE SAVEPOINT rehearsal")
+
     def caused(self, name: str, do: Callable[["Act"], Any], trial: Held | None = None) -> Any:
         """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""
         self.write_trial()
@@ -243,6 +259,17 @@ class Acts:
         """Raise NotFound or NotPermitted as `do` would before it looks at anything given; change nothing."""
         self._door.submit(lambda transaction: self._arrive(transaction, ACTS[name], actor, on, None))
 
+    def answered(self, name: str, actor: Actor, sent: Any, on: str | None, key: str) -> Any:
+        """What a repeated key was answered, None for a new one: to be asked before work that ends in `do`. `sent` is
+        the given's plain values. Raises NotFound, NotPermitted and KeyReused as `do` would."""
+        kind = ACTS[name]
+
+        def job(transaction: Transaction) -> Done | None:
+            act = self._arrive(transaction, kind, actor, on, None)
+            return _stored_answer(act, kind, key, _digest(kind.name, on, sent))
+
+        return self._door.submit(job)
+
     def _validated(self, kind: ActKind, actor: Actor, data: Mapping[str, Any], on: str | None) -> Any:
         """Outside the door, where it costs nobody else; a fault is left for the job, which narrows first."""
         try:
@@ -264,13 +291,9 @@ class Acts:
         return act
 
     def _once(self, act: Act, kind: ActKind, given: Fields, key: str | None, dry_run: bool) -> Done:
-        mark = _digest(kind.name, act.object_id, given) if key else ""
-        if key:
-            stored = _stored.first(act.connection, {"actor": act.actor.id, "key": key})
-            if stored:
-                if stored["digest"] != mark:
-                    raise KeyReused("key_reused")
-                return kind.done.model_validate(stored["answer"])
+        mark = _digest(kind.name, act.object_id, given.plain()) if key else ""
+        if key and (stored := _stored_answer(act, kind, key, mark)) is not None:
+            return stored
         done = _entered(act, lambda: kind.function(act, given))
         if dry_run:
             raise DryRun(done)
@@ -283,5 +306,14 @@ class Acts:
         return done
 
 
-def _digest(name: str, on: str | None, given: Fields) -> str:
-    return hashlib.sha256(canonical([name, on, given.plain()])).hexdigest()
+def _stored_answer(act: Act, kind: ActKind, key: str, mark: str) -> Done | None:
+    stored = _stored.first(act.connection, {"actor": act.actor.id, "key": key})
+    if stored is None:
+        return None
+    if stored["digest"] != mark:
+        raise KeyReused("key_reused")
+    return kind.done.model_validate(stored["answer"])
+
+
+def _digest(name: str, on: str | None, plain: Any) -> str:
+    return hashlib.sha256(canonical([name, on, plain])).hexdigest()

@@ -16,8 +16,10 @@ class DueKind(StrEnum):
 
     OPEN_REVIEW = "open_review"
     REVIEW_OVERDUE = "review_overdue"
+    REMIND_FEEDBACK = "remind_feedback"
     FEEDBACK_LATE = "feedback_late"
     FEEDBACK_MISSING = "feedback_missing"
+    APPLY_HELD = "apply_held"
     END_DATE = "end_date"
     KILL_SWITCH = "kill_switch"
     GRAVE_UNMITIGATED = "grave_unmitigated"
@@ -25,6 +27,7 @@ class DueKind(StrEnum):
     LAPSE = "lapse"
     EXPIRE_DECISION = "expire_decision"
     REMIND_REVIEW = "remind_review"
+    DROP_BATCH = "drop_batch"
     CLOCK_RUN_OUT = "clock_run_out"
     ITEM_OVERDUE = "item_overdue"
     ITEM_LONG_OVERDUE = "item_long_overdue"

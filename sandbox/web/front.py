@@ -10,8 +10,10 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
-from sandbox.web import api, feeds, health, messages, pages, public, signin, wellknown
+from sandbox.jobs.uploads import Uploads
+from sandbox.web import api, feeds, health, live, messages, pages, public, signin, wellknown
 from sandbox.web.guard import PUBLIC
 from sandbox.web.problems import handle_problems
 from sandbox.web.reader import LANGUAGES, languages, locale, said, t, titled
@@ -19,7 +21,7 @@ from sandbox.words import show
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MOST_BYTES = 24 * 1024 * 1024
-ROOMS = (signin, pages, messages, feeds, api, health, public, wellknown)
+ROOMS = (signin, pages, messages, feeds, api, health, live, public, wellknown)
 """Each has `enter(app)`, which registers its routes."""
 HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
 
@@ -28,7 +30,8 @@ def make_app(program: Program) -> Flask:
     """The web application of a program. Raises LookupError for a route that nobody guards."""
     app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(configuration(program))
-    app.extensions["sandbox"] = program
+    intake = Intake(program)
+    app.extensions.update(sandbox=program, intake=intake, uploads=Uploads(program, intake))
     if program.settings.base_url:  # a proxy stands before: the address it was asked from counts, not its own
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     Bootstrap5(app)

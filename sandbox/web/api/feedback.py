@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sandbox.reads import records as reads
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.api.asking import Paged
+from sandbox.web.api.batches import BATCH
 from sandbox.web.api.endpoint import Rows, seen
 from sandbox.web.api.shapes import Listing, Shape, kept, listed
 from sandbox.web.api.trials import trial_row
@@ -19,18 +20,23 @@ EXAMPLE = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-0
 
 
 class Report(kept(FeedbackFields)):  # type: ignore[misc]
-    """One period's report as it stands now. Epoch 0 is the record before adoption."""
+    """One period's report as it stands now. Epoch 0 is the record before adoption. `due_at` is the deadline of the
+    reporting period that it is about, `at` when it was filed; one that was retracted counts nowhere."""
 
     id: str
     trial_id: str
     epoch: int
     author_id: str
     at: datetime
+    due_at: datetime | None
+    version: int
+    retracted: bool
     source_key: str | None
 
 
 class Correction(Shape):
-    """What a report said and what it should say. One that softens the record waits for an officer."""
+    """What a report said and what it should say. One that softens the record waits for an officer. `version` is the
+    one that it made of the report; null while it does not count."""
 
     id: str
     feedback_id: str
@@ -40,7 +46,10 @@ class Correction(Shape):
     reason: str
     author_id: str
     at: datetime
+    version: int | None
     decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
 
 
 class ReportWhole(Report):
@@ -63,7 +72,7 @@ def report(connection: sa.Connection, id: str) -> ReportWhole:
     return ReportWhole.of(row, corrections=[Correction.of(one) for one in row["corrections"]])
 
 
-rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE)
+rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE, stream=BATCH)
 rows.does("POST", "/feedback/<id>/corrections", "correct_feedback", on="id", created=True, example={
     "report": {**EXAMPLE, "events": {"harm_S4": 2, "complaint": 2}}, "reason": "One event was in the shift book."})
 rows.does("POST", "/corrections/<id>/decision", "decide_correction", on="id", example={
