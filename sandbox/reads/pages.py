@@ -52,3 +52,10 @@ def keyset(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnEleme
     rows = connection.execute(query.add_columns(key.label("_key")).order_by(order).limit(limit + 1)).mappings().all()
     following = encode(rows[limit - 1]["_key"]) if len(rows) > limit else None
     return Page(tuple(make(row) for row in rows[:limit]), following)
+
+
+def due_key(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[str]:
+    """Due time and id as one sortable text."""
+    due = sa.cast(sa.type_coerce(table.c.due_at, sa.DateTime), sa.String) if connection.dialect.name == "sqlite" \
+        else sa.func.to_char(table.c.due_at, "YYYY-MM-DD HH24:MI:SS.US")
+    return due + table.c.id

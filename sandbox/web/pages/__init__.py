@@ -4,11 +4,16 @@ from flask import Flask
 
 from sandbox.web.pages import (
     adoption,
+    allegations,
     boards,
+    clocks,
     corrections,
+    corrective,
     decisions,
     feedback,
+    files,
     holds,
+    incident,
     incidents,
     moves,
     panel,
@@ -20,7 +25,8 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
+NOUNS = (adoption, allegations, boards, clocks, corrections, corrective, decisions,
+         feedback, files, holds, incident, incidents, moves, panel, reviews, scenarios,
          sections, trials, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
