@@ -1,6 +1,5 @@
 """Allegations: they count towards yellow alone, are an officer's to decide, and never reach the firm."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,10 +23,15 @@ SAID = {"source": "press", "kind": "event", "severity": "S3", "occurred_at": STA
 
 
 @pytest.fixture
-def trial(adopted: Callable[[int], list[str]], clock: Shifted) -> str:
-    one = adopted(1)[0]
+def trial(acts: Acts, cast: Cast, clock: Shifted) -> str:
+    """A running trial of Hai Rui with an agreed limit of harm of any class."""
+    scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "Delivery by night"}).id
+    proposed = acts.do("adopt_trial", cast.lin, {"trials": [{
+        "title": "Pilot", "scenario_id": scenario, "organisation": "海睿", "tier": "R3", "rate_per_day": 500.0,
+        "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "unverified": "Everything", "source_key": "1"}]})
+    decided = acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision)
     clock.forward(START + HOUR)
-    return one
+    return str(decided.trials["1"])
 
 
 def enter(acts: Acts, cast: Cast, trial: str, **more: Any) -> str:
@@ -35,11 +39,11 @@ def enter(acts: Acts, cast: Cast, trial: str, **more: Any) -> str:
 
 
 def counted(program: Program) -> tuple[int, int]:
-    """What is alleged and what is itemised of the third class."""
+    """What is alleged and what is itemised, of harm of any class."""
     with program.reading() as connection:
         row = connection.execute(sa.select(
             sa.func.coalesce(sa.func.sum(COUNTERS.c.alleged), 0), sa.func.coalesce(sa.func.sum(COUNTERS.c.itemised), 0)
-        ).where(COUNTERS.c.indicator == "harm_S3")).one()
+        ).where(COUNTERS.c.indicator == "harm_any")).one()
         return row[0], row[1]
 
 

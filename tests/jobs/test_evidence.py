@@ -61,12 +61,12 @@ def test_a_file_is_kept_whole_and_only_its_own_body_shares_its_bytes(city: tuple
     send(program, cast.fang, trial)
     send(program, cast.fang, trial, name="b.txt")
     send(program, cast.lin, trial)
-    found = rows(program)
-    assert [row["name"] for row in found] == ["a.txt", "b.txt", "a.txt"]
-    assert found[0]["blob"] == found[1]["blob"] != found[2]["blob"]
-    assert len({row["sha256"] for row in found}) == 1
+    found = {(row["organisation_id"], row["name"]): row["blob"] for row in rows(program)}
+    hers, office = cast.fang.organisation_id, cast.lin.organisation_id
+    assert found[hers, "a.txt"] == found[hers, "b.txt"] != found[office, "a.txt"]
+    assert len({row["sha256"] for row in rows(program)}) == 1
     assert len(on_disk(program)) == 2
-    assert folder(program).of(found[0]["blob"]).read_bytes() == b"one line"
+    assert folder(program).of(found[hers, "a.txt"]).read_bytes() == b"one line"
     assert sweep_files(program) == 0 and len(on_disk(program)) == 2
 
 

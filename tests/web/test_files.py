@@ -104,7 +104,7 @@ def test_far_too_much_is_refused_before_it_is_looked_at(world: World):
 
 
 @pytest.mark.parametrize(("fields", "status", "field"), [
-    ({"file": ""}, 400, "file"), ({"more": file()}, 400, "file"), ({"evidence_on": "2027-01-01"}, 422, "evidence_on"),
+    ({"file": "", "more": file()}, 400, "file"), ({"more": file()}, 400, "file"), ({"evidence_on": "2027-01-01"}, 422, "evidence_on"),
     ({"evidence_on": "soon"}, 422, "evidence_on"), ({"other": "x"}, 422, "other"),
 ])
 def test_a_form_that_is_wrong_is_told_field_by_field(world: World, fields: dict[str, Any], status: int, field: str):
@@ -156,7 +156,8 @@ def test_a_file_is_sent_by_a_form_and_saved_from_its_page(world: World, desk: De
     sent = desk.send(form, given, to=f"/trials/{trial}/files/new")
     assert (sent.status_code, sent.headers["Location"]) == (303, f"/incidents/{incident}")
     assert "seen.pdf" in desk.get(f"/incidents/{incident}").text
-    found = world.client("fang").get(f"/trials/{trial}/files")["items"][0]["id"]
+    found = next(one["id"] for one in world.client("fang").get(f"/trials/{trial}/files")["items"]
+                 if one["name"] == "seen.pdf")
     assert "seen.pdf" in desk.get(f"/files/{found}").text
     saved = desk.get(f"/files/{found}/content")
     assert saved.get_data() == PDF and saved.headers["Content-Disposition"].startswith("attachment")
