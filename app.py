@@ -9,12 +9,12 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
 
@@ -227,10 +227,11 @@ def demo(settings: Settings, _arguments: argparse.Namespace) -> int:
 
 
 def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
-    """Take over a record kept elsewhere; repeated, it adds nothing. Prints a report as JSON, and every line refused or
-    noted in words. The API tokens of two regulators come in SANDBOX_TOKEN and SANDBOX_SECOND_TOKEN; without the second
-    the adoption waits for a vote."""
-    from sandbox.jobs.imports import Terms, import_confirmed
+    """Take over a record kept elsewhere, or read a register's list; repeated, it adds nothing. Prints a report as JSON,
+    and every line refused or noted in words. The API tokens of two regulators come in SANDBOX_TOKEN and
+    SANDBOX_SECOND_TOKEN; without the second the adoption waits for a vote. A register's list needs one."""
+    from sandbox.jobs.imports import Terms, import_confirmed, run_import
+    from sandbox.jobs.registers import read_register
     from sandbox.rules.intake import delivered_mapping, read_mapping
     from sandbox.words import say
 
@@ -241,7 +242,14 @@ def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
         first, second = (regulator(program, f"{PREFIX}{name}") for name in ("TOKEN", "SECOND_TOKEN"))
         if first is None:
             raise SystemExit(f"an import is an act: put a regulator's API token into {PREFIX}TOKEN")
-        report, remarks = import_confirmed(program, first, second, mapping, files, Terms())
+        report: BaseModel
+        if mapping.register_of is not None:
+            report, remarks = read_register(program, first, mapping, files, arguments.as_of, dry_run=arguments.dry_run,
+                                            partial=arguments.partial)
+        elif arguments.dry_run:
+            report, remarks = run_import(program, first, mapping, files, Terms(), dry_run=True)
+        else:
+            report, remarks = import_confirmed(program, first, second, mapping, files, Terms())
     finally:
         program.close()
     print(*(say(remark, settings.locale, settings.zone) for remark in remarks), sep="\n", file=sys.stderr)
@@ -312,6 +320,9 @@ def import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", metavar="KIND", help="the name of a mapping, such as california-test-drives")
     parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="CSV, XLSX or JSON")
     parser.add_argument("--map", metavar="FILE", type=Path, help="a mapping of your own; KIND is then only its label")
+    parser.add_argument("--as-of", metavar="DAY", type=date.fromisoformat, help="the day of a register's list; today")
+    parser.add_argument("--partial", action="store_true", help="keep the good lines of a register's list")
+    parser.add_argument("--dry-run", action="store_true", help="say what the files hold, keep nothing")
 
 
 COMMANDS = {command.name: command for command in (
@@ -394,9 +405,13 @@ def explanation(error: Exception, settings: Settings) -> str | None:
     """What an operator reads instead of a trace, for the faults that are not the program's."""
     from sandbox.acts.refusals import Refused
     from sandbox.jobs.demonstration import NotADemo
+    from sandbox.jobs.imports import LinesRefused
     from sandbox.jobs.schema import SchemaRefused
     from sandbox.rules.intake import BadMapping
     from sandbox.words import say
+
+    if isinstance(error, LinesRefused):
+        return "\n".join(say(one.word, settings.locale, settings.zone) for one in error.remarks)
 
     if isinstance(error, Refused | BadMapping):
         return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)

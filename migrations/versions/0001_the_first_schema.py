@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_45182d6b'
+revision = '0001_8003d221'
 down_revision = None
 
 
@@ -102,6 +102,19 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_pulse'))
     )
+    op.create_table('registers',
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('whole', sa.Boolean(), nullable=False),
+    sa.Column('source_url', sa.String(), nullable=True),
+    sa.Column('licence', sa.String(), nullable=True),
+    sa.Column('read_on', sa.Date(), nullable=True),
+    sa.Column('created_at', Instant(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_registers'))
+    )
     op.create_table('sessions',
     sa.Column('hash', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=True),
@@ -145,6 +158,26 @@ def upgrade() -> None:
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_accounts_organisation_id'), ['organisation_id'], unique=False)
 
+    op.create_table('alias_proposals',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('other', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('ground', sa.Enum('renamed', 'same_name', name='proposalground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('times', sa.Integer(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'joined', 'apart', name='proposalstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_alias_proposals_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_alias_proposals_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_alias_proposals')),
+    sa.UniqueConstraint('name', 'other', name=op.f('uq_alias_proposals_name_other'))
+    )
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.create_index('ix_alias_proposals_state_id', ['state', 'id'], unique=False)
+
     op.create_table('aliases',
     sa.Column('name', sa.String(), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=False),
@@ -170,6 +203,67 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_invitations')),
     sa.UniqueConstraint('hash', name=op.f('uq_invitations_hash'))
     )
+    op.create_table('register_changes',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('entry_key', sa.String(), nullable=False),
+    sa.Column('event', sa.Enum('added', 'changed', 'removed', name='changeevent', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('field', sa.String(), nullable=True),
+    sa.Column('old', sa.String(), nullable=True),
+    sa.Column('new', sa.String(), nullable=True),
+    sa.Column('occurred_at', Instant(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_changes_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_changes')),
+    sa.UniqueConstraint('register_name', 'digest', name=op.f('uq_register_changes_register_name_digest'))
+    )
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.create_index('ix_register_changes_register_name_key', ['register_name', 'entry_key'], unique=False)
+        batch_op.create_index('ix_register_changes_register_name_place', ['register_name', 'place'], unique=False)
+
+    op.create_table('register_entries',
+    sa.Column('key', sa.String(length=300), nullable=False),
+    sa.Column('title', sa.String(length=500), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('body', sa.String(), nullable=True),
+    sa.Column('status', sa.String(), nullable=True),
+    sa.Column('stage', sa.Enum('early', 'testing', 'in_use', 'retired', 'other', 'unknown', name='entrystage', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('url', sa.String(), nullable=True),
+    sa.Column('description', sa.String(), nullable=True),
+    sa.Column('published', sa.String(), nullable=True),
+    sa.Column('occurred', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('register_name', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=True),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('order', sa.String(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('first_seen_on', sa.Date(), nullable=False),
+    sa.Column('last_seen_on', sa.Date(), nullable=False),
+    sa.Column('place', sa.String(), nullable=False),
+    sa.Column('search', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
+    sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),
+    sa.UniqueConstraint('place', name=op.f('uq_register_entries_place')),
+    sa.UniqueConstraint('register_name', 'key', name=op.f('uq_register_entries_register_name_key'))
+    )
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
+        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_stage_place', ['stage', 'place'], unique=False)
+
     op.create_table('scenarios',
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('title_hant', sa.String(), nullable=True),
@@ -203,6 +297,24 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_contacts')),
     sa.UniqueConstraint('email', name=op.f('uq_contacts_email'))
     )
+    op.create_table('register_versions',
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('raw', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.Column('report', sa.String(), nullable=True),
+    sa.Column('file', sa.String(), nullable=True),
+    sa.Column('line', sa.Integer(), nullable=True),
+    sa.Column('as_of', sa.Date(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_register_versions_entry_id')),
+    sa.PrimaryKeyConstraint('entry_id', 'version', name=op.f('pk_register_versions'))
+    )
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.create_index('ix_register_versions_entry_id_digest', ['entry_id', 'digest'], unique=False)
+
     op.create_table('tokens',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
@@ -309,6 +421,25 @@ def upgrade() -> None:
     with op.batch_alter_table('batches', schema=None) as batch_op:
         batch_op.create_index('ix_batches_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_batches_unseen', ['state'], unique=False, sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
+
+    op.create_table('citations',
+    sa.Column('note', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('entry_id', sa.String(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('withdrawn_at', Instant(), nullable=True),
+    sa.Column('withdrawn_by', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['entry_id'], ['register_entries.id'], name=op.f('fk_citations_entry_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_citations_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
+    )
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
 
     op.create_table('clocks',
     sa.Column('id', sa.String(), nullable=False),
@@ -804,6 +935,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_clocks_due_at_id')
 
     op.drop_table('clocks')
+    with op.batch_alter_table('citations', schema=None) as batch_op:
+        batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+        batch_op.drop_index('ix_citations_trial_id_id')
+        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+
+    op.drop_table('citations')
     with op.batch_alter_table('batches', schema=None) as batch_op:
         batch_op.drop_index('ix_batches_unseen', sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
         batch_op.drop_index('ix_batches_trial_id_id')
@@ -820,17 +957,39 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_tokens_account_id'))
 
     op.drop_table('tokens')
+    with op.batch_alter_table('register_versions', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_versions_entry_id_digest')
+
+    op.drop_table('register_versions')
     op.drop_table('contacts')
     with op.batch_alter_table('scenarios', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_scenarios_status'))
         batch_op.drop_index(batch_op.f('ix_scenarios_lead_id'))
 
     op.drop_table('scenarios')
+    with op.batch_alter_table('register_entries', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_entries_stage_place')
+        batch_op.drop_index('ix_register_entries_register_name_status')
+        batch_op.drop_index('ix_register_entries_register_name_stage')
+        batch_op.drop_index('ix_register_entries_register_name_place')
+        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_body_place')
+
+    op.drop_table('register_entries')
+    with op.batch_alter_table('register_changes', schema=None) as batch_op:
+        batch_op.drop_index('ix_register_changes_register_name_place')
+        batch_op.drop_index('ix_register_changes_register_name_key')
+
+    op.drop_table('register_changes')
     op.drop_table('invitations')
     with op.batch_alter_table('aliases', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_aliases_organisation_id'))
 
     op.drop_table('aliases')
+    with op.batch_alter_table('alias_proposals', schema=None) as batch_op:
+        batch_op.drop_index('ix_alias_proposals_state_id')
+
+    op.drop_table('alias_proposals')
     with op.batch_alter_table('accounts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_accounts_organisation_id'))
 
@@ -844,6 +1003,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_sessions_account_id'))
 
     op.drop_table('sessions')
+    op.drop_table('registers')
     op.drop_table('pulse')
     op.drop_table('organisations')
     with op.batch_alter_table('notices', schema=None) as batch_op:

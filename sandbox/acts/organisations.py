@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.refusals import invalid
 from sandbox.store.organisations import ALIASES, ORGANISATIONS, AliasFields, OrganisationFields
+from sandbox.store.registers import ENTRIES
 from sandbox.store.types import Short
 
 
@@ -43,6 +44,17 @@ def join_alias(act: Act, given: JoinGiven) -> Made:
     known = organisation_named(act, given.name)
     if known not in (None, given.organisation_id):
         raise invalid("name", "name_taken")
-    if known is None:
-        act.insert(ALIASES, {"name": given.name, "organisation_id": given.organisation_id})
+    join_names(act, given.name, given.organisation_id)
     return Made(id=given.organisation_id)
+
+
+def join_names(act: Act, name: str, organisation: str) -> int:
+    """The name is this body's, in every register too; returns how many entries are known as the body's by it."""
+    if organisation_named(act, name) is None:
+        act.insert(ALIASES, {"name": name, "organisation_id": organisation})
+    joined = act.connection.execute(sa.update(ENTRIES).where(ENTRIES.c.body == name, sa.or_(
+        ENTRIES.c.organisation_id.is_(None), ENTRIES.c.organisation_id != organisation)).values(
+            organisation_id=organisation)).rowcount
+    if joined:
+        act.new.append([ENTRIES.name, {"body": name}, {"organisation_id": organisation}])
+    return int(joined)

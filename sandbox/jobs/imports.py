@@ -76,14 +76,25 @@ class ImportReport(BaseModel):
 Remarked = dict[str, Any]
 
 
+class LinesRefused(Exception):
+    """Files that cannot be taken as they are: nothing of them is kept, and each line in the way is named."""
+
+    def __init__(self, remarks: Sequence[Remark]) -> None:
+        super().__init__(f"{len(remarks)} refused")
+        self.remarks = tuple(remarks)
+
+
 def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Sequence[tuple[str, bytes]],
                terms: Terms, *, dry_run: bool = False) -> tuple[ImportReport, tuple[Word, ...]]:
     """Read, propose, adopt, keep. Returns the report and its refused and noted lines as words, refused first.
 
-    Raises what the acts raise; nothing of a trial is kept before a second regulator has adopted it."""
+    Raises LinesRefused where there is no trial in the files, and what the acts raise; nothing of a trial is kept before
+    a second regulator has adopted it."""
     tables = [table for name, content in files for table in tables_for(mapping, content, name)]
     proposal = propose(mapping, tables)
     unreadable, fitting = _fitting(proposal)
+    if proposal.refused and not proposal.trials:
+        raise LinesRefused(proposal.refused)
     if dry_run or not proposal.trials:
         return _report(proposal, unreadable), _words(proposal, unreadable)
     adoption = AdoptGiven(trials=[_adoption(proposal, one, terms, _scenario(program, actor, mapping, terms))
@@ -207,11 +218,13 @@ def _report(proposal: Proposal, unreadable: Sequence[Remark], decision: str | No
         undefined=tuple(f"{one.permit} {one.month:%Y-%m}" for one in proposal.undefined),
         kept_reports=sum(one.reports for one in kept), kept_events=sum(one.events for one in kept),
         repeated=sum(one.repeated for one in kept),
-        refused=tuple(map(_plain, (*proposal.refused, *unreadable))), noted=tuple(map(_plain, proposal.noted)),
+        refused=tuple(map(plain_remark, (*proposal.refused, *unreadable))),
+        noted=tuple(map(plain_remark, proposal.noted)),
     )
 
 
-def _plain(remark: Remark) -> Remarked:
+def plain_remark(remark: Remark) -> Remarked:
+    """A remark as a report has it."""
     return {"file": remark.file, "line": remark.line, "field": remark.field, "code": remark.code.key,
             "value": remark.value}
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+import sandbox.acts.aliases
 import sandbox.acts.allegations
+import sandbox.acts.citations
 import sandbox.acts.clock
 import sandbox.acts.clocks
 import sandbox.acts.corrective
@@ -16,6 +18,7 @@ import sandbox.acts.files
 import sandbox.acts.incidents
 import sandbox.acts.keys
 import sandbox.acts.panel
+import sandbox.acts.registers
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS

@@ -83,6 +83,12 @@ ANYONE_SIGNED_IN = (ADMINISTRATOR, REGULATOR, FIRM, REVIEWER, DEPARTMENT)
 PERMISSIONS = {row.act: row for row in (
     permission("register_organisation", ADMINISTRATOR, REGULATOR),
     permission("join_alias", ADMINISTRATOR, REGULATOR),
+    permission("decide_alias", ADMINISTRATOR, REGULATOR),
+    permission("open_register", REGULATOR, DEPARTMENT),
+    permission("import_register", REGULATOR, scope=Scope.DECIDE),
+    permission("enter_entry", REGULATOR, DEPARTMENT),
+    permission("cite_entry", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
+    permission("withdraw_citation", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
     permission("invite", ADMINISTRATOR, REGULATOR, scope=Scope.DECIDE),
     permission("accept_invitation", SYSTEM),
     permission("make_first_administrator", SYSTEM),

@@ -12,6 +12,7 @@ from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG
+from sandbox.store.registers import CITATIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -87,7 +88,7 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS}
+         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation",)
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""

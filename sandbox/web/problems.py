@@ -11,8 +11,10 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
+from sandbox.jobs.imports import LinesRefused
 from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
+from sandbox.rules.intake import BadMapping
 from sandbox.rules.needs import NEEDS
 from sandbox.store.door import Busy, Unknown
 from sandbox.web.reader import said
@@ -20,6 +22,8 @@ from sandbox.words import Word, has_word, word
 
 log = structlog.get_logger()
 BASE = "/problems/"
+MOST_LINES = 1000
+"""Lines of a file that one answer names."""
 
 
 class Malformed(Exception):
@@ -99,6 +103,16 @@ def _malformed(error: Malformed) -> tuple[int, dict[str, Any]]:
     return problem(error.status, error.code, word(f"problem.{error.code}"), errors=errors)
 
 
+def _lines(error: LinesRefused) -> tuple[int, dict[str, Any]]:
+    errors = [{"field": one.field, "code": one.code.key.removeprefix("intake."), "message": said(one.word),
+               "line": one.line} for one in error.remarks[:MOST_LINES]]
+    return problem(422, "lines_refused", word("problem.lines_refused", n=len(error.remarks)), errors=errors)
+
+
+def _mapping(error: BadMapping) -> tuple[int, dict[str, Any]]:
+    return problem(422, "bad_mapping", word("problem.bad_mapping"), reasons=[said(one) for one in error.reasons])
+
+
 def _storage(error: Exception) -> tuple[int, dict[str, Any]]:
     code = "busy" if isinstance(error, Busy) else "storage_unknown"
     log.warning("storage", code=code, cause=repr(error.__cause__ or error))
@@ -124,8 +138,8 @@ MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
     (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
     (KeyReused, _refused(422)),
-    (KeyMissing, _key_missing), (Refused, _refused(409)), (Invalid, _invalid), (ValidationError, _validation),
-    (STORAGE, _storage), (HTTPException, _http),
+    (LinesRefused, _lines), (BadMapping, _mapping), (KeyMissing, _key_missing), (Refused, _refused(409)),
+    (Invalid, _invalid), (ValidationError, _validation), (STORAGE, _storage), (HTTPException, _http),
 )
 RETRY_AFTER_S = "2"
 

@@ -79,11 +79,15 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
     softer = {"report": {**report, "exposures": 700}, "reason": "Counted again"}
     correction = acts.do("correct_feedback", cast.fang, softer, on=feedback).id
     incident = acts.do("file_incident", cast.fang, {"severity": "S4", "occurred_at": START.isoformat()}, on=trial).id
+    acts.do("open_register", cast.lin, {"name": "filings", "title": "Filings"})
+    entry = acts.do("enter_entry", cast.lin, {"register_name": "filings", "key": "1", "title": "Sweeping"}).id
+    citation = acts.do("cite_entry", cast.fang, {"entry_id": entry}, on=trial).id
     item = acts.do("add_corrective_item", cast.fang, {"what": "Line", "owner": "Fitters", "due_on": "2026-04-01"},
                    on=trial).id
     said = {"source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"}
     return {"trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
-            "incident": incident, "corrective_item": item, "clock": clock_of_complaint(program, cast, trial),
+            "incident": incident, "corrective_item": item, "citation": citation,
+            "clock": clock_of_complaint(program, cast, trial),
             "allegation": acts.do("enter_allegation", cast.lin, said, on=trial).id}
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from api_answers import the_document
-from api_world import World
+from api_world import REGISTER, World
 from cast import START
 
 from sandbox.web.api import ENDPOINTS
@@ -16,8 +16,9 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
-       "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang",
-       "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui", "change_account": "ada"}
+       "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
+       "withdraw_citation": "fang", "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
           "answer_assignment": "offered", "recuse_reviewer": "leaving"}
@@ -82,9 +83,19 @@ def who(world: World, endpoint: Endpoint) -> Any:
 
 
 def address(world: World, endpoint: Endpoint, kind: str = "results") -> str:
-    noun = endpoint.path.split("/")[1]
-    object_id = world.hers.get(OBJECT.get(endpoint.name, noun), "")
-    return endpoint.path.replace("<id>", object_id).replace("<name>", "suspend").replace("<kind>", kind)
+    object_id = world.hers.get(OBJECT.get(endpoint.name, noun(endpoint)), "")
+    return filled(endpoint, object_id).replace("<kind>", kind)
+
+
+def noun(endpoint: Endpoint) -> str:
+    """What the path's object is."""
+    return "entries" if endpoint.path.endswith("/entries/<id>") else endpoint.path.split("/")[1]
+
+
+def filled(endpoint: Endpoint, object_id: str) -> str:
+    """The path about this object; a name that is not the object itself is that of a register or of a move."""
+    named = {"entries": REGISTER, "registers": object_id}.get(noun(endpoint), "suspend")
+    return endpoint.path.replace("<id>", object_id).replace("<name>", named)
 
 
 def _report(world: World) -> dict[str, Any]:
@@ -144,6 +155,11 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
                              "organisation_id": world.hers["organisations"]},
     "register_organisation": lambda world: {"name": "New Body"},
     "join_alias": lambda world: {"name": "Another Name"},
+    "open_register": lambda world: {"name": "another"},
+    "enter_entry": _plain,
+    "decide_alias": lambda world: {"same": False},
+    "cite_entry": lambda world: {"entry_id": world.hers["entries"]},
+    "withdraw_citation": _plain,
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
     "rotate_key": _plain,

@@ -28,6 +28,7 @@ from sandbox.store.clocks import CLOCKS
 from sandbox.store.files import FileOf
 from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.registers import PROPOSALS
 from sandbox.store.settings import Settings
 from sandbox.web.front import make_app
 
@@ -41,7 +42,8 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
            "tokens": "tk_00000000000aaaaaaaaaa", "clocks": "ck_00000000000aaaaaaaaaa",
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
-           "files": "fi_00000000000aaaaaaaaaa"}
+           "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
+           "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -86,6 +88,7 @@ def make_world(settings: Settings) -> World:
     cast = enter_cast(program)
     world = World(program, make_app(program), clock, cast, {})
     lead(world)
+    register(world)
     for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
         own["running"] = adopted(world, firm)
     clock.forward(START + 8 * DAY)
@@ -102,6 +105,19 @@ def lead(world: World) -> None:
     world.hers["scenarios"] = acts.do("publish_scenario", cast.di, {**text, "status": "draft"}).id
     world.theirs["scenarios"] = acts.do("publish_scenario", cast.lin, {**text, "status": "draft"}).id
     world.hers["open"] = acts.do("publish_scenario", cast.di, text).id
+
+
+REGISTER = "filings"
+
+
+def register(world: World) -> None:
+    """A register with an entry whose body is named like a firm, which proposes that they are one."""
+    acts, cast = world.acts, world.cast
+    world.hers["registers"] = acts.do("open_register", cast.lin, {"name": REGISTER, "title": "算法备案清单"}).id
+    world.hers["entries"] = acts.do("enter_entry", cast.lin, {
+        "register_name": REGISTER, "key": "2026-001", "title": "Street sweeping", "body": world.body(cast.fang)}).id
+    with world.program.reading() as connection:
+        world.hers["aliases"] = connection.execute(sa.select(PROPOSALS.c.id)).scalar_one()
 
 
 def adopted(world: World, firm: Actor) -> str:
@@ -139,6 +155,7 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["files"] = keep_file(world.program, firm, trial, (FileOf.INCIDENT, own["incidents"]),
                              ("log.txt", BytesIO(b"line")), {}).id
     own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id
+    own["citations"] = acts.do("cite_entry", firm, {"entry_id": world.hers["entries"]}, on=trial).id
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_samples import BODIES, sample_body
+from api_samples import BODIES, filled, noun, sample_body
 from api_world import MISSING, World, city  # noqa: F401 the fixture `world`
 from visitor import Visitor, give_password
 from werkzeug.test import TestResponse
@@ -17,7 +17,7 @@ from sandbox.web.api.endpoint import Endpoint
 NOBODY = (None, "expired", "disabled")
 PEOPLE = ("fang", "gao", "lin", "rui", "shen", "mei", "di", "ada", "reads")
 OF_TRIALS = ("trials", "feedback", "receipts", "corrections", "incidents", "reviews", "clocks", "corrective-items",
-             "files")
+             "files", "citations")
 BOTH, HERS, THEIRS, NEITHER = ("hers", "theirs"), ("hers",), ("theirs",), ()
 SEES: dict[str, dict[str, tuple[str, ...]]] = {
     **{noun: {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH} for noun in OF_TRIALS},
@@ -26,6 +26,7 @@ SEES: dict[str, dict[str, tuple[str, ...]]] = {
     "decisions": {"lin": HERS}, "holds": {"lin": HERS},
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
+    **{noun: dict.fromkeys(PEOPLE, HERS) for noun in ("registers", "entries", "aliases")},
     "tokens": {"ada": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
 }
 """Who sees what of the world: Rui is seated on Fang's panel, Shen was recused, Mei never asked; the department leads
@@ -41,12 +42,8 @@ def routes(world: World) -> Iterator[Endpoint]:
             yield rows[rule.endpoint]
 
 
-def noun(endpoint: Endpoint) -> str:
-    return endpoint.path.split("/")[1]
-
-
 def address(endpoint: Endpoint, object_id: str) -> str:
-    path = endpoint.path.replace("<id>", object_id).replace("<name>", "suspend").replace("<kind>", "results")
+    path = filled(endpoint, object_id).replace("<kind>", "results")
     return f"{path}?dry_run=1" if endpoint.act else path
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from api_answers import fits, the_document
+from api_samples import filled, noun
 from api_world import World, city  # noqa: F401 the fixture `world`
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
@@ -14,7 +15,7 @@ from sandbox.web.api.endpoint import Endpoint
 
 OPERATIONS = [(path, method, operation) for path, operations in the_document()["paths"].items()
               for method, operation in operations.items()]
-NOT_BY_API = {"accept_invitation", "make_first_administrator", "save_draft", "run_due", "note_clock",
+NOT_BY_API = {"accept_invitation", "make_first_administrator", "save_draft", "import_register", "run_due", "note_clock",
               "enter_key"}
 """Acts of the front door and of the clock; a draft is what someone has typed into a page."""
 
@@ -85,8 +86,7 @@ def operation_of(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def address(world: World, endpoint: Endpoint) -> str:
-    noun = endpoint.path.split("/")[1]
-    return endpoint.path.replace("<id>", world.hers.get(noun, "")).replace("<kind>", "plan")
+    return filled(endpoint, world.hers.get(noun(endpoint), "")).replace("<kind>", "plan")
 
 
 def sample(name: str, schema: dict[str, Any]) -> str:

@@ -2,21 +2,29 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sandbox.rules.intake.line import Line, Said
+from sandbox.rules.intake.entries import ChangeLine, EntryLine
+from sandbox.rules.intake.line import Line
 from sandbox.rules.intake.mapping import Mapping, Source
 from sandbox.rules.intake.matching import Match, match, unused_columns
 from sandbox.rules.intake.table import Remark, Table
 from sandbox.words import word
 
+LINES: dict[str, type[Line]] = {"entries": EntryLine, "changes": ChangeLine}
+"""How a row is read, by what its source makes."""
+WHOLE_ROWS = frozenset({"entries"})
+"""Kinds of source that keep every cell: no column of theirs goes unused."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a table says, with its own remarks and those of its rows; nothing is said where nothing matched."""
+    """What a table says, with its own remarks and those of its rows; nothing is said where nothing matched. `said` is
+    of the class that the source's lines say."""
 
     table: Table
     found: Match | None
-    said: tuple[Said, ...]
+    said: tuple[Any, ...]
     refused: tuple[Remark, ...]
     noted: tuple[Remark, ...]
 
@@ -46,10 +54,12 @@ def _hear(mapping: Mapping, table: Table, taken: list[Source]) -> Heard:
 
 def _rows(mapping: Mapping, found: Match) -> Heard:
     """Notes about a refused row are dropped: it is named by what is wrong with it."""
-    said: list[Said] = []
-    refused, noted = list(found.table.refused), [*found.table.noted, *unused_columns(found)]
+    said: list[Any] = []
+    unused = () if found.source.makes in WHOLE_ROWS else unused_columns(found)
+    refused, noted = list(found.table.refused), [*found.table.noted, *unused]
+    reader = LINES.get(found.source.makes, Line)
     for row in found.table.rows:
-        line = Line(mapping, found, row)
+        line = reader(mapping, found, row)
         one = line.say()
         if one is None:
             refused += line.refused

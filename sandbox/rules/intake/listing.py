@@ -1,4 +1,4 @@
-"""JSON lists: objects in a list, or in `items` of an object, each with the line it begins on."""
+"""JSON lists: objects in a list, in `items` of an object, or where a mapping says; each with the line it begins on."""
 
 import json
 import re
@@ -28,9 +28,9 @@ class Listing:
     def __init__(self, text: str) -> None:
         self.text, self.at, self.line, self.counted = text, 0, 1, 0
 
-    def items(self) -> list[tuple[int, Any]]:
-        """Every item with its line."""
-        self._find_list()
+    def items(self, within: str | None = None) -> list[tuple[int, Any]]:
+        """Every item with its line, of the list at this path of names (`datasets.included`)."""
+        self._find_list(within)
         found: list[tuple[int, Any]] = []
         while self._peek() != "]":
             line = self._line()
@@ -42,13 +42,30 @@ class Listing:
         self._expect("]")
         return found
 
-    def _find_list(self) -> None:
-        if self._peek() == "{":
+    def _find_list(self, within: str | None) -> None:
+        if within:
+            for name in within.split("."):
+                self._enter(name, within)
+        elif self._peek() == "{":
             self._expect("{")
             while self._key() != "items":
                 self._value()
                 self._expect(",")
         self._expect("[")
+
+    def _enter(self, name: str, within: str) -> None:
+        """Go into an object up to the value of this name. Raises Unread where it has none."""
+        missing = Unread(word("intake.no_such_list", list=within), self._line())
+        if self._peek() != "{":
+            raise missing
+        self._expect("{")
+        while self._peek() == '"':
+            if self._key() == name:
+                return
+            self._value()
+            if self._peek() == ",":
+                self._expect(",")
+        raise missing if self._peek() == "}" else Unread(word("intake.broken_json"), self._line())
 
     def _key(self) -> str:
         name = self._value()
@@ -86,9 +103,9 @@ def cell(value: Any) -> str:
     return keepable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
 
 
-def objects(filename: str, text: str) -> tuple[NumberedCells, tuple[Remark, ...]]:
+def objects(filename: str, text: str, within: str | None = None) -> tuple[NumberedCells, tuple[Remark, ...]]:
     """A header of all names in order of appearance, then one line of cells per object; and what was no object."""
-    items = Listing(text).items()
+    items = Listing(text).items(within)
     found = [(line, item) for line, item in items if isinstance(item, dict)]
     names = {name: None for _, item in found for name in item}
     if len(names) * len(found) > MAX_CELLS:

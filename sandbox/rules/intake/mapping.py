@@ -17,6 +17,7 @@ from sandbox.rules.intake.cells import FIRST_YEAR, ISO_SHAPES, LAST_YEAR
 from sandbox.rules.intake.listing import unique
 from sandbox.rules.intake.table import Unread, fold
 from sandbox.rules.intake.text import decode
+from sandbox.rules.registers import EntryKind, EntryStage
 from sandbox.words import Word, word
 
 MAX_MAPPING_BYTES = 256 * 1024
@@ -25,10 +26,19 @@ FIELDS: Names[str, tuple[str, ...]] = MappingProxyType({
     "trials": ("permit", "organisation", "title"),
     "feedback": ("permit", "organisation", "title", "month", "exposures", "total", "stated_events"),
     "incidents": ("permit", "organisation", "title", "occurred_on", "indicator", "description"),
+    "entries": ("key", "title", "title_hant", "title_en", "body", "status", "url", "description", "published",
+                "occurred", "report", "version"),
+    "changes": ("key", "event", "field", "old", "new", "at"),
 })
 """What a column may mean, by what its source makes. A row's own sum of its months (`total`) and its own count of events
 (`stated_events`) are compared with what the files itemise, never counted."""
-CONSTANT_FIELDS = frozenset({"permit", "organisation", "title", "indicator", "description"})
+OF_REGISTERS = frozenset({"entries", "changes"})
+WANTED: Names[str, frozenset[str]] = MappingProxyType({
+    "trials": frozenset({"permit"}), "feedback": frozenset({"permit"}), "entries": frozenset({"key"}),
+    "incidents": frozenset({"permit", "occurred_on", "indicator"}), "changes": frozenset({"key", "event", "at"}),
+})
+"""What no row can do without."""
+CONSTANT_FIELDS = frozenset({"permit", "organisation", "title", "indicator", "description", "body", "status"})
 
 
 class BadMapping(ValueError):
@@ -83,6 +93,7 @@ Month = Annotated[str, StringConstraints(pattern=r"^(19[5-9]\d|20\d\d)-(0[1-9]|1
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 Shape = Annotated[str, StringConstraints(min_length=4, max_length=64), AfterValidator(_readable_shape)]
 Text = Annotated[str, StringConstraints(max_length=300)]
+Placed = Annotated[EntryStage, Field(strict=False)]
 Columns = Annotated[Names[Header, Name], AfterValidator(_no_name_twice), AfterValidator(_no_meaning_twice)]
 Months = Annotated[Names[Header, Month], AfterValidator(_no_name_twice), AfterValidator(_no_meaning_twice)]
 Counts = Annotated[Names[Header, Indicator], AfterValidator(_no_name_twice), AfterValidator(_no_meaning_twice)]
@@ -91,24 +102,43 @@ Values = Annotated[Names[Header, Text], AfterValidator(_no_name_twice)]
 STRICT = ConfigDict(extra="forbid", frozen=True, strict=True, validate_default=True)
 
 
+class RegisterTerms(BaseModel):
+    """The register that a mapping's entries belong to; `whole` says that each of its lists is complete, so that what a
+    newer one leaves out is gone from it."""
+
+    model_config = STRICT
+
+    name: Slug
+    title: Header
+    title_hant: Header | None = None
+    title_en: Header | None = None
+    kind: Annotated[EntryKind, Field(strict=False)] = EntryKind.SYSTEM
+    whole: bool = True
+    source_url: Header | None = None
+    licence: Header | None = None
+
+
 class Source(BaseModel):
     """One list: what its rows make, and what its columns mean.
 
     `months` are columns that each hold the exposures of one month; `counts` are columns that each hold a number of
     events of one kind; `details` are columns kept with an event under their own names, and only known in other lists.
-    `values` say what the words in a field's cells mean. The file must have every column named here.
+    `values` say what the words in a field's cells mean, `stages` how far along a status of a register's entry is. The
+    file must have every column named here. `sheet` is the one of a workbook, `within` the place of the list in JSON.
     """
 
     model_config = STRICT
 
-    makes: Literal["trials", "feedback", "incidents"]
+    makes: Literal["trials", "feedback", "incidents", "entries", "changes"]
     columns: Columns
     months: Months = {}
     counts: Counts = {}
     details: Columns = {}
     values: Annotated[Names[Name, Values], AfterValidator(MappingProxyType)] = {}
     constants: Annotated[Names[Name, Header], AfterValidator(MappingProxyType)] = {}
+    stages: Annotated[Names[Header, Placed], AfterValidator(_no_name_twice)] = {}
     sheet: Header | None = None
+    within: Header | None = None
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -132,6 +162,8 @@ class Source(BaseModel):
         strange = (self.fields | set(self.values)) - set(FIELDS[self.makes]) | set(self.constants) - CONSTANT_FIELDS
         if (self.months or self.counts) and self.makes != "feedback":
             strange |= {"months", "counts"}
+        if self.stages and self.makes != "entries":
+            strange |= {"stages"}
         kinds = {self.constants.get("indicator"), *self.values.get("indicator", {}).values()} - {None}
         return sorted(strange | {str(kind) for kind in kinds if not INDICATOR.fullmatch(str(kind))})
 
@@ -144,9 +176,7 @@ class Source(BaseModel):
 
     def _lacking(self) -> list[str]:
         """What no row of this kind can do without, from a column or a constant."""
-        wanted = {"permit"}
-        if self.makes == "incidents":
-            wanted |= {"occurred_on", "indicator"}
+        wanted = set(WANTED[self.makes])
         if self.makes == "feedback" and not self.months:
             wanted |= {"month"} if self.counts else {"month", "exposures"}
         untold = "indicator" in self.columns.values() and "indicator" not in self.values
@@ -168,7 +198,8 @@ class Mapping(BaseModel):
 
     name: Slug
     zone: Zone
-    unit: Name
+    unit: Name = "uses"
+    register_of: Annotated[RegisterTerms | None, Field(alias="register")] = None
     sources: Annotated[tuple[Source, ...], Field(min_length=1, max_length=20)]
     title: Text = "{organisation} ({permit})"
     dates: Annotated[tuple[Shape, ...], Field(max_length=40)] = ISO_SHAPES
@@ -194,6 +225,8 @@ class Mapping(BaseModel):
     def _agrees(self) -> Self:
         if self.first_month and self.last_month and self.first_month > self.last_month:
             raise PydanticCustomError("mapping_window", "ends before it begins")
+        if any((source.makes in OF_REGISTERS) != (self.register_of is not None) for source in self.sources):
+            raise PydanticCustomError("mapping_register", "a register has entries and changes, and nothing else has")
         if any(_day_and_month_swapped(shape) in self.dates for shape in self.dates):
             raise PydanticCustomError("mapping_dates_ambiguous", "day and month could be either")
         return self

@@ -23,9 +23,20 @@ class Match:
 
 
 def tables_for(mapping: Mapping, content: bytes, filename: str) -> tuple[Table, ...]:
-    """The tables of one file that a mapping asks for: several only of a workbook whose sheets it names."""
-    sheets = dict.fromkeys(source.sheet for source in mapping.sources) if content.startswith(ZIP) else (None,)
-    return tuple(read_rows(content, filename, sheet) for sheet in sheets)
+    """The tables of one file that a mapping asks for: several only of a workbook whose sheets, or of JSON whose lists,
+    it names."""
+    if content.startswith(ZIP):
+        sheets = dict.fromkeys(source.sheet for source in mapping.sources)
+        return tuple(read_rows(content, filename, sheet) for sheet in sheets)
+    lists = list(dict.fromkeys(source.within for source in mapping.sources if source.within))
+    found = [read_rows(content, filename, within=lists[0] if lists else None)]
+    if lists and (_lacks_list(found[0]) or found[0].format == "json"):
+        found += [read_rows(content, filename, within=one) for one in lists[1:]]
+    return (read_rows(content, filename),) if all(map(_lacks_list, found)) else tuple(found)
+
+
+def _lacks_list(table: Table) -> bool:
+    return any(remark.code.key == "intake.no_such_list" for remark in table.refused)
 
 
 def match(mapping: Mapping, table: Table) -> Match | Remark:
@@ -52,6 +63,9 @@ def unused_columns(found: Match) -> Iterable[Remark]:
 
 
 def _on_sheet(source: Source, table: Table) -> bool:
+    """Whether the source may be on this sheet, or in this list of a JSON file."""
+    if table.format == "json":
+        return source.within is None or source.within == table.sheet
     return source.sheet is None or table.format != "xlsx" or fold(source.sheet) == fold(table.sheet)
 
 

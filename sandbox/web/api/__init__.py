@@ -19,6 +19,7 @@ from sandbox.web.api import (
     panel,
     permits,
     receipts,
+    registers,
     reviews,
     scenarios,
     sections,
@@ -30,7 +31,7 @@ PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
     *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *log.rows, *scenarios.rows, *decisions.rows,
-    *accounts.rows, *imports.rows, *permits.rows,
+    *accounts.rows, *imports.rows, *permits.rows, *registers.rows,
 )
 
 

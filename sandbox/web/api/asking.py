@@ -113,6 +113,12 @@ def files() -> list[tuple[str, bytes]]:
     return [(one.filename or "", one.read()) for one in sent]
 
 
+def attached(name: str) -> bytes | None:
+    """A file that may come beside `files` under a name of its own."""
+    found = request.files.get(name)
+    return found.read() if found else None
+
+
 def file_and_form() -> tuple[tuple[str, IO[bytes]], dict[str, str]]:
     """The one file of a multipart body, under the name `file`, as a stream on disk, and the fields beside it. Raises
     Malformed."""

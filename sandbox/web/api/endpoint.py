@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from flask import Response, request
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
 from sandbox.acts.act import ACTS
 from sandbox.acts.refusals import NotFound
@@ -75,8 +75,9 @@ class Endpoint:
 
     @property
     def proposes(self) -> bool:
-        """Whether the answer may be a decision that waits (202)."""
-        return self.act is not None and "decision" in self.answer.model_fields
+        """Whether the answer, or one of the kinds that it may be of, may be a decision that waits (202)."""
+        kinds = get_args(self.answer.model_fields["root"].annotation) if issubclass(self.answer, RootModel) else ()
+        return self.act is not None and any("decision" in kind.model_fields for kind in kinds or (self.answer,))
 
 
 class Rows(list[Endpoint]):

@@ -105,6 +105,7 @@ TAGS: Mapping[str, str] = {
     "reviews": "Risk checks.",
     "log": "What happened, with proofs.", "scenarios": "Limited scenarios and their limits.",
     "imports": "Records kept elsewhere, taken over with a mapping.",
+    "registers": "Lists that others keep: entries, history, names, citations.",
     "decisions": "What waits for a second person.", "accounts": "People, bodies, invitations, tokens.",
 }
 
