@@ -104,7 +104,8 @@ def test_far_too_much_is_refused_before_it_is_looked_at(world: World):
 
 
 @pytest.mark.parametrize(("fields", "status", "field"), [
-    ({"file": "", "more": file()}, 400, "file"), ({"more": file()}, 400, "file"), ({"evidence_on": "2027-01-01"}, 422, "evidence_on"),
+    ({"file": "", "more": file()}, 400, "file"), ({"more": file()}, 400, "file"),
+    ({"evidence_on": "2027-01-01"}, 422, "evidence_on"),
     ({"evidence_on": "soon"}, 422, "evidence_on"), ({"other": "x"}, 422, "other"),
 ])
 def test_a_form_that_is_wrong_is_told_field_by_field(world: World, fields: dict[str, Any], status: int, field: str):
