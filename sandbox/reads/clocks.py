@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, due_key, keyset
+from sandbox.reads.pages import Page, soonest_due
 from sandbox.reads.records import matching, of_trials
 from sandbox.rules.access import Actor
 from sandbox.rules.cadence import CLOCKS as KNOWN
@@ -34,8 +34,7 @@ def clocks(connection: sa.Connection, actor: Actor, now: datetime, *, trial_id: 
     query = matching(of_trials(CLOCKS, actor, trial_id), q)
     query = query.where(CLOCKS.c.object_id == object_id) if object_id else query
     query = query.where(CLOCKS.c.ended_at.is_(None), CLOCKS.c.first_at.is_(None)) if running else query
-    return keyset(connection, query, due_key(connection, CLOCKS), cursor, lambda row: line(row, now), limit,
-                  newest_first=False)
+    return soonest_due(connection, query, CLOCKS, cursor, lambda row: line(row, now), limit)
 
 
 def clock(connection: sa.Connection, actor: Actor, now: datetime, clock_id: str) -> ClockLine | None:
@@ -48,5 +47,4 @@ def clock(connection: sa.Connection, actor: Actor, now: datetime, clock_id: str)
 def line(row: Mapping[Any, Any], now: datetime) -> ClockLine:
     """A row with its rule and where it stands."""
     state = str(row["outcome"]) if row["outcome"] else "told" if row["first_at"] else "running"
-    return ClockLine({name: value for name, value in row.items() if name != "_key"}, KNOWN[row["key"]], state,
-                     missed(row, now))
+    return ClockLine(dict(row), KNOWN[row["key"]], state, missed(row, now))

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, due_key, keyset
+from sandbox.reads.pages import Page, soonest_due
 from sandbox.reads.records import matching, of_trials
 from sandbox.rules.access import Actor
 from sandbox.store.corrective import ITEMS
@@ -22,8 +22,7 @@ def items(connection: sa.Connection, actor: Actor, now: datetime, *, trial_id: s
     for column, value in ((ITEMS.c.incident_id, incident_id), (ITEMS.c.review_id, review_id)):
         query = query.where(column == value) if value else query
     query = query.where(*_in_state(state, now)) if state else query
-    return keyset(connection, query, due_key(connection, ITEMS), cursor, lambda row: _item(row, now), limit,
-                  newest_first=False)
+    return soonest_due(connection, query, ITEMS, cursor, lambda row: _item(row, now), limit)
 
 
 def item(connection: sa.Connection, actor: Actor, now: datetime, item_id: str) -> dict[str, Any] | None:
@@ -48,4 +47,4 @@ def _item(row: Mapping[Any, Any], now: datetime) -> dict[str, Any]:
         state = "done"
     else:
         state = "overdue" if row["due_at"] < now else "open"
-    return {**{name: value for name, value in row.items() if name != "_key"}, "state": state}
+    return {**row, "state": state}

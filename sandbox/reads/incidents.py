@@ -93,7 +93,7 @@ def _timed(lines: tuple[ClockLine, ...], now: datetime) -> Iterator[Happened]:
             yield Happened(one.row["first_at"], "clock_told", None, key, clock)
         if one.row["outcome"] in ends:
             yield Happened(one.row["ended_at"], ends[one.row["outcome"]], one.row["ended_by"], key, clock)
-        if one.late and one.row["due_at"] < now:
+        if one.late and one.row["started_at"] < one.row["due_at"] < now:
             yield Happened(one.row["due_at"], "clock_missed", None, key, clock)
 
 

@@ -5,9 +5,12 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+
+from sandbox.store.types import Instant
 
 T = TypeVar("T")
 SHOWN, MOST = 50, 200
@@ -54,8 +57,23 @@ def keyset(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnEleme
     return Page(tuple(make(row) for row in rows[:limit]), following)
 
 
-def due_key(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[str]:
-    """Due time and id as one sortable text."""
-    due = sa.cast(sa.type_coerce(table.c.due_at, sa.DateTime), sa.String) if connection.dialect.name == "sqlite" \
-        else sa.func.to_char(table.c.due_at, "YYYY-MM-DD HH24:MI:SS.US")
-    return due + table.c.id
+def soonest_due(connection: sa.Connection, query: sa.Select[Any], table: sa.Table, cursor: str | None,
+                make: Callable[[Mapping[Any, Any]], T], limit: int = SHOWN) -> Page[T]:
+    """One page of a query by the table's `due_at`, then `id`: the order of an index, so that a slice is read and no
+    more. The query is already narrowed and filtered."""
+    place = sa.tuple_(table.c.due_at, table.c.id)
+    if cursor:
+        query = query.where(place > sa.tuple_(*_due_place(cursor), types=(Instant(), sa.String())))
+    limit = max(1, min(limit, MOST))
+    rows = connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit + 1)).mappings().all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = encode(f"{last['due_at'].isoformat()} {last['id']}") if last else None
+    return Page(tuple(make(row) for row in rows[:limit]), following)
+
+
+def _due_place(cursor: str) -> tuple[datetime, str]:
+    due, _, row_id = decode(cursor).partition(" ")
+    try:
+        return datetime.fromisoformat(due).astimezone(UTC), row_id
+    except (ValueError, OverflowError) as error:
+        raise BadCursor(cursor) from error

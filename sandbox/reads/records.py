@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, due_key, keyset
+from sandbox.reads.pages import Page, keyset, soonest_due
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import CONTACTS
 from sandbox.store.batches import KEPT
@@ -104,7 +104,7 @@ def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
-    return keyset(connection, query, due_key(connection, REVIEWS), cursor, _plain, limit, newest_first=False)
+    return soonest_due(connection, query, REVIEWS, cursor, _plain, limit)
 
 
 def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:

@@ -53,7 +53,7 @@ def at(text: str) -> datetime:
 def proof(program: Program, trial: str) -> Any:
     with program.reading() as connection:
         row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trial)).mappings().one()
-        return facts_of_many(connection, [row], {"proof"}, program.clock())[trial].proof
+        return facts_of_many(connection, [row], {"proof"}, program.clock(), program.settings.place)[trial].proof
 
 
 # Started

@@ -96,8 +96,13 @@ def clock(clock_id: str) -> Any:
         one, row = found(connection, clock_id)
         return render(RecordPage(
             title=t(f"clock.{one.rule.key}"), over=back(row), sub=state_text(one), actions=_actions(one, row),
-            facts=_facts(one), body=[{"label": t("field.ground"), "text": one.row["ground"]}]
-            if one.row["ground"] else []))
+            facts=_facts(one), body=_body(one)))
+
+
+def _body(one: ClockLine) -> list[Plain]:
+    told = [("page.col.owner", owners(one)), ("page.col.source", source(one)), ("field.ground", one.row["ground"]),
+            ("field.reference", one.row["reference"])]
+    return [{"label": t(label), "text": text} for label, text in told if text]
 
 
 def _facts(one: ClockLine) -> list[Plain]:
@@ -106,10 +111,8 @@ def _facts(one: ClockLine) -> list[Plain]:
     return [
         {"label": t("page.col.due"), "text": until.text if one.state == "running" else moment(one.row["due_at"]),
          "urgency": until.urgency if one.state == "running" else ""},
-        {"label": t("page.col.owner"), "text": owners(one)}, {"label": t("page.col.source"), "text": source(one)},
         *({"label": t(f"page.clock.{name}_at"), "text": moment(at)} for name, at in told if at),
-        *([{"label": t("field.reference"), "text": one.row["reference"]}] if one.row["reference"] else []),
-        {"label": t("page.clock.about"), "text": one.row["object_id"],
+        {"label": t("page.clock.about"), "text": t("page.clock.see"),
          "url": url_for("pages.incident", incident_id=one.row["object_id"])},
     ]
 

@@ -12,6 +12,7 @@ from sandbox.reads import corrective as reads
 from sandbox.rules.access import Relation, Role
 from sandbox.store.corrective import CorrectiveChange, CorrectiveDone, CorrectiveFields, CorrectiveVerdict
 from sandbox.web.guard import page
+from sandbox.web.pages import files
 from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render
@@ -78,8 +79,9 @@ def corrective_item(item_id: str) -> Any:
     with program().reading() as connection:
         one, row = found(connection, item_id)
         told = [{"label": t(f"field.{name}"), "text": one[name]} for name in ("what", "done", "verdict") if one[name]]
+        evidence = files.of_object(connection, one["trial_id"], item_id)
         return render(RecordPage(title=t("page.item.title"), over=back(row), sub=state_text(one), body=told,
-                                 facts=_facts(connection, one), actions=_actions(one, row)))
+                                 tables=evidence, facts=_facts(connection, one), actions=_actions(one, row)))
 
 
 def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import IO, Any
 
+import sqlalchemy as sa
 from babel.numbers import format_decimal
 from flask import request, url_for
 
@@ -35,6 +36,13 @@ def table_of(files: tuple[dict[str, Any], ...], title: str, none: str, *,
     """Files as a table for a record's page."""
     return {"title": title, "id": "h-files", "none": none, "rows": [_cells(one) for one in files],
             "columns": [{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in columns]}
+
+
+def of_object(connection: sa.Connection, trial_id: str, object_id: str) -> list[Plain]:
+    """The evidence for one thing as a table for its page; none where there is no file."""
+    found = reads.files(connection, actor(), trial_id, object_id=object_id, limit=SHOWN).items
+    own_columns = tuple(each for each in COLUMNS if each.key != "about_what")
+    return [table_of(found, t("page.file.all"), t("page.file.none"), columns=own_columns)] if found else []
 
 
 def _cells(one: Mapping[str, Any]) -> Plain:

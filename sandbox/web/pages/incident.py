@@ -1,7 +1,6 @@
 """One incident as it is known now, with everything that follows from it; and its final report."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,10 +20,10 @@ from sandbox.store.incidents import (
 )
 from sandbox.web.guard import page
 from sandbox.web.pages import clocks, corrective, files
-from sandbox.web.pages.filing import asked, do, form_of, gone, read, tried
+from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.incidents import FILERS, READERS
 from sandbox.web.pages.sections import shown
-from sandbox.web.pages.shapes import PAGES, Form, Plain, RecordPage, render, value_word
+from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render, value_word
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
@@ -44,22 +43,15 @@ def found(connection: sa.Connection, incident_id: str) -> tuple[Whole, Mapping[s
     return one, own(connection, one.row["trial_id"])
 
 
-@page(PAGES, "/incidents/<incident_id>", methods=("GET", "POST"), roles=READERS)
+@page(PAGES, "/incidents/<incident_id>", roles=READERS)
 def incident(incident_id: str) -> Any:
-    """Read an incident; those who may, amend, mitigate or close it."""
+    """Read an incident with everything that follows from it."""
     with program().reading() as connection:
         one, row = found(connection, incident_id)
-        form = form_of(IncidentUpdate, url_for("pages.incident", incident_id=incident_id), t("page.incident.amend"),
-                       values={name: one.row[name] for name in KEPT})
-        if request.method == "POST":
-            done, form = tried(lambda: do("update_incident", read(IncidentUpdate), incident_id), form)
-            if done is not None:
-                return gone(url_for("pages.incident", incident_id=incident_id), t("page.incident.amended"))
-        may = row["relation"] in FILERS and one.row["state"] != "closed"
-        return render(_page(connection, row, one, form if may or form.errors else None), 422 if form.errors else 200)
+        return render(_page(connection, row, one))
 
 
-def _page(connection: sa.Connection, row: Mapping[str, Any], one: Whole, form: Form | None) -> RecordPage:
+def _page(connection: sa.Connection, row: Mapping[str, Any], one: Whole) -> RecordPage:
     kind, severity, state = one.row["kind"], one.row["severity"], one.row["state"]
     parts = [*([value_word(Severity, severity)] if severity else []), value_word(IncidentState, state)]
     people = accounts.names(connection, {each.by for each in one.history(now()) if each.by} | {one.row["author_id"]}) \
@@ -69,19 +61,20 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], one: Whole, form: F
         sub=" · ".join(said(part) for part in parts), actions=_actions(one, row), body=_body(one.row),
         tables=_tables(one), facts=_facts(one.row, people), reports=[_report(each) for each in reversed(one.reports)],
         versions=[_version(each) for each in reversed(one.versions)],
-        history=[_happened(each, people) for each in one.history(now())],
-        form=form and replace(form, prefix="u-"), errors=form.errors if form else {},
-        form_title=t("page.incident.amend_title"), form_why=t("page.incident.amend_why"))
+        history=[_happened(each, people) for each in one.history(now())])
 
 
 def _actions(one: Whole, row: Mapping[str, Any]) -> list[Plain]:
     incident_id, trial_id, filer = one.row["id"], one.row["trial_id"], row["relation"] in FILERS
     report = one.row["kind"] != IncidentKind.COMPLAINT
-    ways = [("final_report", url_for("pages.final_report", incident_id=incident_id), filer and report),
+    ways = [("amend", url_for("pages.amend_incident", incident_id=incident_id), filer and (
+                one.row["state"] != IncidentState.CLOSED or row["relation"] is Relation.OFFICER)),
+            ("final_report", url_for("pages.final_report", incident_id=incident_id), filer and report),
             ("item", url_for("pages.new_item", trial_id=trial_id, incident_id=incident_id), row["relation"] in SENDERS),
             ("file", url_for("pages.new_file", trial_id=trial_id, of="incident", object=incident_id),
              row["relation"] in SENDERS)]
-    return [{"label": t(f"page.incident.do_{name}"), "url": url} for name, url, may in ways if may]
+    return [{"label": t(f"page.incident.do_{name}"), "url": url, "kind": "main" if name == "amend" else ""}
+            for name, url, may in ways if may]
 
 
 def _tables(one: Whole) -> list[Plain]:
@@ -90,8 +83,8 @@ def _tables(one: Whole) -> list[Plain]:
                     shown=bool(one.clocks)),
              _table("items", corrective.COLUMNS, [_without_trial(corrective.cells(each), "item") for each in one.items],
                     shown=bool(one.items))]
-    evidence = files.table_of(one.files, t("page.incident.files"), t("page.file.none"), columns=files.COLUMNS[:1]
-                              + files.COLUMNS[2:])
+    own_columns = tuple(each for each in files.COLUMNS if each.key != "about_what")
+    evidence = files.table_of(one.files, t("page.file.all"), t("page.file.none"), columns=own_columns)
     return [table for table in found if table] + ([evidence] if one.files else [])
 
 
@@ -137,6 +130,20 @@ def _happened(one: Happened, people: Mapping[str, str]) -> Plain:
     about = word(f"clock.{one.about}") if one.what.startswith("clock_") else one.about or ""
     return {"at": moment(one.at), "iso": one.at.isoformat(), "hot": one.what == "clock_missed",
             "text": t(f"page.incident.happened_{one.what}", about=about), "note": people.get(one.by or "", "")}
+
+
+@page(PAGES, "/incidents/<incident_id>/amend", act="update_incident", methods=("GET", "POST"))
+def amend_incident(incident_id: str) -> Any:
+    """Amend, mitigate or close it; the earlier version stays."""
+    with program().reading() as connection:
+        one, row = found(connection, incident_id)
+    form = form_of(IncidentUpdate, request.path, t("page.incident.amend"),
+                   values={name: one.row[name] for name in KEPT})
+    here = url_for("pages.incident", incident_id=incident_id)
+    return asked(form, "update_incident", IncidentUpdate, incident_id, title=t("page.incident.amend_title"),
+                 over=[*back(row), {"text": t("page.incident.title", kind=value_word(IncidentKind, one.row["kind"])),
+                                    "url": here}],
+                 sub=t("page.incident.amend_why"), done=(here, t("page.incident.amended")))
 
 
 @page(PAGES, "/incidents/<incident_id>/final-report", act="file_final_report", methods=("GET", "POST"))

@@ -70,8 +70,7 @@ class FormPage(PageContext):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPage(PageContext):
-    """One record, read: what it says, what hangs on it, what happened; what can be done is behind its buttons, or in
-    the one form below."""
+    """One record, read: what it says, what hangs on it, what happened. What can be done is behind its buttons."""
 
     template: ClassVar[str] = "record.html"
     title: str
@@ -86,10 +85,6 @@ class RecordPage(PageContext):
     """Panels of facts: {title, id, facts}."""
     versions: list[Plain] = field(default_factory=list)
     history: list[Plain] = field(default_factory=list)
-    form: Form | None = None
-    form_title: str = ""
-    form_why: str = ""
-    errors: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
