@@ -64,7 +64,7 @@ def test_every_page_about_an_incident_is_sound_in_every_language(world: World, d
 @pytest.mark.parametrize("name", ["clocks", "corrective-items", "allegations"])
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
 def test_each_list_is_exported_as_it_is_filtered(desks: dict[str, Desk], name: str, kind: str):
-    found = desks["lin"].get(f"/{name}?export={kind}")
+    found = desks["lin"].client.get(f"/{name}?export={kind}")
     assert found.status_code == 200 and "attachment" in found.headers["Content-Disposition"]
 
 
