@@ -46,11 +46,7 @@ class Whole:
         found = [*_told(self.row, self.versions), *_reported(self.reports), *_timed(self.clocks, now),
                  *_corrected(self.items), *(Happened(one["at"], "file", one["author_id"], one["name"], one["id"])
                                             for one in self.files)]
-        return tuple(sorted(found, key=lambda one: (one.at, ORDER.get(one.what, 1)), reverse=True))
-
-
-ORDER = {"filed": 0}
-"""At one instant: the filing comes before what it starts."""
+        return tuple(reversed(sorted(found, key=lambda one: (one.at, one.what != "filed"))))
 
 
 def incident(connection: sa.Connection, actor: Actor, now: datetime, incident_id: str) -> Whole | None:
