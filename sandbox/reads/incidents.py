@@ -46,7 +46,8 @@ class Whole:
         found = [*_told(self.row, self.versions), *_reported(self.reports), *_timed(self.clocks, now),
                  *_corrected(self.items), *(Happened(one["at"], "file", one["author_id"], one["name"], one["id"])
                                             for one in self.files)]
-        return tuple(reversed(sorted(found, key=lambda one: (one.at, one.what != "filed"))))
+        in_order = sorted(found, key=lambda one: (one.at, one.what != "filed"))
+        return tuple(in_order[::-1])
 
 
 def incident(connection: sa.Connection, actor: Actor, now: datetime, incident_id: str) -> Whole | None:
