@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_8003d221'
+revision = '0001_0908e44f'
 down_revision = None
 
 
@@ -463,7 +463,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.create_index('ix_clocks_due_at_id', ['due_at', 'id'], unique=False)
-        batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index('ix_clocks_running', ['due_at', 'id'], unique=False, sqlite_where=sa.text('ended_at IS NULL AND first_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL AND first_at IS NULL'))
         batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
 
     op.create_table('counters',
@@ -760,6 +760,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_corrective_items_due_at_id', ['due_at', 'id'], unique=False)
         batch_op.create_index('ix_corrective_items_incident_id', ['incident_id'], unique=False)
         batch_op.create_index('ix_corrective_items_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+        batch_op.create_index('ix_corrective_items_waiting', ['due_at', 'id'], unique=False, sqlite_where=sa.text('verified_at IS NULL'), postgresql_where=sa.text('verified_at IS NULL'))
 
     op.create_table('feedback',
     sa.Column('period_start', Instant(), nullable=False),
@@ -877,6 +878,7 @@ def downgrade() -> None:
 
     op.drop_table('feedback')
     with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.drop_index('ix_corrective_items_waiting', sqlite_where=sa.text('verified_at IS NULL'), postgresql_where=sa.text('verified_at IS NULL'))
         batch_op.drop_index('ix_corrective_items_trial_id_due_at')
         batch_op.drop_index('ix_corrective_items_incident_id')
         batch_op.drop_index('ix_corrective_items_due_at_id')
@@ -931,7 +933,7 @@ def downgrade() -> None:
     op.drop_table('counters')
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.drop_index('ix_clocks_trial_id_due_at')
-        batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.drop_index('ix_clocks_running', sqlite_where=sa.text('ended_at IS NULL AND first_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL AND first_at IS NULL'))
         batch_op.drop_index('ix_clocks_due_at_id')
 
     op.drop_table('clocks')

@@ -115,7 +115,8 @@ def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> lis
     """Grave incidents still open: to be mitigated within a day of the firm's knowing."""
     found = _run(connection, _of(
         INCIDENTS, "incident", trial_id, INCIDENTS.c.aware_at, INCIDENTS.c.severity, INCIDENTS.c.state == "open",
-        INCIDENTS.c.severity.in_(("S1", "S2")), of_seen_trials(INCIDENTS.c.trial_id, actor)))
+        INCIDENTS.c.state != "closed", INCIDENTS.c.severity.in_(("S1", "S2")),
+        of_seen_trials(INCIDENTS.c.trial_id, actor)))
     return [replace(task, due_at=task.due_at and task.due_at + MITIGATE) for task in found]
 
 
@@ -133,7 +134,7 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
     reports = [Task("report", row["id"], row["title"], row["id"], row["due_at"], row["state"], None, row["title_hant"],
                     row["title_en"]) for row in soon]
     items = _of(ITEMS, "item", trial_id, ITEMS.c.due_at, sa.null(), ITEMS.c.done_at.is_(None),
-                of_seen_trials(ITEMS.c.trial_id, actor))
+                ITEMS.c.verified_at.is_(None), of_seen_trials(ITEMS.c.trial_id, actor))
     return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
             *_run(connection, items)]
 

@@ -33,8 +33,8 @@ def item(connection: sa.Connection, actor: Actor, now: datetime, item_id: str) -
 
 def _in_state(state: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return {
-        "open": (ITEMS.c.done_at.is_(None),),
-        "overdue": (ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now),
+        "open": (ITEMS.c.verified_at.is_(None), ITEMS.c.done_at.is_(None)),
+        "overdue": (ITEMS.c.verified_at.is_(None), ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now),
         "done": (ITEMS.c.done_at.is_not(None), ITEMS.c.verified_at.is_(None)),
         "verified": (ITEMS.c.verified_at.is_not(None),),
     }[state]

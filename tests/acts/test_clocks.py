@@ -17,6 +17,8 @@ from sandbox.jobs.program import Program
 from sandbox.jobs.schema import prepare
 from sandbox.jobs.tick import tick
 from sandbox.reads.clocks import clocks
+from sandbox.reads.corrective import items
+from sandbox.reads.pages import BadCursor, encode
 from sandbox.rules.jurisdiction import Profile
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES, NOTICES
@@ -247,14 +249,9 @@ def test_clocks_are_ranked_by_when_they_run_out_page_by_page(program: Program, c
     for level in ("level_1", "level_2"):
         filed(acts, cast.fang, trial, kind="complaint", severity=None)
         filed(acts, cast.fang, trial, cyber_level=level, harms=["leak"])
-    with program.reading() as connection:
-        pages, cursor = [], None
-        while True:
-            page = clocks(connection, cast.fang, program.clock(), trial_id=trial, cursor=cursor, limit=3)
-            pages += [one.row["due_at"] for one in page.items]
-            if (cursor := page.next) is None:
-                break
-    assert len(pages) == 8 and pages == sorted(pages)
+    dues = [one.row["due_at"] for one in paged(program, lambda connection, cursor: clocks(
+        connection, cast.fang, program.clock(), trial_id=trial, cursor=cursor, limit=3))]
+    assert len(dues) == 8 and dues == sorted(dues)
     with program.reading() as connection:
         assert clocks(connection, cast.gao, program.clock()).items == ()
 
@@ -291,6 +288,36 @@ def test_a_death_under_the_act_has_ten_days_and_the_authority_seven_once_it_is_t
     with pytest.raises(NotPermitted):
         program.acts.do("meet_clock", cast.fang, {}, on=answer["id"])
     program.acts.do("meet_clock", cast.lin, {}, on=answer["id"])
+
+
+def test_lists_by_due_time_go_on_where_the_last_page_ended_on_either_database(authority: tuple[Program, Cast, str]):
+    program, cast, trial = authority
+    for _ in range(2):
+        filed(program.acts, cast.fang, trial, kind="complaint", severity=None, occurred_at=START.isoformat())
+    for who, first in ((cast.fang, "2026-03-20"), (cast.lin, "2026-03-10")):
+        program.acts.do("add_corrective_item", who, {"what": "Line", "owner": "Fitters", "due_on": first}, on=trial)
+    assert len(paged(program, lambda connection, cursor: clocks(
+        connection, cast.fang, program.clock(), running=True, cursor=cursor, limit=1))) == 4
+    listed = paged(program, lambda connection, cursor: items(
+        connection, cast.lin, program.clock(), state="open", q="line", cursor=cursor, limit=1))
+    assert [one["due_at"].isoformat()[:10] for one in listed] == ["2026-03-10", "2026-03-20"]
+
+
+def paged(program: Program, page: Callable[[Any, str | None], Any]) -> list[Any]:
+    """Every item of a list, a page at a time."""
+    found, cursor = [], None
+    with program.reading() as connection:
+        while True:
+            one = page(connection, cursor)
+            found += one.items
+            if (cursor := one.next) is None:
+                return found
+
+
+@pytest.mark.parametrize("cursor", ["x", "2026", "in_1", "9999-12-31T23:59:59-12:00 a"])
+def test_a_cursor_of_another_list_is_refused(program: Program, cast: Cast, cursor: str):
+    with program.reading() as connection, pytest.raises(BadCursor):
+        clocks(connection, cast.lin, program.clock(), cursor=encode(cursor))
 
 
 def test_a_european_sandbox_says_whose_working_days_count():
