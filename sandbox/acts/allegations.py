@@ -42,7 +42,7 @@ def enter_allegation(act: Act, given: AllegationFields) -> Made:
     count_alleged(act, row)
     assess(act)
     put_due(act, DueKind.ALLEGATION_WAITS, row["id"], row["decide_by"], act.trial["id"])
-    notify(act, "allegation_entered", role="regulator", dedupe=row["id"])
+    notify(act, "allegation_entered", role="regulator", dedupe=row["id"], urgent=given.severity is Severity.S1)
     return Made(id=row["id"])
 
 
