@@ -165,6 +165,20 @@ def test_a_file_is_sent_by_a_form_and_saved_from_its_page(world: World, desk: De
     assert "sandbox" in saved.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize(("of", "noun"), [("feedback", "feedback"), ("correction", "corrections"),
+                                          ("corrective_item", "corrective-items"), ("section", "results"),
+                                          ("trial", "trials")])
+def test_evidence_stands_on_the_page_of_what_it_is_for(world: World, desk: Desk, of: str, noun: str):
+    trial = world.hers["trials"]
+    about = world.hers.get(noun, noun)
+    homes = {"section": f"/trials/{trial}/sections/{about}", "trial": f"/trials/{trial}/files"}
+    home = homes.get(of, f"/{noun}/{about}")
+    name = f"for {of}.pdf"
+    sent = desk.send(f"/trials/{trial}/files/new?of={of}&object={about}", {"file": file(name=name)})
+    assert (sent.status_code, sent.location) == (303, home)
+    assert name in desk.get(home).text
+
+
 def test_a_form_without_a_file_or_with_a_wrong_one_is_shown_again_with_the_reason(world: World, desk: Desk):
     path = f"/trials/{world.hers['trials']}/files/new"
     for sent in ({}, {"file": file(b"MZ", "a.pdf")}):

@@ -38,6 +38,15 @@ def table_of(files: tuple[dict[str, Any], ...], title: str, none: str, *,
             "columns": [{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in columns]}
 
 
+def beside(connection: sa.Connection, row: Mapping[str, Any], of: FileOf, object_id: str) -> Plain:
+    """The evidence for one thing of a trial, for the macro in `_evidence.html`; those who may, add to it."""
+    found = reads.files(connection, actor(), row["id"], object_id=object_id, limit=SHOWN).items
+    add = url_for("pages.new_file", trial_id=row["id"], of=of.value, object=object_id)
+    return {"url": add if row["relation"] in SENDERS else None, "files": [
+        {"text": one["name"], "url": url_for("pages.evidence_file", file_id=one["id"]),
+         "note": day(one["evidence_on"]) if one["evidence_on"] else moment(one["at"])} for one in found]}
+
+
 def of_object(connection: sa.Connection, trial_id: str, object_id: str) -> list[Plain]:
     """The evidence for one thing as a table for its page; none where there is no file."""
     found = reads.files(connection, actor(), trial_id, object_id=object_id, limit=SHOWN).items
@@ -107,6 +116,8 @@ def _home(of: FileOf, about: str, trial_id: str) -> str:
         FileOf.CORRECTIVE_ITEM: ("pages.corrective_item", "item_id"), FileOf.REVIEW: ("pages.review", "review_id"),
         FileOf.CORRECTION: ("pages.correction", "correction_id"),
     }
+    if of is FileOf.SECTION:
+        return url_for("pages.section", trial_id=trial_id, kind=about)
     if of not in pages:
         return url_for("pages.trial_files", trial_id=trial_id)
     endpoint, name = pages[of]
