@@ -21,13 +21,16 @@ from sqlmodel import Session, select
 
 from bench.city import NOW, City, city, report
 from bench.claim import Claim, median_ratio, percentile, scratch
-from sandbox.acts.light import denominator, evidence, indicators_counting
+from sandbox.acts.light import denominator
 from sandbox.rules.cadence import YELLOW_AFTER, days_after, end_of_day, local_day, period_number
+from sandbox.rules.epoch import Watch, finding, together
+from sandbox.rules.evidence import ChangeAware, Counted, bets
 from sandbox.rules.facts import DAY
-from sandbox.rules.risk import light, thresholds, too_early
+from sandbox.rules.risk import ENGINE, events_of, light, single, thresholds, too_early
 from sandbox.store.answers import ANSWERS, Answer
 from sandbox.store.dues import Due, DueKind
 from sandbox.store.engine import JSON_BY, PRAGMAS
+from sandbox.store.evidence import Assessment, epoch_of
 from sandbox.store.feedback import FEEDBACK, Feedback, FeedbackFields
 from sandbox.store.fields import canonical
 from sandbox.store.ids import new_id
@@ -156,7 +159,7 @@ def _file(session: Session, of: City, trial_id: str, given: FeedbackFields, key:
     trial.used_volume += given.exposures or 0
     trial.used_people += given.people_new or 0
     trial.reports, trial.version, trial.covered_until = trial.reports + 1, trial.version + 1, given.period_end
-    _assess(session, trial)
+    _assess(session, of, trial)
     _arm(session, of, trial)
     seq, hashed = _enter(session, of, trial_id, given.plain())
     answer = {"id": kept.id, "light": trial.light, "state": trial.state, "receipt": {"seq": seq, "leaf": hashed}}
@@ -166,29 +169,33 @@ def _file(session: Session, of: City, trial_id: str, given: FeedbackFields, key:
 
 def _count(session: Session, of: City, trial: Trial, given: FeedbackFields) -> None:
     number = period_number(trial.starts_at, trial.feedback_days, given.period_start, of.program.settings.zone)
-    counted: dict[str, int] = {}
-    for name, number in given.events.items():
-        for indicator in indicators_counting(name):
-            counted[indicator] = counted.get(indicator, 0) + number
-    limits = session.exec(select(Limit.indicator).where(Limit.trial_id == trial.id)).all()
-    for indicator in dict.fromkeys((*limits, *counted)):
+    for indicator in session.exec(select(Limit.indicator).where(Limit.trial_id == trial.id)).all():
         counter = session.get(Counter, (trial.id, trial.epoch, indicator, number))
         if counter is None:
             counter = Counter(trial_id=trial.id, epoch=trial.epoch, indicator=indicator, period=number)
             session.add(counter)
-        counter.events += counted.get(indicator, 0)
+        counter.events += sum(given.events.get(name, 0) for name in events_of(indicator))
         counter.exposures += denominator(indicator, given.model_dump())
 
 
-def _assess(session: Session, trial: Trial) -> None:
-    limits = {limit.indicator: limit for limit in session.exec(select(Limit).where(Limit.trial_id == trial.id))}
-    sums = session.exec(select(Counter.indicator, sa.func.sum(Counter.events), sa.func.sum(Counter.exposures)).where(
-        Counter.trial_id == trial.id, Counter.epoch == trial.epoch).group_by(Counter.indicator))
-    found = [(name, limits[name].per_exposure, limits[name].weight, events, 0, exposures)
-             for name, events, exposures in sums if name in limits]
-    at, total = thresholds(beside_budget=False), evidence(found)
-    early = all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found)
-    trial.light, trial.log_e = light(total, at, early=early, rules=[]), total
+def _assess(session: Session, of: City, trial: Trial) -> None:
+    epoch = epoch_of(trial.model_dump(), of.program.settings.zone)
+    counters: dict[str, list[Counted]] = {}
+    for one in session.exec(select(Counter).where(Counter.trial_id == trial.id, Counter.epoch == trial.epoch).order_by(
+            Counter.indicator, Counter.period)):
+        counters.setdefault(one.indicator, []).append((one.period - epoch.first + 1, one.events, one.exposures))
+    found = [finding(Watch(limit.indicator, limit.per_exposure, limit.weight, ChangeAware(
+        epoch.planned, bets(limit.per_exposure, single(limit.indicator)))), counters.get(limit.indicator, []))
+        for limit in session.exec(select(Limit).where(Limit.trial_id == trial.id))]
+    at, total = thresholds(), together(found)
+    early = all(too_early(one.limit * one.exposures, one.weight, at) for one in found)
+    trial.light, trial.log_e, trial.log_e_told = light(total, at, early=early, rules=[]), total, total
+    trial.assessments += 1
+    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain] for one in found}
+    session.add(Assessment(
+        trial_id=trial.id, number=trial.assessments, at=NOW, seq=0, epoch=trial.epoch, engine=ENGINE, light=trial.light,
+        log_e=total, log_e_told=total, yellow=at.yellow, red=at.red, inputs=inputs,
+        digest=hashlib.sha256(canonical(inputs)).hexdigest()))
 
 
 def _arm(session: Session, of: City, trial: Trial) -> None:

@@ -7,15 +7,15 @@ from alembic import context
 from sqlmodel import AutoString, SQLModel
 
 from sandbox.store.log import append_only
-from sandbox.store.types import JSON, Instant
+from sandbox.store.types import JSON, Exact, Instant
 
 
 def render_item(kind: str, item: Any, autogenerate: Any) -> str | bool:
     """How our column types are written in a migration; everything else as Alembic does."""
     if kind != "type":
         return False
-    if item is JSON or isinstance(item, Instant):
-        name = "JSON" if item is JSON else "Instant()"
+    if item is JSON or isinstance(item, Instant | Exact):
+        name = "JSON" if item is JSON else f"{type(item).__name__}()"
         autogenerate.imports.add(f"from sandbox.store.types import {name.removesuffix('()')}")
         return name
     if isinstance(item, AutoString):
@@ -29,9 +29,8 @@ def migrate(connection: sa.Connection) -> None:
                       render_as_batch=connection.dialect.name == "sqlite")
     with context.begin_transaction():
         context.run_migrations()
-    if sa.inspect(connection).has_table("log_entries"):
-        for statement in append_only(connection.dialect.name):
-            connection.exec_driver_sql(statement)
+    for statement in append_only(connection.dialect.name, sa.inspect(connection).get_table_names()):
+        connection.exec_driver_sql(statement)
 
 
 migrate(context.config.attributes["connection"])

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Held, act
-from sandbox.acts.effects import freeze_limits
+from sandbox.acts.effects import freeze_limits, open_epoch
 from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation, organisation_named
 from sandbox.acts.refusals import Invalid, invalid
@@ -114,6 +114,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
         "model_version": given.model_version, "feedback_days": tier.feedback_days, "review_days": tier.every_days,
     })
     freeze_limits(act, [limit.plain() for limit in given.limits])
+    open_epoch(act)
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": "adopt_trial", "source": "adopted",
                             "target": "trial", "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
                             "cause": None, "reason": given.unverified, "seq": act.seq})

@@ -17,9 +17,11 @@ from sandbox.acts.schedule import (
     plan_review,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.risk import Light
+from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
@@ -59,6 +61,7 @@ def started(act: Act, row: Move) -> None:
         review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),
     )
     freeze_limits(act, plan["limits"])
+    open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
     notify(act, "started", role="firm")
@@ -82,10 +85,20 @@ def freeze_limits(act: Act, limits: list[dict[str, Any]]) -> None:
                             "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole})
 
 
+def open_epoch(act: Act) -> None:
+    """The trial's epoch of evidence begins now: fresh stakes over the periods that are planned from here on."""
+    trial = act.trial
+    planned = planned_periods(trial["starts_at"], trial["feedback_days"], act.zone, act.now, trial["ends_at"])
+    act.change_trial(epoch_since=act.now, planned_periods=planned, settled=0, alleged=False, light=Light.GREY.value,
+                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None)
+    act.insert(EPOCHS, {"trial_id": trial["id"], "epoch": trial["epoch"], "opened_at": act.now, "planned": planned,
+                        "stale": False})
+
+
 def tuning(act: Act, row: Move) -> None:
     """Exposure drops: what is left of the caps is halved."""
-    evidence = _rearmed(act, end_suspension(act, row))
-    act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED), **evidence)
+    _rearm(act, end_suspension(act, row))
+    act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
     arm_running(act)
 
 
@@ -102,24 +115,25 @@ def _remaining(act: Act, share: float) -> dict[str, Any]:
 
 def resumed(act: Act, row: Move) -> None:
     """Full caps again under a new plan version."""
-    evidence = _rearmed(act, end_suspension(act, row))
+    _rearm(act, end_suspension(act, row))
     exposure = sections(act.connection, act.trial, act.now).get("exposure")
     restored = caps(exposure[-1].body) if exposure else {}
-    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored, **evidence)
+    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
 
 
 def lifted(act: Act, row: Move) -> None:
     """Goes on as it was."""
-    act.change_trial(running_since=act.now, **_rearmed(act, end_suspension(act, row)))
+    _rearm(act, end_suspension(act, row))
+    act.change_trial(running_since=act.now)
     arm_running(act)
 
 
-def _rearmed(act: Act, causes: tuple[str, ...]) -> dict[str, Any]:
+def _rearm(act: Act, causes: tuple[str, ...]) -> None:
     """A new epoch when it was a red light that is lifted, by whichever move: only that resets evidence."""
-    if Cause.RISK_RED not in causes:
-        return {}
-    return {"epoch": act.trial["epoch"] + 1, "light": Light.GREY.value, "log_e": 0.0, "cleared_at_log_e": None}
+    if Cause.RISK_RED in causes:
+        act.change_trial(epoch=act.trial["epoch"] + 1)
+        open_epoch(act)
 
 
 def voided(act: Act, row: Move) -> None:

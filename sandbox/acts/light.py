@@ -1,43 +1,62 @@
-"""The light of a trial, re-assessed in the transaction of the fact that may change it. Only people lift a red."""
+"""The light of a trial, re-assessed in the transaction of the fact that may change it. Only people lift a red.
 
-from collections.abc import Mapping
+A fact counts in the period in which it occurred: `count` for a report, `add` for anything else, then `assess`. What is
+told late, or corrected, of a period already settled throws the kept states away, and the assessment replays them.
+"""
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
-from sandbox.acts.schedule import plan_review
-from sandbox.rules.cadence import days_after, period_number
-from sandbox.rules.evidence import combined, log_e
-from sandbox.rules.facts import DAY
+from sandbox.acts.schedule import notify, plan_review
+from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
+from sandbox.rules.epoch import Epoch, Finding, Watch, finding, settle, steps, together, trail
+from sandbox.rules.evidence import Counted
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.risk import (
+    ENGINE,
     INDICATORS,
     Light,
+    Thresholds,
     cap_light,
+    denominator_of,
+    events_of,
+    grave_light,
     light,
     thresholds,
     too_early,
 )
+from sandbox.rules.working_days import Calendar, add_working_days
 from sandbox.store.engine import Statement
+from sandbox.store.evidence import (
+    ASSESSMENTS,
+    EPOCHS,
+    LATE_REDS,
+    LateRedState,
+    epoch_of,
+    untold_since,
+    untold_spans,
+    watches,
+)
+from sandbox.store.fields import canonical
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
+from sandbox.store.types import MILLION
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"))
 YELLOW_REVIEW_DAYS = 7
-
-_counts = Statement(
-    sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight,
-              sa.func.coalesce(sa.func.sum(HAPPENED), 0), sa.func.coalesce(sa.func.sum(COUNTERS.c.alleged), 0),
-              sa.func.coalesce(sa.func.sum(COUNTERS.c.exposures), 0.0))
-    .select_from(LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id,
-                                                    COUNTERS.c.indicator == LIMITS.c.indicator,
-                                                    COUNTERS.c.epoch == sa.bindparam("epoch"))))
-    .where(LIMITS.c.trial_id == sa.bindparam("trial_id")).group_by(LIMITS.c.trial_id, LIMITS.c.indicator)
-    .order_by(LIMITS.c.indicator))
+BUDGETED = "harm_S2"
+DECIDE_WITHIN = 1
+"""Working days for a late red."""
 
 _add = Statement(sa.text(
     "INSERT INTO counters (trial_id, epoch, indicator, period, events, itemised, alleged, exposures) "
@@ -45,20 +64,31 @@ _add = Statement(sa.text(
     "ON CONFLICT (trial_id, epoch, indicator, period) DO UPDATE SET events = counters.events + excluded.events, "
     "itemised = counters.itemised + excluded.itemised, alleged = counters.alleged + excluded.alleged, "
     "exposures = counters.exposures + excluded.exposures"))
+_keep_state = Statement(sa.text(
+    "INSERT INTO states (trial_id, epoch, indicator, closed, log_1, log_2, log_3, log_4, log_5, log_6, events, "
+    "exposures, chain) VALUES (:trial_id, :epoch, :indicator, :closed, :log_1, :log_2, :log_3, :log_4, :log_5, :log_6, "
+    ":events, :exposures, :chain) ON CONFLICT (trial_id, epoch, indicator) DO UPDATE SET closed = excluded.closed, "
+    "log_1 = excluded.log_1, log_2 = excluded.log_2, log_3 = excluded.log_3, log_4 = excluded.log_4, "
+    "log_5 = excluded.log_5, log_6 = excluded.log_6, events = excluded.events, exposures = excluded.exposures, "
+    "chain = excluded.chain"))
 _names = Statement(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(
     LIMITS.c.indicator))
+_of_class = Statement(sa.select(sa.func.sum(HAPPENED)).where(
+    COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch"),
+    COUNTERS.c.indicator == sa.bindparam("indicator")))
+
+
+# Counting
 
 
 def indicators_counting(event: str) -> tuple[str, ...]:
-    """The indicators that count an event of this name; one the plan names counts itself."""
-    built_in = tuple(row.id for row in INDICATORS.values() if event in row.events)
-    return built_in or (event,)
+    """The indicators that count an event of this name; one that the plan names counts itself."""
+    return (*(row.id for row in INDICATORS.values() if event in row.events), event)
 
 
 def denominator(indicator: str, report: Mapping[str, Any]) -> float:
     """The report's denominator for the indicator: exposures, or the reviewed or labelled cases."""
-    row = INDICATORS.get(indicator)
-    value = report.get(row.denominator if row else "exposures")
+    value = report.get(denominator_of(indicator))
     return float(value) if isinstance(value, int | float) else 0.0
 
 
@@ -69,21 +99,29 @@ def limits_of(act: Act) -> tuple[str, ...]:
 
 def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> None:
     """Add a report's events and denominators to the counters of its period, or take them off again."""
-    events: dict[str, int] = {}
-    for name, number in (report.get("events") or {}).items():
-        for indicator in indicators_counting(name):
-            events[indicator] = events.get(indicator, 0) + number
-    for indicator in dict.fromkeys((*limits_of(act), *events)):
-        add(act, epoch, indicator, at=report["period_start"], events=sign * events.get(indicator, 0),
-            exposures=sign * denominator(indicator, report))
+    told = report.get("events") or {}
+    indicators = limits_of(act)
+    for indicator in (*indicators, BUDGETED) if act.trial["budget"] and BUDGETED not in indicators else indicators:
+        add(act, epoch, indicator, at=report["period_start"], exposures=sign * denominator(indicator, report),
+            events=sign * sum([told.get(name, 0) for name in events_of(indicator)]))
+    if report.get("groups") and "disparity" in indicators:
+        compare(act, report, epoch) if sign > 0 else forget_groups(act, epoch)
 
 
 def add(act: Act, epoch: int, indicator: str, *, at: datetime, events: int = 0, itemised: int = 0, alleged: int = 0,
         exposures: float = 0.0) -> None:
     """Add to the counter of the period in which a thing occurred, whenever it was told."""
+    period, trial = period_of(act, at), act.trial
     _add.run(act.connection, {
-        "trial_id": act.trial["id"], "epoch": epoch, "indicator": indicator, "period": period_of(act, at),
-        "events": events, "itemised": itemised, "alleged": alleged, "exposures": exposures})
+        "trial_id": trial["id"], "epoch": epoch, "indicator": indicator, "period": period, "events": events,
+        "itemised": itemised, "alleged": alleged, "exposures": round(exposures * MILLION)})
+    if alleged and not trial["alleged"]:
+        act.change_trial(alleged=True)
+    if epoch != trial["epoch"] and epoch > 0:
+        act.connection.execute(sa.update(EPOCHS).where(EPOCHS.c.trial_id == trial["id"], EPOCHS.c.epoch == epoch)
+                               .values(stale=True))
+    elif epoch and trial["settled"] and period - period_of(act, trial["epoch_since"]) < trial["settled"]:
+        act.change_trial(settled=0)
 
 
 def period_of(act: Act, at: datetime) -> int:
@@ -91,39 +129,108 @@ def period_of(act: Act, at: datetime) -> int:
     return period_number(act.trial["starts_at"], act.trial["feedback_days"], at, act.zone)
 
 
-def assess(act: Act, *rules: Light) -> Light:
-    """Combine the evidence, latch the light, and act on it: yellow calls a review, red suspends in this transaction."""
+def epoch_at(act: Act, at: datetime) -> int:
+    """The epoch in which a thing occurred: 0 before the trial was taken over, earlier ones for what is told late."""
     trial = act.trial
-    found = _counts.run(act.connection, {"trial_id": trial["id"], "epoch": trial["epoch"]}).fetchall()
-    at = thresholds(beside_budget=False, cleared_at=trial["cleared_at_log_e"] or 0.0)
-    found = [(*row[:5], row[5] + unreported(act, row[0])) for row in found]
-    total, told = evidence(found), evidence([(*row[:3], row[3] + row[4], 0, row[5]) for row in found])
-    rules = (*rules, Light.YELLOW) if told >= at.yellow else rules
-    now = light(total, at, early=all(too_early(p0 * n, weight, at) for _, p0, weight, _, _, n in found),
-                rules=[*rules, *_cap_lights(act)])
-    latched = Light(trial["light"])
+    if trial["epoch_since"] is None or at >= trial["epoch_since"]:
+        return int(trial["epoch"])
+    found = act.connection.execute(sa.select(sa.func.max(EPOCHS.c.epoch)).where(
+        EPOCHS.c.trial_id == trial["id"], EPOCHS.c.opened_at <= at)).scalar()
+    return int(found) if found else 0 if trial["adopted"] else 1
+
+
+# Judging
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What an epoch says at an instant: findings, combined evidence, the same with allegations."""
+
+    findings: tuple[Finding, ...]
+    log_e: float
+    told: float
+
+
+def assess(act: Act, *rules: Light) -> Light:
+    """Combine the evidence, latch the light, and act on it: yellow calls a review, red suspends in this transaction.
+
+    What was judged is kept as an assessment. Epochs before the present one that something late reached are replayed."""
+    trial = act.trial
+    judged = judge(act)
+    at = _thresholds(act)
+    grave = _budget_light(act)
+    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow else ()))
+    early = all(too_early(one.limit * one.exposures, one.weight, at) for one in judged.findings)
+    now, latched = light(judged.log_e, at, early=early, rules=rules), Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
         now = latched
-    if (now.value, total) != (trial["light"], trial["log_e"]):
-        act.change_trial(light=now.value, log_e=total)
-    _act_on(act, latched, now, total >= at.red)
+    act.change_trial(light=now.value, log_e=judged.log_e, log_e_told=judged.told)
+    _keep(act, judged, at, now)
+    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED)
+    if trial["epoch"] > 1:
+        _replay_stale(act)
     return now
 
 
-def evidence(found: Any) -> float:
-    """Combined log evidence of rows (indicator, limit, weight, events, alleged, exposures); allegations apart."""
-    logs = [log_e(indicator, p0, events, n) for indicator, p0, _, events, _, n in found]
-    return combined([weight for _, _, weight, *_ in found], logs)
+def judge(act: Act) -> Judged:
+    """The evidence of the present epoch; periods that nothing more is owed of are settled on the way."""
+    trial = act.trial
+    epoch, settled = epoch_of(trial, act.zone), trial["settled"]
+    untold = epoch.unseen(untold_spans(trial, act.now))
+    seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
+    if any(math.isnan(watch.log_groups or 0.0) for watch in seen):
+        recompare(act, trial["epoch"])
+        seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
+    found = [steps(watch, epoch, untold, act.now) for watch in seen]
+    findings = tuple([finding(watch, each) for watch, each in zip(seen, found, strict=True)])
+    total = together(findings)
+    upto = epoch.number(untold_since(trial)) - 1
+    if upto > settled:
+        if not settled and upto > 1:
+            note_late_red(act, trial["epoch"], trail(seen, found), total)
+        _settle(act, seen, found, upto)
+    return Judged(findings, total, _told(act, epoch, untold) if trial["alleged"] else total)
 
 
-def unreported(act: Act, indicator: str) -> float:
-    """Exposures that may have happened since the last report, at the rate the caps allow: the denominator of events
-    already told is never taken smaller than the reports say, nor the events judged without one."""
-    row, trial = INDICATORS.get(indicator), act.trial
-    if (row is not None and row.denominator != "exposures") or trial["state"] not in RUNNING:
-        return 0.0
-    since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
-    return float(trial["rate_per_day"] or 0.0) * max(0.0, (act.now - since) / DAY)
+def _told(act: Act, epoch: Epoch, untold: Mapping[int, float]) -> float:
+    """The evidence with what people allege: it may turn the light yellow, never red."""
+    seen = watches(act.connection, act.trial["id"], act.trial["epoch"], epoch)
+    return together([finding(watch, steps(watch, epoch, untold, act.now, alleged=True)) for watch in seen])
+
+
+def _settle(act: Act, seen: Sequence[Watch], found: Sequence[list[Counted]], upto: int) -> None:
+    """Keep the states after the periods up to this one."""
+    for watch in (settle(watch, each, upto) for watch, each in zip(seen, found, strict=True)):
+        if watch.log_groups is None:
+            logs = watch.state.logs if watch.state.closed else (None,) * len(watch.state.logs)
+            _keep_state.run(act.connection, {
+                "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "indicator": watch.indicator,
+                "closed": watch.state.closed, **{f"log_{place}": log for place, log in enumerate(logs, 1)},
+                "events": watch.events, "exposures": watch.exposures, "chain": watch.chain})
+    act.change_trial(settled=upto)
+
+
+def _keep(act: Act, judged: Judged, at: Thresholds, now: Light) -> None:
+    number = act.trial["assessments"] + 1
+    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain] for one in judged.findings}
+    act.insert(ASSESSMENTS, {
+        "trial_id": act.trial["id"], "number": number, "at": act.now, "seq": act.seq, "epoch": act.trial["epoch"],
+        "engine": ENGINE, "light": now.value, "log_e": judged.log_e, "log_e_told": judged.told, "yellow": at.yellow,
+        "red": at.red, "inputs": inputs, "digest": hashlib.sha256(canonical(inputs)).hexdigest()})
+    act.change_trial(assessments=number)
+
+
+# Rules beside the statistics
+
+
+def _budget_light(act: Act) -> Light:
+    """Red at the S2 incident whose number is the agreed budget."""
+    budget = act.trial["budget"]
+    if budget is None:
+        return Light.GREEN
+    row = _of_class.run(act.connection, {"trial_id": act.trial["id"], "epoch": act.trial["epoch"],
+                                         "indicator": BUDGETED}).fetchone()
+    return grave_light(0, int(row[0] or 0), budget)
 
 
 def _cap_lights(act: Act) -> list[Light]:
@@ -138,10 +245,10 @@ def _cap_lights(act: Act) -> list[Light]:
     return [Light.YELLOW] if fresh else []
 
 
-def _act_on(act: Act, before: Light, now: Light, statistics: bool) -> None:
+def _act_on(act: Act, before: Light, now: Light, red: bool) -> None:
     if any(act.trial[cap] is not None and act.trial[used] > act.trial[cap] for used, cap in CAPS):
         trip(act, Cause.CAP_EXCEEDED)
-    if now is Light.RED and statistics and act.trial["state"] in (*RUNNING, "exit_review"):
+    if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
     elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
         plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
@@ -152,3 +259,47 @@ def _yellow_review_open(act: Act) -> bool:
     return act.connection.execute(sa.select(REVIEWS.c.id).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
         REVIEWS.c.state == ReviewState.OPEN)).first() is not None
+
+
+# What is told late
+
+
+def note_late_red(act: Act, number: int, trailed: Sequence[tuple[int, float]], now: float) -> None:
+    """A replay that was over red in some period but is not now: an officer decides, within one working day.
+
+    Noted once: again only when the evidence of that epoch has risen beyond what was decided on."""
+    period, top = max(trailed, key=lambda one: one[1], default=(0, 0.0))
+    red = _thresholds(act).red
+    if top < red or now >= red or act.trial["light"] == Light.RED:
+        return
+    known = act.connection.execute(sa.select(sa.func.max(LATE_REDS.c.log_e)).where(
+        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number)).scalar()
+    if known is not None and top <= known + 1e-9:
+        return
+    due = end_of_day(add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN")), act.zone)
+    noted = act.id("lr")
+    act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": top,
+                           "at": act.now, "due_at": due, "state": LateRedState.WAITING.value})
+    notify(act, "late_red", role="regulator", dedupe=noted, due=due.isoformat())
+
+
+def _replay_stale(act: Act) -> None:
+    """Earlier epochs of which something was told late: replayed, unless they are known to have been red."""
+    trial_id = act.trial["id"]
+    for row in act.connection.execute(sa.select(EPOCHS).where(
+            EPOCHS.c.trial_id == trial_id, EPOCHS.c.stale, EPOCHS.c.epoch < act.trial["epoch"])).mappings().all():
+        act.connection.execute(sa.update(EPOCHS).where(
+            EPOCHS.c.trial_id == trial_id, EPOCHS.c.epoch == row["epoch"]).values(stale=False))
+        was_red = act.connection.execute(sa.select(ASSESSMENTS.c.number).where(
+            ASSESSMENTS.c.trial_id == trial_id, ASSESSMENTS.c.epoch == row["epoch"],
+            ASSESSMENTS.c.log_e >= ASSESSMENTS.c.red).limit(1)).first()
+        if was_red is None:
+            epoch = epoch_of(act.trial, act.zone, row)
+            seen = watches(act.connection, trial_id, row["epoch"], epoch)
+            note_late_red(act, row["epoch"], trail(seen, [steps(one, epoch, {}, act.now) for one in seen]), -1.0)
+
+
+def _thresholds(act: Act) -> Thresholds:
+    trial = act.trial
+    return thresholds(beside_budget=trial["budget"] is not None, cleared_at=trial["cleared_at_log_e"],
+                      alpha=trial["alpha"], alpha_yellow=trial["alpha_yellow"])

@@ -7,8 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.risk import denominator_of, events_of
-from sandbox.rules.risk import INDICATORS
+from sandbox.reads.assessments import counts_for
+from sandbox.rules.risk import denominator_of, events_of
 from sandbox.store.batches import KEPT
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -67,18 +67,10 @@ def _made(first: date, before: bool, found: tuple[list[Any], list[Any]], limits:
 
 
 def _count(indicator: str, reports: list[Any], happened: list[Any]) -> Count:
-    declared = sum(events_of(indicator, report) for report in reports)
+    declared = sum((report["events"] or {}).get(name, 0) for report in reports for name in events_of(indicator))
     itemised = sum(counts_for(indicator, one) for one in happened)
-    whole = _sum(denominator_of(indicator, report) for report in reports)
+    whole = _sum(report.get(denominator_of(indicator)) for report in reports)
     return Count(indicator, declared, itemised, max(declared, itemised) / whole if whole else None)
-
-
-def counts_for(indicator: str, incident: Mapping[Any, Any]) -> bool:
-    """Whether an incident is one of the events that the indicator counts."""
-    event = "complaint" if incident["kind"] == "complaint" else \
-        f"harm_{incident['severity']}" if incident["severity"] else incident["indicator"]
-    row = INDICATORS.get(indicator)
-    return event in (row.events if row else (indicator,))
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

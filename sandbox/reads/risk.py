@@ -1,27 +1,27 @@
-"""The light explained: indicators with their counts, rates and intervals, headroom, caps."""
+"""The light explained: indicators with their counts, rates and intervals, headroom, groups, caps."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.rules.evidence import combined, log_e
+from sandbox.rules.disparity import ENOUGH
+from sandbox.rules.epoch import Epoch, Finding, Watch, finding, steps, together
+from sandbox.rules.evidence import Counted, Interval, e_bh, rate_interval, shares
 from sandbox.rules.risk import (
-    INDICATORS,
     Headroom,
-    Interval,
+    Thresholds,
+    denominator_of,
+    events_of,
     exposures_needed,
     headroom,
-    rate_interval,
-    shares,
     thresholds,
     too_early,
 )
-from sandbox.store.batches import KEPT
-from sandbox.store.feedback import FEEDBACK
+from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch_of, untold_spans, watches
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
@@ -30,8 +30,9 @@ CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_
 
 @dataclass(frozen=True, slots=True)
 class IndicatorLine:
-    """One indicator: events (declared or itemised, whichever is more in each period), exposures, limit, rate with
-    interval. `alleged` ones are not among the events: they reach yellow only."""
+    """One indicator: events (declared or itemised, whichever is more in each period), exposures told, limit, rate with
+    interval. `alleged` ones are not among the events: they reach yellow only. `unreported` exposures, taken at the rate
+    the caps allow, count for the evidence and are in no rate."""
 
     indicator: str
     events: int
@@ -39,6 +40,7 @@ class IndicatorLine:
     itemised: int
     alleged: int
     exposures: float
+    unreported: float
     limit: float
     weight: float
     rate: float | None
@@ -49,8 +51,25 @@ class IndicatorLine:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupLine:
+    """Two groups compared: rates of the one and of its reference, their ratio or difference, and the evidence.
+    `value` is None while either has too few outcomes to say."""
+
+    attribute: str
+    group: str
+    reference: str
+    test: str
+    rate: float | None
+    reference_rate: float | None
+    n: int
+    reference_n: int
+    value: float | None
+    log_e: float
+
+
+@dataclass(frozen=True, slots=True)
 class Risk:
-    """A trial's light and everything behind it."""
+    """A trial's light and everything behind it. `log_e` is as last assessed; headroom and indicators are as of now."""
 
     light: str
     epoch: int
@@ -59,106 +78,129 @@ class Risk:
     red: float
     headroom: Headroom
     indicators: tuple[IndicatorLine, ...]
+    groups: tuple[GroupLine, ...]
     caps: tuple[dict[str, Any], ...]
     unverified: str | None
     needed: int | None = None
     """Uses after which even a clear excess would show; None where no limit counts uses."""
+    budget: int | None = None
+    """The S2 incident at which the light turns red; None without such a budget."""
 
 
-def risk(connection: sa.Connection, row: Mapping[Any, Any], epoch: int | None = None) -> Risk:
+def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo,
+         number: int | None = None) -> Risk:
     """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one."""
-    epoch = row["epoch"] if epoch is None else epoch
-    at = thresholds(beside_budget=False, cleared_at=row["cleared_at_log_e"] or 0.0)
-    found = _counted(connection, row["id"], epoch)
-    logs = [log_e(one.indicator, one.per_exposure, one.happened, one.exposures) for one in found]
-    part = shares([one.weight for one in found], logs) if found else ()
-    lines = tuple(_line(one, log, share, at) for one, log, share in zip(found, logs, part, strict=True))
-    return Risk(row["light"], epoch, row["log_e"], at.yellow, at.red, _headroom(lines, at), lines, caps(row),
-                row["unverified"], _needed(lines, at))
+    number, at = row["epoch"] if number is None else number, thresholds_of(row)
+    if row["starts_at"] is None:
+        return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), (), caps(row), None)
+    sums = _sums(connection, row["id"], number)
+    present = number == row["epoch"]
+    epoch = schedule(connection, row, zone, number)
+    untold = epoch.unseen(untold_spans(row, now)) if present else {}
+    seen = watches(connection, row["id"], number, epoch, row["settled"] if present else 0)
+    found = [steps(watch, epoch, untold, now) for watch in seen]
+    findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]
+    parts = shares([one.weight for one in findings], [one.log_e for one in findings]) if findings else ()
+    unseen = sum(untold.values())
+    lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen)
+                    for one, share in zip(findings, parts, strict=True)),
+                   key=lambda line: (-line.weight, line.indicator))
+    space = _headroom(seen, found, epoch.number(now), at) if present else Headroom(None, None)
+    return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
+                groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
 
 
-def _counted(connection: sa.Connection, trial_id: str, epoch: int) -> Any:
-    number = [sa.func.coalesce(sa.func.sum(column), 0).label(name) for name, column in (
-        ("happened", HAPPENED), *((name, COUNTERS.c[name]) for name in ("events", "itemised", "alleged", "exposures")))]
-    joined = LIMITS.outerjoin(COUNTERS, sa.and_(COUNTERS.c.trial_id == LIMITS.c.trial_id, COUNTERS.c.epoch == epoch,
-                                                COUNTERS.c.indicator == LIMITS.c.indicator))
-    query = sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight, *number).select_from(joined)
-    return connection.execute(query.where(LIMITS.c.trial_id == trial_id).group_by(
-        LIMITS.c.trial_id, LIMITS.c.indicator).order_by(LIMITS.c.weight.desc(), LIMITS.c.indicator)).all()
+def thresholds_of(row: Mapping[Any, Any]) -> Thresholds:
+    """Where this trial's light turns."""
+    return thresholds(beside_budget=row["budget"] is not None, cleared_at=row["cleared_at_log_e"], alpha=row["alpha"],
+                      alpha_yellow=row["alpha_yellow"])
 
 
-def _line(one: Any, log: float, share: float, at: Any) -> IndicatorLine:
-    events = one.happened
-    known = one.exposures > 0
+def schedule(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, number: int) -> Epoch:
+    """The schedule of one of the trial's epochs; 0 is the record before adoption."""
+    if number == row["epoch"]:
+        return epoch_of(row, zone)
+    if number == 0:
+        first = connection.execute(sa.select(sa.func.min(COUNTERS.c.period)).where(
+            COUNTERS.c.trial_id == row["id"], COUNTERS.c.epoch == 0)).scalar()
+        return epoch_before(row, zone, 0 if first is None else first)
+    kept = connection.execute(sa.select(EPOCHS).where(EPOCHS.c.trial_id == row["id"], EPOCHS.c.epoch == number))
+    return epoch_of(row, zone, kept.mappings().one())
+
+
+def agreed(connection: sa.Connection, trial_id: str) -> tuple[str, ...]:
+    """The indicators with an agreed limit, the weightiest first."""
+    return tuple(connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == trial_id).order_by(
+        LIMITS.c.weight.desc(), LIMITS.c.indicator)).scalars())
+
+
+def _sums(connection: sa.Connection, trial_id: str, number: int) -> dict[str, Any]:
+    told = {name: COUNTERS.c[name] for name in ("events", "itemised", "alleged", "exposures")}
+    named = {"happened": HAPPENED, **told}
+    query = sa.select(COUNTERS.c.indicator, *(sa.func.sum(column).label(name) for name, column in named.items()))
+    return {row.indicator: row for row in connection.execute(query.where(
+        COUNTERS.c.trial_id == trial_id, COUNTERS.c.epoch == number).group_by(COUNTERS.c.indicator))}
+
+
+def _line(one: Finding, sums: Any, share: float, at: Thresholds, unseen: float) -> IndicatorLine:
+    events, told = (int(sums.happened), float(sums.exposures)) if sums else (0, 0.0)
+    unseen = unseen if denominator_of(one.indicator) == "exposures" else 0.0
+    declared, itemised, alleged = (int(sums.events), int(sums.itemised), int(sums.alleged)) if sums else (0, 0, 0)
+    known = told > 0
     return IndicatorLine(
-        one.indicator, events, one.events, one.itemised, one.alleged, one.exposures, one.per_exposure, one.weight,
-        events / one.exposures if known else None, rate_interval(events, one.exposures) if known else None, log, share,
-        too_early(one.per_exposure * one.exposures, one.weight, at))
+        one.indicator, events, declared, itemised, alleged, told, unseen, one.limit, one.weight,
+        events / told if known else None, rate_interval(events, told) if known else None, one.log_e, share,
+        too_early(one.limit * one.exposures, one.weight, at))
 
 
-def _needed(lines: tuple[IndicatorLine, ...], at: Any) -> int | None:
-    counted = [one for one in lines if one.indicator not in INDICATORS
-               or INDICATORS[one.indicator].denominator == "exposures"]
+def _needed(lines: Sequence[IndicatorLine], at: Thresholds) -> int | None:
+    counted = [one for one in lines if denominator_of(one.indicator) == "exposures"]
     return min((exposures_needed(one.limit, one.weight, at) for one in counted), default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The combined evidence after one more report: the end of its period, and the natural logarithm."""
-
-    at: datetime
-    log_e: float
-
-
-def history(connection: sa.Connection, row: Mapping[Any, Any], most: int = 60) -> tuple[Moment, ...]:
-    """How the evidence of the present epoch grew, report by report as declared (incidents itemised later are in the
-    last figure only, which `risk` gives); at most so many moments, evenly spread, the last always among them."""
-    limits = connection.execute(sa.select(LIMITS.c.indicator, LIMITS.c.per_exposure, LIMITS.c.weight).where(
-        LIMITS.c.trial_id == row["id"]).order_by(LIMITS.c.indicator)).all()
-    reports = connection.execute(sa.select(FEEDBACK.c.period_end, FEEDBACK.c.events, FEEDBACK.c.exposures,
-                                           FEEDBACK.c.reviewed, FEEDBACK.c.labelled).where(
-        FEEDBACK.c.trial_id == row["id"], FEEDBACK.c.epoch == row["epoch"], KEPT).order_by(
-        FEEDBACK.c.period_end, FEEDBACK.c.id)).mappings().all()
-    if not limits:
-        return ()
-    sums = [[0, 0.0] for _ in limits]
-    step = max(1, math.ceil(len(reports) / most))
-    moments = []
-    for place, report in enumerate(reports, start=1):
-        for total, limit in zip(sums, limits, strict=True):
-            total[0] += events_of(limit.indicator, report)
-            total[1] += denominator_of(limit.indicator, report) or 0.0
-        if place % step == 0 or place == len(reports):
-            logs = [log_e(limit.indicator, limit.per_exposure, int(k), n)
-                    for (k, n), limit in zip(sums, limits, strict=True)]
-            moments.append(Moment(report["period_end"], combined([limit.weight for limit in limits], logs)))
-    return tuple(moments)
-
-
-def events_of(indicator: str, report: Mapping[Any, Any]) -> int:
-    """Events in a report that an indicator counts; one that the plan names counts itself."""
-    row = INDICATORS.get(indicator)
-    return sum((report["events"] or {}).get(name, 0) for name in (row.events if row else (indicator,)))
-
-
-def denominator_of(indicator: str, report: Mapping[Any, Any]) -> float | None:
-    """The report's denominator for an indicator; None where it was not given."""
-    row = INDICATORS.get(indicator)
-    return report.get(row.denominator if row else "exposures")
-
-
-def _headroom(lines: tuple[IndicatorLine, ...], at: Any) -> Headroom:
-    """Further events of the heaviest indicator that turn the light; the sentence names that indicator."""
-    if not lines:
+def _headroom(seen: Sequence[Watch], found: Sequence[list[Counted]], period: int, at: Thresholds) -> Headroom:
+    """Further events of the heaviest indicator, now, that turn the light; the sentence names that indicator. They move
+    every indicator that counts them."""
+    rated = [watch for watch in seen if watch.log_groups is None]
+    if not rated:
         return Headroom(None, None)
-    first = lines[0]
+    first = min(rated, key=lambda watch: (-watch.weight, watch.indicator))
+    event = events_of(first.indicator)[-1]
 
     def after(extra: int) -> float:
-        logs = [log_e(one.indicator, one.limit, one.events + (extra if one is first else 0), one.exposures)
-                for one in lines]
-        return combined([one.weight for one in lines], logs)
+        return together([finding(watch, _more(each, period, extra) if event in events_of(watch.indicator) else each)
+                         for watch, each in zip(seen, found, strict=True)])
 
     return headroom(after, at)
+
+
+def _more(found: list[Counted], period: int, extra: int) -> list[Counted]:
+    if found and found[-1][0] >= period:
+        last, k, n = found[-1]
+        return [*found[:-1], (last, k + extra, n)]
+    return [*found, (period, extra, 0.0)]
+
+
+# Groups
+
+
+def groups(connection: sa.Connection, trial_id: str, number: int) -> tuple[GroupLine, ...]:
+    """What is compared between groups; never one figure of fairness."""
+    body = connection.execute(sa.select(STATES.c.groups).where(
+        STATES.c.trial_id == trial_id, STATES.c.epoch == number, STATES.c.indicator == COMPARES)).scalar()
+    return tuple(_group(key, flat) for key, flat in sorted((body or {}).get("sides", {}).items()))
+
+
+def _group(key: str, flat: list[list[float]]) -> GroupLine:
+    attribute, group, reference, test = key.split("\t")
+    x_a, n_a, x_b, n_b = (int(part) for part in flat[0][:4])
+    known = min(n_a, n_b) >= ENOUGH
+    one, other = (x / n if n else None for x, n in ((x_a, n_a), (x_b, n_b)))
+    value = None
+    if known and one is not None and other is not None:
+        value = (one / other if other else None) if test == "favourable" else one - other
+    log = math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
+    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log)
 
 
 def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:
@@ -166,3 +208,12 @@ def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:
     return tuple({"dimension": name, "used": row[used], "cap": row[cap],
                   "share": row[used] / row[cap] if row[cap] else math.inf}
                  for name, used, cap in CAPS if row[cap] is not None)
+
+
+# The board
+
+
+def to_inspect(rows: Sequence[Mapping[Any, Any]]) -> frozenset[str]:
+    """Of these trials, those to look at first: with at most one in ten of them within its limits (e-BH)."""
+    flagged = e_bh([row["log_e"] for row in rows])
+    return frozenset(row["id"] for place, row in enumerate(rows) if place in flagged)

@@ -1,35 +1,30 @@
-"""The live risk light (风险灯): evidence that a trial runs above its agreed limits, valid however often anyone looks.
+"""The live risk light (风险灯): what turns it yellow or red, valid however often anyone looks.
 
 The promise: if a trial stays within every agreed limit, the chance that the statistics suspend it is at most 5 % per
 epoch. It presumes that duplicates are removed, incidents (not victims) are counted and exposures are never understated.
 
-Evidence is an e-process and is passed around as its natural logarithm; nothing here exponentiates it, so a million
-events are no trouble. Throughout, `k` counts events, `n` exposures, `p0` is the agreed limit (约定限度) and
-`mu = p0 * n` the events expected at the limit.
+Evidence comes from `evidence.py`, `disparity.py` and `drift.py` as its natural logarithm; throughout, `p0` is the
+agreed limit (约定限度) and `mu = p0 * n` the events expected at the limit in n exposures.
 
-Tables      INDICATORS (rows of Indicator), by id
-Evidence    log_e_up(k, mu), log_e_low(k, mu), log_e_bernoulli(k, n, p0), ChangeAware(planned).close(k, mu).log_e(k, mu)
-Together    combine(weights, logs), shares(weights, logs), e_bh(logs)
+Tables      INDICATORS (rows of Indicator), by id; events_of(indicator), single(indicator)
 Light       thresholds(...), too_early(...), exposures_needed(...), light(...) -> Light, headroom(after, at) -> Headroom
 Rules       cap_light, grave_light, silence_light, mitigation_light, hard_budget(m, alpha)
-To show     rate_interval(k, n) -> Interval, feasible(m) -> Feasible
-
-Not here yet: the disparity and drift engines; their rows stand in INDICATORS and count as evidence 0 until they exist.
+To show     feasible(m) -> Feasible
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-# Every factor is above 1: one below would grow while the rate is under the limit and void the guarantee.
-FACTORS_UP = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-FACTORS_LOW = (0.1, 0.25, 0.5, 0.75)
-
-YELLOW = 5.0
-RED = 20.0
-RED_BESIDE_BUDGET = 25.0
+ENGINE = "1"
+"""The version of this engine; an assessment names the one that made it."""
+ALPHA, ALPHA_YELLOW = 0.05, 0.20
+"""The chance per epoch of a false red, the budget's part included, and of a false yellow: red at 20, yellow at 5."""
+BUDGET_SHARE = 0.2
+"""The hard budget's part of alpha where there is one: 0.01 of 0.05, which leaves 0.04 to the statistics (red at 25)."""
+RED = 1.0 / ALPHA
 ALPHA_BUDGET = 0.01
 CAP_WARNING = 0.8
 UNSEEN_EVENTS = 3.0
@@ -40,11 +35,6 @@ SEES_FIVEFOLD = 2.2
 SEES_TWOFOLD = 21.0
 # Events expected at the limit after which none seen is proof, at 95 % and at any moment, that the rate is below it.
 CERTIFIES = 3.779
-
-_UP = tuple((math.log(factor), factor - 1.0) for factor in FACTORS_UP)
-_LOW = tuple((math.log(factor), factor - 1.0) for factor in FACTORS_LOW)
-_LOG_UP_WEIGHT = -math.log(len(FACTORS_UP))
-_LOG_LOW_WEIGHT = -math.log(len(FACTORS_LOW) + 1)
 
 
 class Light(StrEnum):
@@ -95,123 +85,29 @@ INDICATORS = _by_id(
         Indicator("complaint", ("complaint",), "exposures", Kind.POISSON, 1e-2, 0.10),
         Indicator("override", ("override",), "reviewed", Kind.BERNOULLI, 0.10, 0.10),
         Indicator("disparity", ("favourable",), "groups", Kind.DISPARITY, 0.8, 0.25),
-        Indicator("quality_drift", ("error",), "labelled", Kind.POISSON, None, 0.10),
+        Indicator("quality_drift", ("error",), "labelled", Kind.BERNOULLI, None, 0.10),
         Indicator("exposure_cap", ("exposures",), "cap", Kind.RULE, 1.0, 0.0),
         Indicator("silence_overdue", ("missed_report", "overdue_mitigation"), "due", Kind.RULE, None, 0.0),
     )
 )
 
 
-# Evidence
+def events_of(indicator: str) -> tuple[str, ...]:
+    """The events that an indicator counts; one that the plan names counts itself."""
+    row = INDICATORS.get(indicator)
+    return row.events if row else (indicator,)
 
 
-def log_e_up(k: int, mu: float) -> float:
-    """Log evidence that the rate is above the limit, after `k` events where `mu` were expected at the limit.
-
-    Rises with k and falls with mu, so late events and capped exposures only make it cautious.
-    """
-    _countable(k, mu)
-    return _log_sum_exp([k * log_factor - slope * mu for log_factor, slope in _UP]) + _LOG_UP_WEIGHT
+def denominator_of(indicator: str) -> str:
+    """The field of a report that is the indicator's denominator."""
+    row = INDICATORS.get(indicator)
+    return row.denominator if row else "exposures"
 
 
-def log_e_low(k: int, mu: float) -> float:
-    """Log evidence that the rate is below the limit: proof of safety, or a stream gone silent.
-
-    Here a late event makes a false alarm: feed it matured periods only.
-    """
-    _countable(k, mu)
-    terms = [k * log_factor - slope * mu for log_factor, slope in _LOW]
-    if k == 0:
-        terms.append(mu)
-    return _log_sum_exp(terms) + _LOG_LOW_WEIGHT
-
-
-def log_e_bernoulli(k: int, n: int, p0: float) -> float:
-    """Log evidence that the rate is above `p0` where an exposure has at most one event.
-
-    Tighter than Poisson for limits above 0.05. Raises ValueError when more events than exposures are given.
-    """
-    if not (0.0 < p0 < 1.0 and 0 <= k <= n):
-        raise ValueError(f"{k} events in {n} exposures at a limit of {p0}")
-    raised = [min(factor * p0, (1.0 + p0) / 2.0) for factor in FACTORS_UP]
-    terms = [k * math.log(p1 / p0) + (n - k) * (math.log1p(-p1) - math.log1p(-p0)) for p1 in raised]
-    return _log_sum_exp(terms) + _LOG_UP_WEIGHT
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeAware:
-    """Evidence over reporting periods that also sees a rate that was fine for long and then rose; the default.
-
-    `planned` is the number of reporting periods in the plan. Half the stake is bet in the first period, the rest evenly
-    over the others; after the last nothing more is bet, so an extension stays valid. `closed` and `logs` (one float a
-    factor) are all that need be kept; the ledger is the truth and a replay gives the same bits.
-    """
-
-    planned: int
-    closed: int = 0
-    logs: tuple[float, ...] = (-math.inf,) * len(FACTORS_UP)
-
-    def __post_init__(self) -> None:
-        if self.planned < 1 or self.closed < 0 or len(self.logs) != len(FACTORS_UP):
-            raise ValueError(f"{self.closed} closed of {self.planned} planned periods")
-
-    def close(self, k: int, mu: float) -> "ChangeAware":
-        """The state after the current period ended with `k` events and `mu` expected."""
-        return replace(self, closed=self.closed + 1, logs=self._after(k, mu))
-
-    def log_e(self, open_k: int = 0, open_mu: float = 0.0) -> float:
-        """Log evidence now, with what the open period has shown so far; valid at every event."""
-        terms = [log + _LOG_UP_WEIGHT for log in self._after(open_k, open_mu)]
-        return _log_sum_exp([*terms, _log(self._unbet(self.closed + 1))])
-
-    def _after(self, k: int, mu: float) -> tuple[float, ...]:
-        _countable(k, mu)
-        stake = _log(self._stake(self.closed + 1))
-        pairs = zip(self.logs, _UP, strict=True)
-        return tuple(_log_sum_exp((log, stake)) + k * log_factor - slope * mu for log, (log_factor, slope) in pairs)
-
-    def _stake(self, period: int) -> float:
-        if period > self.planned:
-            return 0.0
-        if self.planned == 1:
-            return 1.0
-        return 0.5 if period == 1 else 0.5 / (self.planned - 1)
-
-    def _unbet(self, period: int) -> float:
-        """The stake not yet bet once `period` has begun; in closed form, so that it never drifts below zero."""
-        left = max(0, self.planned - period)
-        return 0.5 * left / (self.planned - 1) if left else 0.0
-
-
-# Evidence of several indicators, and of several trials
-
-
-def combine(weights: Sequence[float], logs: Sequence[float]) -> float:
-    """Log evidence of a trial: the weighted mean of its indicators', valid under any dependence between them.
-
-    Weights are normalised over those given. An indicator without data has log evidence 0 and still counts.
-    """
-    return _log_sum_exp(_weighted(weights, logs)) - math.log(math.fsum(weights))
-
-
-def shares(weights: Sequence[float], logs: Sequence[float]) -> tuple[float, ...]:
-    """What part of the trial's evidence each indicator brings; they add up to 1."""
-    weighted = _weighted(weights, logs)
-    whole = _log_sum_exp(weighted)
-    return tuple(math.exp(log - whole) for log in weighted)
-
-
-def e_bh(logs: Sequence[float], alpha: float = 0.1) -> frozenset[int]:
-    """Which trials (positions in `logs`) to inspect first, with a false discovery rate of at most `alpha`.
-
-    For ranking only: it never overrides a trial's own red. Source: Wang and Ramdas, e-BH.
-    """
-    ranked = sorted(range(len(logs)), key=lambda place: -logs[place])
-    flagged = 0
-    for rank, place in enumerate(ranked, start=1):
-        if logs[place] >= math.log(len(logs) / (rank * alpha)):
-            flagged = rank
-    return frozenset(ranked[:flagged])
+def single(indicator: str) -> bool:
+    """Whether one case has at most one event."""
+    row = INDICATORS.get(indicator)
+    return row is not None and row.kind is Kind.BERNOULLI
 
 
 # The light
@@ -233,14 +129,15 @@ class Headroom:
     red: int | None
 
 
-def thresholds(*, beside_budget: bool, cleared_at: float = 0.0) -> Thresholds:
-    """Red at 20, or at 25 where a hard budget for S2 incidents has a fifth of the 5 %; yellow at 5.
+def thresholds(*, beside_budget: bool = False, cleared_at: float | None = None, alpha: float = ALPHA,
+               alpha_yellow: float = ALPHA_YELLOW) -> Thresholds:
+    """Red at 1/alpha: 20, or 25 where a hard budget for S2 incidents has a fifth of the 5 %; yellow at 5.
 
-    `cleared_at` is the log evidence at the moment a reviewer last cleared a statistical yellow in this epoch: the next
-    yellow needs five times as much again. It is fixed then; a running minimum would carry no alpha.
+    `cleared_at` is the log evidence at the moment a reviewer last cleared a yellow in this epoch: the next yellow needs
+    five times as much again. It is fixed then; a running minimum would carry no alpha.
     """
-    red = RED_BESIDE_BUDGET if beside_budget else RED
-    return Thresholds(yellow=cleared_at + math.log(YELLOW), red=math.log(red))
+    red = 1.0 / (1.0 - BUDGET_SHARE) / alpha if beside_budget else 1.0 / alpha
+    return Thresholds(yellow=max(0.0, cleared_at or 0.0) - math.log(alpha_yellow), red=math.log(red))
 
 
 def too_early(mu: float, weight: float, at: Thresholds) -> bool:
@@ -329,37 +226,12 @@ def hard_budget(m: float, alpha: float = ALPHA_BUDGET) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """Bounds of a rate, events per exposure; `high` is infinite while there are no exposures."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Feasible:
     """What a plan of given size can show at all; to be said at admission, above all where the answer is no."""
 
     sees_fivefold: bool
     sees_twofold: bool
     can_certify: bool
-
-
-def rate_interval(k: int, n: float, alpha: float = 0.05) -> Interval:
-    """The rates that evidence has not excluded: an anytime-valid confidence sequence, at 95 % unless told otherwise.
-
-    It keeps every rate p for which neither log_e_up(k, p n) nor log_e_low(k, p n) has reached 2/alpha. With probability
-    1 - alpha a constant true rate is inside at all moments at once, so it may be read daily; it is wider than a
-    fixed-sample interval, and with these factors it never gets narrower than about 0.89 to 1.15 times k/n.
-    """
-    if n <= 0.0:
-        return Interval(0.0, math.inf)
-    bar = math.log(2.0 / alpha)
-    low = _turn(lambda mu: log_e_up(k, mu) < bar, 0.0, float(k))
-    top = k + 10.0
-    while log_e_low(k, top) < bar:
-        top *= 2.0
-    return Interval(low / n, _turn(lambda mu: log_e_low(k, mu) >= bar, float(k), top) / n)
 
 
 def feasible(m: float) -> Feasible:
@@ -370,31 +242,9 @@ def feasible(m: float) -> Feasible:
 # Arithmetic
 
 
-def _countable(k: int, mu: float) -> None:
-    if k < 0 or not 0.0 <= mu < math.inf:
-        raise ValueError(f"{k} events where {mu} were expected")
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0.0 else -math.inf
-
-
-def _log_sum_exp(logs: Sequence[float]) -> float:
-    top = max(logs)
-    if top == -math.inf:
-        return top
-    return top + math.log(sum([math.exp(log - top) for log in logs]))
-
-
-def _weighted(weights: Sequence[float], logs: Sequence[float]) -> list[float]:
-    if not weights or min(weights) < 0.0 or math.fsum(weights) <= 0.0:
-        raise ValueError("weights must not be negative, and not all zero")
-    return [_log(weight) + log for weight, log in zip(weights, logs, strict=True)]
-
-
 def _mu_needed(weight: float, at: Thresholds) -> float:
     """Evidence grows in proportion to exposures, so what is needed grows with the logarithm of the bar it must pass."""
-    return SEES_FIVEFOLD * (at.red - _log(weight)) / math.log(RED)
+    return SEES_FIVEFOLD * (at.red - math.log(weight)) / math.log(RED) if weight > 0.0 else math.inf
 
 
 def _fewest(reached: Callable[[int], bool]) -> int | None:
@@ -410,14 +260,4 @@ def _fewest(reached: Callable[[int], bool]) -> int | None:
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reached(middle) else (middle, high)
-    return high
-
-
-def _turn(holds: Callable[[float], bool], low: float, high: float) -> float:
-    """Where `holds` turns true between `low` and `high`, once; `low` if it holds there already."""
-    if holds(low):
-        return low
-    for _ in range(100):
-        middle = (low + high) / 2.0
-        low, high = (low, middle) if holds(middle) else (middle, high)
     return high

@@ -7,7 +7,7 @@ digests of what changed, cause and request. Only the door's writer appends; data
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -57,22 +57,27 @@ _add_node = Statement(sa.insert(NODES).values({c.name: sa.bindparam(c.name) for 
 _whole = sa.select(*(sa.type_coerce(c, sa.Text) if c is LOG.c.at else c for c in LOG.c)).order_by(LOG.c.seq)
 
 
-def append_only(dialect: str) -> tuple[str, ...]:
-    """Statements that make the log's tables refuse UPDATE and DELETE (and TRUNCATE); they can be run again."""
+APPEND_ONLY = (LOG.name, NODES.name, "assessments")
+"""Tables whose rows are never changed: the log, and the light as it was judged."""
+
+
+def append_only(dialect: str, there: Iterable[str] = APPEND_ONLY) -> tuple[str, ...]:
+    """Statements that make those tables, as far as they are there, refuse UPDATE and DELETE (and TRUNCATE); they can be
+    run again."""
+    kept = [name for name in APPEND_ONLY if name in there]
     if dialect == "sqlite":
-        return tuple(f"CREATE TRIGGER IF NOT EXISTS {table.name}_no_{verb.lower()} BEFORE {verb} ON {table.name} "
+        return tuple(f"CREATE TRIGGER IF NOT EXISTS {name}_no_{verb.lower()} BEFORE {verb} ON {name} "
                      "BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END"
-                     for table in (LOG, NODES) for verb in ("UPDATE", "DELETE"))
+                     for name in kept for verb in ("UPDATE", "DELETE"))
     refuse = ("CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
               "$$ BEGIN RAISE EXCEPTION 'the log is append-only'; END $$")
-    return (refuse, *(f"CREATE OR REPLACE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
-                      f"ON {table.name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
-                      for table in (LOG, NODES)))
+    return (refuse, *(f"CREATE OR REPLACE TRIGGER {name}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE "
+                      f"ON {name} FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()" for name in kept))
 
 
 @sa.event.listens_for(SQLModel.metadata, "after_create")
 def _created(_metadata: sa.MetaData, connection: sa.Connection, **_more: Any) -> None:
-    for statement in append_only(connection.dialect.name):
+    for statement in append_only(connection.dialect.name, sa.inspect(connection).get_table_names()):
         connection.exec_driver_sql(statement)
 
 

@@ -2,15 +2,16 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Field
 
 from sandbox.rules.access import Constituency
 from sandbox.rules.lifecycle import STATES, Cause
-from sandbox.rules.risk import Light
+from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import Flag, Long, Short, column_for
+from sandbox.store.types import JSON, Exact, Flag, Long, Short, column_for
 
 StateCode = StrEnum("StateCode", {code.upper(): code for code in STATES})  # type: ignore[misc]
 
@@ -55,7 +56,9 @@ class TrialChange(Fields):
 class Trial(TrialFields, Row, table=True):
     """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags.
 
-    `verify_code` is what anyone checks a permit by: random, given when the trial starts."""
+    `verify_code` is what anyone checks a permit by: random, given when the trial starts. Of the light: `settled`
+    periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
+    red comes at the `budget`-th S2 incident where there is a budget."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -95,9 +98,18 @@ class Trial(TrialFields, Row, table=True):
     adopted: bool = False
     unverified: str | None = None
     epoch: int = 1
+    epoch_since: datetime | None = Field(default=None, sa_column=when())
+    planned_periods: int = 1
+    settled: int = 0
+    alleged: bool = False
+    assessments: int = 0
     light: Light = Field(default=Light.GREY, sa_column=column_for(Light))
     log_e: float = 0.0
+    log_e_told: float = 0.0
     cleared_at_log_e: float | None = None
+    alpha: float = ALPHA
+    alpha_yellow: float = ALPHA_YELLOW
+    budget: int | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
     verify_code: str | None = Field(default=None, unique=True)
@@ -207,13 +219,15 @@ class SeatRow(SeatFields, Row, table=True):
 
 
 class Limit(Row, table=True):
-    """An agreed limit (约定限度), frozen at start: events per exposure of one indicator, and its weight."""
+    """An agreed limit (约定限度), frozen at start: events per exposure of one indicator, and its weight. `terms` is
+    what an indicator needs beside: groups and their reference, the bins of a reference sample."""
 
     __tablename__ = "limits"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")
     indicator: str = Field(primary_key=True)
     per_exposure: float
     weight: float
+    terms: dict[str, Any] | None = Field(default=None, sa_column=sa.Column(JSON))
 
 
 class Counter(Row, table=True):
@@ -229,7 +243,7 @@ class Counter(Row, table=True):
     events: int = Field(default=0, sa_type=sa.BigInteger)
     itemised: int = Field(default=0, sa_type=sa.BigInteger)
     alleged: int = Field(default=0, sa_type=sa.BigInteger)
-    exposures: float = 0.0
+    exposures: float = Field(default=0.0, sa_type=Exact)
 
 
 TRIALS, SUSPENSIONS, SEATS = Trial.__table__, SuspensionRow.__table__, SeatRow.__table__  # type: ignore[attr-defined]

@@ -17,6 +17,7 @@ MOST = 10**12
 DEEPEST = 10
 """Levels of nesting; the deepest given of ours has six."""
 
+MILLION = 10**6
 JSON = sa.JSON().with_variant(JSONB(), "postgresql")
 
 
@@ -45,6 +46,19 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return instant_of if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
+class Exact(sa.types.TypeDecorator[float]):
+    """A number kept as a whole number of millionths: its sums are exact, in any order and there and back."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else round(value * MILLION)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> float | None:
+        return None if value is None else float(value) / MILLION
+
+
 def instant_text(value: datetime | None) -> str | None:
     """An instant as text that sorts as instants do."""
     if value is None:
@@ -59,10 +73,12 @@ def instant_of(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False) -> sa.Column[str]:
-    """A string column with a CHECK over the enum's values: what is not in the enum cannot be stored."""
+def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False,
+               check: str | None = None) -> sa.Column[str]:
+    """A string column with a CHECK over the enum's values: what is not in the enum cannot be stored. `check` names it
+    where a table has two columns of one enum."""
     return sa.Column(
-        sa.Enum(choices, native_enum=False, create_constraint=True, length=32, name=choices.__name__.lower(),
+        sa.Enum(choices, native_enum=False, create_constraint=True, length=32, name=check or choices.__name__.lower(),
                 values_callable=lambda kind: [item.value for item in kind]),
         nullable=nullable, index=index,
     )

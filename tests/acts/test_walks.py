@@ -464,7 +464,8 @@ def test_the_past_of_an_adopted_pilot_is_shown_and_never_held_against_it(world: 
     one.act("import_feedback", "regulator", **bad)
     assert (one.state, world.trial(one)["light"], world.trial(one)["adopted"]) == ("trial", "grey", True)
     with world.program.reading() as connection:
-        past, present = (risk.risk(connection, world.trial(one), epoch) for epoch in (0, 1))
+        zone = world.program.settings.zone
+        past, present = (risk.risk(connection, world.trial(one), world.clock(), zone, epoch) for epoch in (0, 1))
     assert max(line.events for line in past.indicators) >= 2400
     assert sum(line.events for line in present.indicators) == 0
     repeated = one.act("import_feedback", "regulator", **bad)

@@ -11,7 +11,7 @@ LONG = 400
 """Days: until the demo's today."""
 DOUBLED = Habit(events={"override": 9.0})
 """An interface that reports overrides many times over: evidence far past the red line in one period."""
-COMPLAINED = Habit(events={"complaint": 1.8})
+COMPLAINED = Habit(events={"complaint": 1.6})
 """Complaints well over what was agreed: evidence grows by a little every week."""
 SILENT = Habit(reports=False)
 UNREVIEWED = Habit(reviews=False)

@@ -207,6 +207,7 @@ class IndicatorLine(Shape):
     itemised: int
     alleged: int
     exposures: float
+    unreported: float
     limit: float
     weight: float
     rate: Finite
@@ -243,7 +244,7 @@ class Risk(Shape):
 def risk(connection: sa.Connection, id: str) -> Risk:
     """The light of a trial, explained."""
     row = trial_row(connection, id)
-    found = lights.risk(connection, row)
+    found = lights.risk(connection, row, program().clock(), program().settings.zone)
     return Risk(
         as_of=program().clock(), light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red),

@@ -63,7 +63,7 @@ def regulator(connection: sa.Connection) -> BoardPage:
     """Every trial's light and what needs a decision today."""
     waiting = my_tasks(connection, actor())
     working = board.at_work(connection, actor())
-    known = {row["id"]: risk.risk(connection, row) for row in working[:AT_WORK_SHOWN]}
+    known = {row["id"]: lights.known(connection, row) for row in working[:AT_WORK_SHOWN]}
     owed = _owed_by_trial(connection)
     causes = trials.causes(connection, working[:AT_WORK_SHOWN])
     rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []))
@@ -197,7 +197,7 @@ def _firm_next(waiting: tuple[board.Task, ...]) -> Plain | None:
 def _card(connection: sa.Connection, trial_id: str, owed: list[Owed]) -> Plain:
     row = trials.trial(connection, actor(), trial_id)
     assert row is not None
-    known, started = risk.risk(connection, row), row["starts_at"] is not None
+    known, started = lights.known(connection, row), row["starts_at"] is not None
     return {
         "id": row["id"], "anchor": f"h-{row['id']}", "title": titled(row), "light": row["light"] if started else None,
         "url": url_for("pages.trial", trial_id=row["id"]), "stopped": row["state"] in STOPPED,

@@ -81,7 +81,7 @@ def correct(feedback_id: str) -> Any:
     """Say what a report should have been; the old version stays."""
     with program().reading() as connection:
         one, row = _one(connection, feedback_id)
-        limits = [found.indicator for found in risk.risk(connection, row).indicators]
+        limits = [*risk.agreed(connection, row["id"])]
     form = _correcting(row, one, limits)
     if request.method == "POST":
         reason = request.form.get("reason", "").strip() or None

@@ -185,7 +185,7 @@ def new_feedback(trial_id: str) -> Any:
     """File one period's report; "check" says what would follow and keeps nothing."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        limits = [one.indicator for one in risk.risk(connection, row).indicators]
+        limits = [*risk.agreed(connection, trial_id)]
     if row["starts_at"] is None:
         raise Refused("no_exposure_allowed", state=row["state"])
     form = report_form(row, limits, url_for("pages.new_feedback", trial_id=trial_id), _expected(row))

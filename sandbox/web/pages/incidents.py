@@ -125,7 +125,7 @@ def new_incident(trial_id: str) -> Any:
     """File an incident, a near miss or a complaint."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        named = [one.indicator for one in risk.risk(connection, row).indicators if one.indicator not in INDICATORS]
+        named = [one for one in risk.agreed(connection, trial_id) if one not in INDICATORS]
     form = _form(trial_id, named)
     if request.method == "POST":
         done, form = tried(lambda: do("file_incident", read(IncidentFields), trial_id), form)

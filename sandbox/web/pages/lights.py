@@ -8,12 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads import records, trials
-from sandbox.reads.risk import IndicatorLine, Moment, Risk
+from sandbox.reads import risk as risks
+from sandbox.reads.assessments import Moment
+from sandbox.reads.risk import IndicatorLine, Risk
 from sandbox.rules.lifecycle import RUNNING, TRIGGERS, Cause
 from sandbox.rules.risk import INDICATORS
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import day, now
-from sandbox.web.reader import locale, said, t
+from sandbox.web.reader import locale, program, said, t
 from sandbox.words import Word, has_word, show, word
 
 TEN_THOUSAND = 10_000
@@ -47,6 +49,11 @@ def indicator_word(indicator: str) -> str:
     """An indicator's name; one that the plan names keeps its own."""
     key = f"indicator.{indicator}"
     return t(key) if has_word(key, "en") else indicator
+
+
+def known(connection: sa.Connection, row: Mapping[str, Any], number: int | None = None) -> Risk:
+    """The light of a trial with all its figures, as of now."""
+    return risks.risk(connection, row, now(), program().settings.zone, number)
 
 
 def explained(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Plain:

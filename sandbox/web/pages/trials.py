@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, board, risk, scenarios, steps, trials
+from sandbox.reads import accounts, assessments, board, risk, scenarios, steps, trials
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.dossier import required_sections
@@ -138,6 +138,7 @@ class TrialPage(PageContext):
     owed: list[Plain]
     timeline: list[Plain]
     log_url: str
+    permit_url: str | None
     unverified: str | None
     before: list[Plain] = field(default_factory=list)
 
@@ -152,9 +153,9 @@ def trial(trial_id: str) -> Any:
 
 
 def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> TrialPage:
-    known = risk.risk(connection, row)
+    known = lights.known(connection, row)
     started = row["starts_at"] is not None
-    history = risk.history(connection, row) if started else ()
+    history = assessments.history(connection, row) if started else ()
     return TrialPage(
         head=head_of(connection, row, "trial", _stops(row, found)), next=_next(connection, row, found),
         light=lights.explained(connection, row, known) if started and not STATES[row["state"]].final else None,
@@ -163,8 +164,9 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         moves=[_move(one, row["id"]) for one in found], meters=lights.meters(row, known.caps),
         owed=[_owed(one) for one in board.owed(connection, actor(), row["id"])],
         timeline=entries(connection, trials.timeline(connection, actor(), row["id"], limit=TIMELINE).items),
-        log_url=url_for("pages.trial_log", trial_id=row["id"]), unverified=row["unverified"],
-        before=_before(connection, row))
+        log_url=url_for("pages.trial_log", trial_id=row["id"]),
+        permit_url=url_for("pages.permit", trial_id=row["id"]) if row["verify_code"] else None,
+        unverified=row["unverified"], before=_before(connection, row))
 
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
@@ -236,7 +238,7 @@ def _before(connection: sa.Connection, row: dict[str, Any]) -> list[Plain]:
     """What the record before adoption shows: epoch 0, apart, never part of the light."""
     if not row["adopted"]:
         return []
-    past = risk.risk(connection, row, epoch=0)
+    past = lights.known(connection, row, 0)
     return lights.strips(past, row["unit"]) if any(one.exposures or one.events for one in past.indicators) else []
 
 

@@ -1,0 +1,181 @@
+"""What the counted facts of one epoch say: the evidence of each indicator, of the trial, and of every period of it.
+
+An epoch begins when a trial starts and anew when a red is lifted. Its periods are those of the feedback schedule,
+numbered from 1 where it opens. Exposures nobody has told of yet are taken at the rate that the caps allow, and never
+more than that rate is counted: so evidence is never stronger than the truth would make it, and reporting late gains
+nothing.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from sandbox.rules.cadence import DAY, end_of_day, local_day, period_number
+from sandbox.rules.evidence import ChangeAware, Counted, closed, combine, path
+from sandbox.rules.risk import denominator_of, single
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """The schedule of one epoch. `planned` is the number of its periods when it opened: an extension adds none.
+
+    Without a rate nothing is capped and nothing taken for what is untold: so is the record before adoption."""
+
+    start: datetime
+    every_days: int
+    zone: tzinfo
+    opened_at: datetime
+    planned: int
+    rate_per_day: float | None
+
+    @property
+    def first(self) -> int:
+        """The trial's period in which the epoch opens."""
+        return self._of_trial(self.opened_at)
+
+    def number(self, at: datetime) -> int:
+        """The period of the epoch in which an instant lies, from 1; 0 and below before it."""
+        return self._of_trial(at) - self.first + 1
+
+    def deadline(self, number: int) -> datetime:
+        """When a period of the epoch ends."""
+        periods = number + self.first - 1
+        return end_of_day(local_day(self.start, self.zone) + periods * self.every_days * DAY, self.zone)
+
+    def opens(self, number: int) -> datetime:
+        """When a period of the epoch begins; the first opens with it."""
+        return self.opened_at if number <= 1 else max(self.opened_at, self.deadline(number - 1))
+
+    def most(self, number: int, now: datetime) -> float:
+        """Exposures that the caps allow in a period, up to now."""
+        if self.rate_per_day is None:
+            return math.inf
+        if 1 < number < self.number(now):
+            return self.rate_per_day * self.every_days
+        return self.rate_per_day * max(0.0, (min(self.deadline(number), now) - self.opens(number)) / DAY)
+
+    def unseen(self, untold: Iterable[Span]) -> dict[int, float]:
+        """Exposures by period that may have happened in spans of which nothing is told."""
+        found: dict[int, float] = {}
+        for start, end in untold if self.rate_per_day is not None else ():
+            number, start = self.number(start), max(start, self.opened_at)
+            while start < end:
+                until = min(end, self.deadline(number))
+                if until > start:
+                    found[number] = found.get(number, 0.0) + (self.rate_per_day or 0.0) * ((until - start) / DAY)
+                    start = until
+                number += 1
+        return found
+
+    def _of_trial(self, at: datetime) -> int:
+        return period_number(self.start, self.every_days, at, self.zone)
+
+
+def planned_periods(start: datetime, every_days: int, zone: tzinfo, opened_at: datetime, ends_at: datetime) -> int:
+    """Periods from the opening of an epoch to the planned end; at least one."""
+    last, first = (period_number(start, every_days, at, zone) for at in (ends_at - DAY / 86_400, opened_at))
+    return max(1, last - first + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one period has counted of one indicator."""
+
+    period: int
+    events: int
+    alleged: int
+    exposures: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """One indicator: its agreed limit, the state after its settled periods, and the rows after those, in order.
+
+    `events` and `exposures` are those of the settled periods; `chain` is the digest of them; `log_groups` is the
+    evidence of an indicator that compares groups, which has no rows."""
+
+    indicator: str
+    limit: float
+    weight: float
+    state: ChangeAware
+    rows: tuple[Row, ...] = ()
+    events: int = 0
+    exposures: float = 0.0
+    chain: str = ""
+    log_groups: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one indicator says now: its events and exposures as counted, and its evidence."""
+
+    indicator: str
+    limit: float
+    weight: float
+    events: int
+    exposures: float
+    log_e: float
+    chain: str
+
+
+def steps(watch: Watch, epoch: Epoch, untold: Mapping[int, float], now: datetime, *,
+          alleged: bool = False) -> list[Counted]:
+    """The periods as they count: told exposures up to the cap, untold ones at the cap; allegations only for yellow.
+    Where no rate is agreed, events of a period without exposures say nothing of a rate and are left out."""
+    of_use = denominator_of(watch.indicator) == "exposures"
+    found: dict[int, tuple[int, float]] = dict.fromkeys(untold, (0, 0.0)) if of_use else {}
+    for row in watch.rows:
+        k, n = found.get(max(1, row.period), (0, 0.0))
+        found[max(1, row.period)] = (k + row.events + (row.alleged if alleged else 0), n + row.exposures)
+    if of_use and epoch.rate_per_day is None:
+        return [(period, k, n) for period, (k, n) in sorted(found.items()) if n]
+    if of_use:
+        return [(period, k, min(n, epoch.most(period, now)) + untold.get(period, 0.0))
+                for period, (k, n) in sorted(found.items())]
+    return [(period, k, max(n, k) if single(watch.indicator) else n) for period, (k, n) in sorted(found.items())]
+
+
+def settle(watch: Watch, found: Sequence[Counted], upto: int) -> Watch:
+    """The watch with its periods up to this one closed; what is after them stays open."""
+    done = [one for one in found if one[0] <= upto]
+    if not done:
+        return watch
+    return Watch(watch.indicator, watch.limit, watch.weight, closed(watch.state, done),
+                 tuple(row for row in watch.rows if row.period > upto), watch.events + sum(k for _, k, _ in done),
+                 watch.exposures + sum(n for _, _, n in done), chained(watch.chain, done), watch.log_groups)
+
+
+def chained(chain: str, found: Iterable[Counted]) -> str:
+    """The digest of all periods so far, each linked to those before it."""
+    for period, k, n in found:
+        if k or n:
+            chain = hashlib.sha256(f"{chain}|{period}|{k}|{n!r}".encode()).hexdigest()
+    return chain
+
+
+def finding(watch: Watch, found: Sequence[Counted]) -> Finding:
+    """What an indicator says, its open periods included."""
+    log = closed(watch.state, found).so_far() if watch.log_groups is None else watch.log_groups
+    return Finding(watch.indicator, watch.limit, watch.weight, watch.events + sum([k for _, k, _ in found]),
+                   watch.exposures + sum([n for _, _, n in found]), log, chained(watch.chain, found))
+
+
+def together(findings: Sequence[Finding]) -> float:
+    """Log evidence of the trial; 0 where no limit was agreed."""
+    return combine([one.weight for one in findings], [one.log_e for one in findings]) if findings else 0.0
+
+
+def trail(watches: Sequence[Watch], found: Sequence[Sequence[Counted]]) -> list[tuple[int, float]]:
+    """Log evidence of the trial at the end of every period, from the first: what a replay looks through."""
+    paths = [dict(path(watch.state, each)) if watch.log_groups is None else {} for watch, each in
+             zip(watches, found, strict=True)]
+    now = [watch.log_groups or 0.0 for watch in watches]
+    trailed = []
+    for period in sorted(set().union(*paths)):
+        now = [each.get(period, log) for each, log in zip(paths, now, strict=True)]
+        trailed.append((period, combine([watch.weight for watch in watches], now)))
+    return trailed
