@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_0908e44f'
+revision = '0001_56257c71'
 down_revision = None
 
 
@@ -361,9 +362,18 @@ def upgrade() -> None:
     sa.Column('adopted', sa.Boolean(), nullable=False),
     sa.Column('unverified', sa.String(), nullable=True),
     sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('epoch_since', Instant(), nullable=True),
+    sa.Column('planned_periods', sa.Integer(), nullable=False),
+    sa.Column('settled', sa.Integer(), nullable=False),
+    sa.Column('alleged', sa.Boolean(), nullable=False),
+    sa.Column('assessments', sa.Integer(), nullable=False),
     sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
     sa.Column('cleared_at_log_e', sa.Float(), nullable=True),
+    sa.Column('alpha', sa.Float(), nullable=False),
+    sa.Column('alpha_yellow', sa.Float(), nullable=False),
+    sa.Column('budget', sa.Integer(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),
@@ -398,6 +408,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_trials_organisation_id_id', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_scenario_id_id', ['scenario_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('assessments',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('engine', sa.String(), nullable=False),
+    sa.Column('light', sa.Enum('grey', 'green', 'yellow', 'red', name='light', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('log_e_told', sa.Float(), nullable=False),
+    sa.Column('yellow', sa.Float(), nullable=False),
+    sa.Column('red', sa.Float(), nullable=False),
+    sa.Column('inputs', JSON, nullable=False),
+    sa.Column('digest', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_assessments_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'number', name=op.f('pk_assessments'))
+    )
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.create_index('ix_assessments_trial_id_at', ['trial_id', 'at'], unique=False)
 
     op.create_table('batches',
     sa.Column('id', sa.String(), nullable=False),
@@ -474,7 +504,7 @@ def upgrade() -> None:
     sa.Column('events', sa.BigInteger(), nullable=False),
     sa.Column('itemised', sa.BigInteger(), nullable=False),
     sa.Column('alleged', sa.BigInteger(), nullable=False),
-    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('exposures', Exact(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_counters_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', 'period', name=op.f('pk_counters'))
     )
@@ -509,6 +539,15 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_drafts_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'kind', 'account_id', name=op.f('pk_drafts'))
+    )
+    op.create_table('epochs',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('opened_at', Instant(), nullable=False),
+    sa.Column('planned', sa.Integer(), nullable=False),
+    sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
     )
     op.create_table('files',
     sa.Column('note', sa.String(), nullable=True),
@@ -566,11 +605,31 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_open', ['trial_id', 'severity'], unique=False, sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
 
+    op.create_table('late_reds',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_late_reds_waiting_is_undecided')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_late_reds_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_late_reds'))
+    )
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.create_index('ix_late_reds_trial_id_epoch', ['trial_id', 'epoch'], unique=False)
+
     op.create_table('limits',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('indicator', sa.String(), nullable=False),
     sa.Column('per_exposure', sa.Float(), nullable=False),
     sa.Column('weight', sa.Float(), nullable=False),
+    sa.Column('terms', JSON, nullable=True),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_limits_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'indicator', name=op.f('pk_limits'))
     )
@@ -602,9 +661,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -650,6 +713,24 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_sections_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sections')),
     sa.UniqueConstraint('trial_id', 'kind', 'version', name=op.f('uq_sections_trial_id_kind_version'))
+    )
+    op.create_table('states',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('indicator', sa.String(), nullable=False),
+    sa.Column('closed', sa.Integer(), nullable=False),
+    sa.Column('log_1', sa.Float(), nullable=True),
+    sa.Column('log_2', sa.Float(), nullable=True),
+    sa.Column('log_3', sa.Float(), nullable=True),
+    sa.Column('log_4', sa.Float(), nullable=True),
+    sa.Column('log_5', sa.Float(), nullable=True),
+    sa.Column('log_6', sa.Float(), nullable=True),
+    sa.Column('events', sa.BigInteger(), nullable=False),
+    sa.Column('exposures', sa.Float(), nullable=False),
+    sa.Column('chain', sa.String(), nullable=False),
+    sa.Column('groups', JSON, nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_states_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'indicator', name=op.f('pk_states'))
     )
     op.create_table('suspensions',
     sa.Column('id', sa.String(), nullable=False),
@@ -828,7 +909,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -837,6 +919,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -867,6 +974,14 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
@@ -898,6 +1013,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
     op.drop_table('suspensions')
+    op.drop_table('states')
     op.drop_table('sections')
     with op.batch_alter_table('seats', schema=None) as batch_op:
         batch_op.drop_index('ix_seats_account_id_trial_id')
@@ -913,6 +1029,10 @@ def downgrade() -> None:
 
     op.drop_table('moves')
     op.drop_table('limits')
+    with op.batch_alter_table('late_reds', schema=None) as batch_op:
+        batch_op.drop_index('ix_late_reds_trial_id_epoch')
+
+    op.drop_table('late_reds')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
@@ -924,6 +1044,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_files_blob')
 
     op.drop_table('files')
+    op.drop_table('epochs')
     op.drop_table('drafts')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
@@ -948,6 +1069,10 @@ def downgrade() -> None:
         batch_op.drop_index('ix_batches_trial_id_id')
 
     op.drop_table('batches')
+    with op.batch_alter_table('assessments', schema=None) as batch_op:
+        batch_op.drop_index('ix_assessments_trial_id_at')
+
+    op.drop_table('assessments')
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.drop_index('ix_trials_state_id')
         batch_op.drop_index('ix_trials_scenario_id_id')
