@@ -6,6 +6,7 @@ from sandbox.web.pages import (
     adoption,
     allegations,
     boards,
+    citations,
     clocks,
     corrections,
     corrective,
@@ -18,6 +19,10 @@ from sandbox.web.pages import (
     moves,
     panel,
     permits,
+    register_entries,
+    register_lists,
+    register_names,
+    registers,
     reviews,
     scenarios,
     sections,
@@ -27,8 +32,11 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, allegations, boards, clocks, corrections, corrective, decisions, feedback, files, holds, incident,
-         incidents, moves, panel, permits, reviews, scenarios, sections, timetable, trials, votes)
+NOUNS = (
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds, incident,
+    incidents, moves, panel, permits, register_entries, register_lists, register_names, registers, reviews, scenarios,
+    sections, timetable, trials, votes,
+)
 """Reading a noun's file puts its routes on the blueprint."""
 
 
