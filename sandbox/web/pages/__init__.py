@@ -33,9 +33,9 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds, incident,
-    incidents, moves, panel, permits, register_entries, register_lists, register_names, registers, reviews, scenarios,
-    sections, timetable, trials, votes,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
+    incident, incidents, moves, panel, permits, register_entries, register_lists, register_names, registers, reviews,
+    scenarios, sections, timetable, trials, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 
