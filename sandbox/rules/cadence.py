@@ -30,8 +30,6 @@ from sandbox.rules.working_days import Calendar, add_working_days, eu_last_day, 
 
 DAY = timedelta(days=1)
 YELLOW_AFTER = timedelta(hours=24)
-CRITICAL_OVERDUE = timedelta(days=7)
-"""A critical corrective item that is overdue for longer turns the light red; any other overdue one, yellow."""
 
 
 # Instants and days

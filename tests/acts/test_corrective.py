@@ -10,7 +10,7 @@ from cast import START, Cast
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused
-from sandbox.jobs.clock import Shifted
+from sandbox.jobs.clock import Shifted, walk_to
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import tick
 from sandbox.reads.corrective import items
@@ -18,7 +18,7 @@ from sandbox.store.corrective import ITEMS, overdue_items
 from sandbox.store.dues import DUES
 from sandbox.store.trials import TRIALS
 
-DAY = timedelta(days=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 DUE = {"what": "Move the line", "owner": "Fitters", "due_on": "2026-03-05"}
 """Due at 24:00 of the third day after the start, in Shanghai."""
 DUE_AT = START.replace(hour=16, day=5)
@@ -39,6 +39,11 @@ def light(program: Program, trial: str) -> Any:
         return connection.execute(sa.select(TRIALS.c.light).where(TRIALS.c.id == trial)).scalar()
 
 
+def state(program: Program, trial: str) -> Any:
+    with program.reading() as connection:
+        return connection.execute(sa.select(TRIALS.c.state).where(TRIALS.c.id == trial)).scalar()
+
+
 def overdue(program: Program, trial: str) -> Any:
     with program.reading() as connection:
         return overdue_items(connection, trial, program.clock())
@@ -57,28 +62,33 @@ def keep_reporting(program: Program, cast: Cast, trial: str, until: Any) -> None
 
 def test_an_overdue_item_turns_the_light_yellow_when_it_becomes_so(program: Program, cast: Cast, clock: Shifted,
                                                                  trials: list[str], item: str):
-    clock.forward(DUE_AT - timedelta(seconds=1))
+    clock.forward(DUE_AT - SECOND)
     tick(program)
     assert (overdue(program, trials[0]), light(program, trials[0])) == ((), "grey")
-    clock.forward(DUE_AT + timedelta(seconds=1))
+    clock.forward(DUE_AT + SECOND)
     tick(program)
     assert overdue(program, trials[0]) == ((DUE_AT, False),)
     assert (light(program, trials[0]), light(program, trials[1])) == ("yellow", "grey")
 
 
-def test_a_critical_item_overdue_for_more_than_a_week_turns_it_red(program: Program, cast: Cast, acts: Acts,
+def test_a_critical_item_overdue_for_more_than_a_week_stops_the_trial(program: Program, cast: Cast, acts: Acts,
                                                                  clock: Shifted, trials: list[str]):
     acts.do("add_corrective_item", cast.lin, {**DUE, "critical": True}, on=trials[0])
-    clock.forward(DUE_AT + timedelta(seconds=1))
-    tick(program)
-    clock.forward(START + 7 * DAY)
+    walk_to(program, clock, {"now": (START + 7 * DAY).isoformat()})
     keep_reporting(program, cast, trials[0], START + 7 * DAY)
-    clock.forward(DUE_AT + 7 * DAY - timedelta(seconds=1))
+    walk_to(program, clock, {"now": (DUE_AT + 7 * DAY).isoformat()})
+    assert (light(program, trials[0]), state(program, trials[0])) == ("yellow", "trial")
+    walk_to(program, clock, {"now": (DUE_AT + 7 * DAY + SECOND).isoformat()})
+    assert (light(program, trials[0]), state(program, trials[0])) == ("red", "suspended")
+
+
+def test_after_a_gap_of_the_clock_no_critical_item_stops_a_trial_before_a_person_looked(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, trials: list[str]):
+    acts.do("add_corrective_item", cast.lin, {**DUE, "critical": True}, on=trials[0])
+    walk_to(program, clock, {"now": (START + DAY).isoformat()})
+    clock.forward(DUE_AT + 8 * DAY)
     tick(program)
-    assert light(program, trials[0]) == "yellow"
-    clock.forward(DUE_AT + 7 * DAY + timedelta(seconds=1))
-    tick(program)
-    assert light(program, trials[0]) == "red"
+    assert state(program, trials[0]) == "trial"
 
 
 def test_an_item_that_is_done_is_owed_no_more(program: Program, cast: Cast, acts: Acts, clock: Shifted,
@@ -127,7 +137,7 @@ def test_another_date_moves_what_the_clock_owes_and_is_an_officer_s_to_give(prog
     acts.do("change_corrective_item", cast.lin, given, on=item)
     with program.reading() as connection:
         dues = dict(connection.execute(sa.select(DUES.c.kind, DUES.c.at).where(DUES.c.object_id == item)).all())
-    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY}
+    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY + SECOND}
 
 
 def test_an_item_names_an_incident_or_a_review_of_its_own_trial(acts: Acts, cast: Cast, trials: list[str]):
