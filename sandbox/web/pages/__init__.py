@@ -28,6 +28,7 @@ from sandbox.web.pages import (
     sections,
     timetable,
     trials,
+    uploads,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
@@ -35,7 +36,7 @@ from sandbox.web.pages.shapes import PAGES
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
     incident, incidents, moves, panel, permits, register_entries, register_lists, register_names, registers, reviews,
-    scenarios, sections, timetable, trials, votes,
+    scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 
