@@ -16,6 +16,7 @@ from sandbox.web.pages import (
     holds,
     incident,
     incidents,
+    links,
     moves,
     panel,
     permits,
@@ -35,8 +36,8 @@ from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
-    incident, incidents, moves, panel, permits, register_entries, register_lists, register_names, registers, reviews,
-    scenarios, sections, timetable, trials, uploads, votes,
+    incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names, registers,
+    reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 
