@@ -25,12 +25,11 @@ from types import MappingProxyType
 
 from dateutil.relativedelta import relativedelta
 
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.working_days import Calendar, add_working_days, eu_last_day, eu_last_day_of_months
 
 DAY = timedelta(days=1)
 YELLOW_AFTER = timedelta(hours=24)
-CRITICAL_OVERDUE = timedelta(days=7)
-"""A critical corrective item that is overdue for longer turns the light red; any other overdue one, yellow."""
 
 
 # Instants and days
@@ -46,6 +45,11 @@ def local_day(instant: datetime, zone: tzinfo) -> date:
 def end_of_day(day: date, zone: tzinfo) -> datetime:
     """24:00 of a local day, which is the next midnight in `zone`, in UTC."""
     return datetime.combine(day + DAY, time(), zone).astimezone(UTC)
+
+
+def end_of_working_days(start: datetime, days: int, place: Jurisdiction) -> datetime:
+    """24:00 of the working day that is so many after the day of `start`, in the sandbox's own place."""
+    return end_of_day(add_working_days(local_day(start, place.zone), days, place.calendar), place.zone)
 
 
 def days_after(instant: datetime, days: int, zone: tzinfo) -> datetime:

@@ -52,7 +52,8 @@ class Me(Shape):
 def me(connection: sa.Connection) -> Me:
     """Who I am, and what waits for me, soonest due first."""
     who = actor()
-    waiting = [Task.of(asdict(task)) for task in board.tasks(connection, who, program().clock())]
+    found = board.tasks(connection, who, program().clock(), program().settings.place)
+    waiting = [Task.of(asdict(task)) for task in found]
     return Me.of(seen(reads.account(connection, account_id=who.id)), scopes=sorted(who.scopes), tasks=waiting)
 
 

@@ -222,7 +222,7 @@ def _lacking(connection: sa.Connection, row: Mapping[str, Any]) -> Plain:
     """Before a start: what is still missing, as one list."""
     if row["starts_at"] is not None:
         return {"lacking": "", "needs": []}
-    found = trials.next_moves(connection, row, row["relation"], now())
+    found = trials.next_moves(connection, row, row["relation"], now(), program().settings.place)
     way = steps.way_ahead(row, found)
     if way is None or not way.permitted or not way.unmet:
         return {"lacking": "", "needs": []}
