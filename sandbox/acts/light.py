@@ -83,7 +83,7 @@ _of_class = Statement(sa.select(sa.func.sum(HAPPENED)).where(
 
 def indicators_counting(event: str) -> tuple[str, ...]:
     """The indicators that count an event of this name; one that the plan names counts itself."""
-    return (*(row.id for row in INDICATORS.values() if event in row.events), event)
+    return tuple(dict.fromkeys((*(row.id for row in INDICATORS.values() if event in row.events), event)))
 
 
 def denominator(indicator: str, report: Mapping[str, Any]) -> float:

@@ -19,6 +19,7 @@ import sandbox.acts.incidents
 import sandbox.acts.keys
 import sandbox.acts.panel
 import sandbox.acts.registers
+import sandbox.acts.replays
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS

@@ -1,7 +1,7 @@
 """The light over time: as it was assessed, as it was known at a past instant, and as that instant is known now."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.risk import schedule, thresholds_of
 from sandbox.rules.epoch import Row, Watch, finding, steps, together, trail
-from sandbox.rules.risk import Light, denominator_of, events_of, light, too_early
+from sandbox.rules.risk import ENGINE, Light, denominator_of, events_of, light, too_early
 from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, watches
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -64,8 +64,7 @@ def known_then(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetim
                  kept["at"], lines)
 
 
-def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: tzinfo,
-              engine: str) -> Known | None:
+def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: tzinfo) -> Known | None:
     """The same instant by everything told since, late and corrected facts included, by occurrence; allegations are
     left out. None before the trial's record begins."""
     number = epoch_by(connection, row, as_of)
@@ -83,7 +82,7 @@ def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime
     judged = light(total, at, early=early, rules=[Light.RED] if most >= at.red else [])
     lines = tuple({"indicator": one.indicator, "events": one.events, "exposures": one.exposures, "log_e": one.log_e}
                   for one in findings)
-    return Known(judged.value, number, total, most, at.yellow, at.red, engine, as_of, lines)
+    return Known(judged.value, number, total, most, at.yellow, at.red, ENGINE, as_of, lines)
 
 
 def epoch_by(connection: sa.Connection, row: Mapping[Any, Any], at: datetime) -> int:
@@ -123,8 +122,7 @@ def counts_for(indicator: str, incident: Mapping[Any, Any]) -> bool:
     return event in events_of(indicator)
 
 
-def late_reds(connection: sa.Connection, trial_ids: Iterable[str], *, waiting: bool = True) -> tuple[Any, ...]:
-    """Late reds of these trials, soonest due first."""
-    query = sa.select(LATE_REDS).where(LATE_REDS.c.trial_id.in_(list(trial_ids)))
-    query = query.where(LATE_REDS.c.state == "waiting") if waiting else query
-    return tuple(connection.execute(query.order_by(LATE_REDS.c.due_at, LATE_REDS.c.id)).mappings())
+def late_reds(connection: sa.Connection, trial_id: str) -> tuple[Mapping[Any, Any], ...]:
+    """The late reds of a trial, newest first."""
+    return tuple(connection.execute(sa.select(LATE_REDS).where(LATE_REDS.c.trial_id == trial_id).order_by(
+        LATE_REDS.c.at.desc(), LATE_REDS.c.id)).mappings())

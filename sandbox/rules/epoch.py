@@ -146,7 +146,7 @@ def settle(watch: Watch, found: Sequence[Counted], upto: int) -> Watch:
         return watch
     return Watch(watch.indicator, watch.limit, watch.weight, closed(watch.state, done),
                  tuple(row for row in watch.rows if row.period > upto), watch.events + sum(k for _, k, _ in done),
-                 watch.exposures + sum(n for _, _, n in done), chained(watch.chain, done), watch.log_groups)
+                 _total(watch.exposures, done), chained(watch.chain, done), watch.log_groups)
 
 
 def chained(chain: str, found: Iterable[Counted]) -> str:
@@ -161,7 +161,14 @@ def finding(watch: Watch, found: Sequence[Counted]) -> Finding:
     """What an indicator says, its open periods included."""
     log = closed(watch.state, found).so_far() if watch.log_groups is None else watch.log_groups
     return Finding(watch.indicator, watch.limit, watch.weight, watch.events + sum([k for _, k, _ in found]),
-                   watch.exposures + sum([n for _, _, n in found]), log, chained(watch.chain, found))
+                   _total(watch.exposures, found), log, chained(watch.chain, found))
+
+
+def _total(exposures: float, found: Iterable[Counted]) -> float:
+    """One after the other, so that a kept sum and a replay agree to the bit."""
+    for _, _, n in found:
+        exposures += n
+    return exposures
 
 
 def together(findings: Sequence[Finding]) -> float:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sandbox.rules.disparity import Block, Side, after, both, mean, project_difference, project_ratio
@@ -36,6 +36,7 @@ def test_projections_are_the_published_ones() -> None:
     assert project_difference(50, 0.5, 50, 0.2, 0.1) == pytest.approx((0.392952321, 0.292952321), abs=1e-9)
 
 
+@settings(max_examples=60)
 @given(sizes, chances, sizes, chances, st.sampled_from([True, False]))
 def test_what_is_inside_the_null_stays_and_what_is_outside_comes_to_its_edge(
         n_a: int, p_a: float, n_b: int, p_b: float, ratio: bool) -> None:
@@ -49,6 +50,7 @@ def test_what_is_inside_the_null_stays_and_what_is_outside_comes_to_its_edge(
     assert 0 < q_a < 1 and 0 < q_b < 1
 
 
+@settings(max_examples=60)
 @given(sizes, chances, sizes, chances, chances, chances, st.sampled_from([True, False]))
 def test_no_bet_gains_on_average_anywhere_within_the_null(
         n_a: int, p_a: float, n_b: int, p_b: float, t_a: float, t_b: float, ratio: bool) -> None:
@@ -72,6 +74,7 @@ def test_more_favourable_outcomes_than_outcomes_are_refused(block: Block) -> Non
         Side(True, 0.8).after(block)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=8))
 def test_both_directions_are_averaged_and_changing_the_groups_places_changes_nothing(
         rows: list[tuple[int, int]]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.rules.epoch import Epoch, Row, Watch, finding, planned_periods, settle, steps, together, trail
@@ -31,6 +31,7 @@ def log_e(one: Watch) -> float:
     return finding(one, steps(one, EPOCH, {}, LATER)).log_e
 
 
+@settings(max_examples=40)
 @given(rows, st.integers(0, 15))
 def test_states_kept_after_any_period_and_a_replay_from_the_first_agree_to_the_bit(
         found: list[tuple[int, int]], upto: int) -> None:
@@ -41,6 +42,7 @@ def test_states_kept_after_any_period_and_a_replay_from_the_first_agree_to_the_b
     assert finding(kept, rest) == finding(whole, counted)
 
 
+@settings(max_examples=40)
 @given(rows, st.data())
 def test_a_late_event_never_lowers_evidence_and_taking_it_back_gives_the_same_bits(
         found: list[tuple[int, int]], data: st.DataObject) -> None:
@@ -51,6 +53,7 @@ def test_a_late_event_never_lowers_evidence_and_taking_it_back_gives_the_same_bi
     assert log_e(watch(back)) == log_e(watch(found))
 
 
+@settings(max_examples=40)
 @given(rows, st.data())
 def test_more_exposure_never_raises_evidence(found: list[tuple[int, int]], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(found) - 1))
@@ -58,6 +61,7 @@ def test_more_exposure_never_raises_evidence(found: list[tuple[int, int]], data:
     assert log_e(watch(more)) <= log_e(watch(found)) + 1e-12
 
 
+@settings(max_examples=40)
 @given(rows)
 def test_the_trail_ends_where_the_evidence_stands(found: list[tuple[int, int]]) -> None:
     one = watch(found)

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
+from sandbox.acts.replays import LateRedGiven
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import records, risk, trials
+from sandbox.reads import assessments, records, trials
+from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.risk import Light
 from sandbox.store.reviews import CallFields, ConclusionFields, OpinionFields, Recommendation, ReviewKind, ReviewState
@@ -228,6 +230,26 @@ def _posted(review_id: str, act: str, model: Any, made: Any, told: str) -> Any:
     return gone(url_for("pages.review", review_id=review_id), t(told))
 
 
+@page(PAGES, "/trials/<trial_id>/late-reds/<late_red>", act="decide_late_red", methods=("GET", "POST"))
+def late_red(trial_id: str, late_red: str) -> Any:
+    """A replay found a past period over red: stop the trial, or let it run on and say why."""
+    with program().reading() as connection:
+        row = own(connection, trial_id)
+        one = next((found for found in assessments.late_reds(connection, trial_id) if found["id"] == late_red), None)
+    if one is None:
+        raise NotFound
+    form = form_of(LateRedGiven, url_for("pages.late_red", trial_id=trial_id, late_red=late_red),
+                   t("page.late_red.decide"), leave_out=("late_red",))
+    if request.method == "POST":
+        given = {**read(LateRedGiven), "late_red": late_red}
+        done, form = tried(lambda: do("decide_late_red", given, trial_id), form)
+        if done is not None:
+            return gone(url_for("pages.trial", trial_id=trial_id), t("page.late_red.decided"))
+    sub = t("page.late_red.why", period=one["period"], epoch=one["epoch"], value=lights.e_value(one["log_e"]))
+    return render(FormPage(title=t("page.late_red.title"), over=back(row), sub=sub, form=form, errors=form.errors),
+                  422 if form.errors else 200)
+
+
 def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
                  form: Form | None) -> ReviewPage:
     known = lights.known(connection, row)
@@ -280,7 +302,7 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
     return found
 
 
-def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
+def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:
     """The two indicators that bring most of the evidence, and the fullest cap beside the time gone."""
     leading = sorted(known.indicators, key=lambda one: -one.share)[:2]
     found = [lights.figure(one, row["unit"]) for one in leading]
