@@ -270,6 +270,28 @@ def regulator(program: "Program", variable: str) -> "Actor | None":
     return actor
 
 
+def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
+    """What fires on one trial in the next 90 days, and to whom, a line each; `late` only once something was missed."""
+    from sandbox.reads.timetable import timetable
+    from sandbox.reads.trials import trial
+    from sandbox.rules.access import SYSTEM_ACTOR
+    from sandbox.words import say, word
+
+    program = opened(settings, clock_of(settings))
+    try:
+        with program.reading() as connection:
+            row = trial(connection, SYSTEM_ACTOR, arguments.trial)
+            if row is None:
+                raise SystemExit(f"there is no trial {arguments.trial}")
+            for one in timetable(connection, row, program.clock(), settings.zone):
+                print(say(word("page.timetable.line", when=one.at, what=word(f"page.timetable.{one.what}"), who=[
+                    word(f"page.timetable.part_{part}") for part in one.to]), settings.locale, settings.zone),
+                    say(word("page.timetable.if_late"), settings.locale) if one.if_late else "")
+    finally:
+        program.close()
+    return 0
+
+
 def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Recompute the whole log from its leaves."""
     from sandbox.store.engine import database_url, make_engine
@@ -333,6 +355,8 @@ COMMANDS = {command.name: command for command in (
     Command("tick", one_tick, "tick once and print what was done", now_argument),
     Command("import", import_files, "take over a record kept elsewhere", import_arguments),
     Command("rotate-key", rotate_key, "retire the key that signs permits; the next one makes a new key"),
+    Command("schedule", schedule, "what fires on a trial in the next 90 days, and to whom",
+            lambda parser: parser.add_argument("trial", metavar="TRIAL", help="the trial's number, such as ES-0001")),
     Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
 )}
 

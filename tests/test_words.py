@@ -229,3 +229,9 @@ assert len(catalogues) == 1 and "en" in catalogues[0], catalogues
     ran = subprocess.run([sys.executable, "-c", program], cwd=Path(sandbox.words.__file__).parents[1],
                          capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("locale", ["zh_Hans", "zh_Hant"])
+def test_chinese_is_written_with_full_width_punctuation(locale: str) -> None:
+    narrow = re.compile(r"[\u4e00-\u9fff][,;:?!]|\([^()]*[\u4e00-\u9fff][^()]*\)")
+    assert [key for key, text in every_text(locale) if narrow.search(text)] == []

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_3609759c'
+revision = '0001_7ccd1df5'
 down_revision = None
 
 
@@ -661,9 +661,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -904,7 +908,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -913,6 +918,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -943,6 +973,14 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')

@@ -11,7 +11,7 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.schedule import arm_review, notify, tell_panel
+from sandbox.acts.schedule import arm_review, convene, notify
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
@@ -57,13 +57,13 @@ def run_due(act: Act, given: DueGiven) -> DueDone:
 
 
 def open_review(act: Act, due: Mapping[str, Any]) -> None:
-    """A planned review opens: every seated reviewer is told."""
+    """A planned review opens: who sits is decided and told."""
     review = act.row(REVIEWS, due["object_id"])
     if review["state"] != ReviewState.PLANNED:
         return
     act.update(REVIEWS, review["id"], state=ReviewState.OPEN.value, opened_at=act.now)
     arm_review(act, {**review, "state": ReviewState.OPEN})
-    tell_panel(act, review)
+    convene(act, review)
 
 
 def review_overdue(act: Act, due: Mapping[str, Any]) -> None:

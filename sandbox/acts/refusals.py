@@ -1,6 +1,6 @@
 """How an act says no: each refusal carries all its reasons as words, so that any door can say them in any language."""
 
-from sandbox.words import Word, word
+from sandbox.words import Value, Word, word
 
 
 class NotFound(Exception):
@@ -46,6 +46,6 @@ class Invalid(Exception):
         super().__init__(", ".join(".".join(map(str, path)) for path, _ in errors))
 
 
-def invalid(field: str, code: str, **values: str | int | float) -> Invalid:
+def invalid(field: str, code: str, **values: Value) -> Invalid:
     """One field's error."""
     return Invalid(((field,), word(f"error.{code}", **values)))

@@ -18,11 +18,16 @@ from sandbox.rules.cadence import (
 )
 from sandbox.rules.facts import DAY, parse_day
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.reviewing import Candidate, Sitting, interval_days, pair, sitting, solo
+from sandbox.rules.risk import Light
+from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
-from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
-from sandbox.store.trials import SEATS, Panel
+from sandbox.store.feedback import CORRECTIONS
+from sandbox.store.incidents import INCIDENTS
+from sandbox.store.reviews import REVIEWS, SITTERS, ReviewKind, ReviewState
+from sandbox.store.trials import SEATS
 
 OPENS_BEFORE = timedelta(days=7)
 KILL_SWITCH_LATE = 38
@@ -144,28 +149,62 @@ def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = F
     review = {"id": act.id("rv"), "trial_id": act.trial["id"], "kind": kind.value, "due_at": due,
               "state": (ReviewState.OPEN if open_now else ReviewState.PLANNED).value,
               "opened_at": act.now if open_now else None, "suspension_id": suspension, "reason": reason,
-              "stand_in": False}
+              "stand_in": False, "sitting": Sitting.FULL.value}
     act.insert(REVIEWS, review)
+    if open_now:
+        convene(act, review)
     if act.trial["state"] in RUNNING:
         arm_review(act, review)
-    if open_now:
-        tell_panel(act, review)
     return str(review["id"])
 
 
-def tell_panel(act: Act, review: Mapping[str, Any]) -> None:
-    """Every seated reviewer of the running trial is told that a review is open."""
-    seats = sa.select(SEATS.c.account_id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == Panel.RUNNING, SEATS.c.recused_at.is_(None),
-        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"])
-    for account in act.connection.execute(seats).scalars().all():
+def plan_next_review(act: Act, held: datetime, log_e_before: float = 0.0) -> str:
+    """The periodic review after one that was held: counted from that day, so lateness does not stack; sooner where the
+    evidence grew since the one before."""
+    trial = act.trial
+    anchor = last_held(act) or trial["starts_at"]
+    days = interval_days(trial["review_days"], log_e_before, trial["log_e"])
+    due = min(next_due(held, anchor, trial["tier"], act.zone),
+              end_of_day(local_day(held, act.zone) + days * DAY, act.zone))
+    return plan_review(act, ReviewKind.PERIODIC, due,
+                       reason="evidence_grew" if days < trial["review_days"] else None)
+
+
+def convene(act: Act, review: Mapping[str, Any]) -> None:
+    """Who sits on a review that opens now, and a notice to each: the whole panel, a duty pair, or one."""
+    candidates = _candidates(act)
+    of = sitting(review["kind"], act.trial["tier"], _number(act), simplified=act.trial["simplified"], calm=_calm(act))
+    on_duty = {Sitting.PAIR: pair, Sitting.SOLO: solo}.get(of, lambda _: ())(candidates)
+    if on_duty:
+        act.update(REVIEWS, review["id"], sitting=of.value)
+        for account in on_duty:
+            act.insert(SITTERS, {"review_id": review["id"], "account_id": account})
+    for account in on_duty or [one.account for one in candidates]:
         notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
 
 
-def plan_next_review(act: Act, held: datetime) -> str:
-    """The periodic review after one that was held: counted from that day, so lateness does not stack."""
-    trial = act.trial
-    anchor = last_held(act) or trial["starts_at"]
-    due = min(next_due(held, anchor, trial["tier"], act.zone),
-              end_of_day(local_day(held, act.zone) + trial["review_days"] * DAY, act.zone))
-    return plan_review(act, ReviewKind.PERIODIC, due)
+def _candidates(act: Act) -> list[Candidate]:
+    """The running panel: seats accepted and not ended, with how often each was on duty on this trial."""
+    times = sa.select(sa.func.count()).select_from(SITTERS.join(REVIEWS, REVIEWS.c.id == SITTERS.c.review_id)).where(
+        SITTERS.c.account_id == SEATS.c.account_id, REVIEWS.c.trial_id == act.trial["id"]).scalar_subquery()
+    query = sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, times.label("times")).join(
+        ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
+        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
+    return [Candidate(row.account_id, row.expertise, row.times) for row in act.connection.execute(query)]
+
+
+def _number(act: Act) -> int:
+    """Which periodic review this is, from 1."""
+    begun = sa.select(sa.func.count()).where(REVIEWS.c.trial_id == act.trial["id"],
+                                             REVIEWS.c.kind == ReviewKind.PERIODIC, REVIEWS.c.opened_at.is_not(None))
+    return max(1, int(act.connection.execute(begun).scalar_one()))
+
+
+def _calm(act: Act) -> bool:
+    """Nothing happened since the last review: no incident, no correction, no yellow light."""
+    since = last_held(act) or act.trial["starts_at"]
+    happened = [sa.exists().where(table.c.trial_id == act.trial["id"], table.c.at > since)
+                for table in (INCIDENTS, CORRECTIONS)]
+    return act.trial["light"] not in (Light.YELLOW, Light.RED) and not act.connection.execute(
+        sa.select(sa.or_(*happened))).scalar_one()

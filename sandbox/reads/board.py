@@ -23,7 +23,7 @@ from sandbox.store.dues import DUES, HOLDS, DueKind
 from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.incidents import INCIDENTS
-from sandbox.store.reviews import OPINIONS, REVIEWS
+from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS
 from sandbox.store.scope import of_seen_trials, seats_of, trials_seen_by
 from sandbox.store.trials import SEATS, TRIALS
 from sandbox.store.votes import DECISIONS
@@ -155,9 +155,11 @@ def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id:
     offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None))
     seats = _of(SEATS, "seat", trial_id, sa.null(), SEATS.c.panel, offered)
     mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted)
+    on_duty = sa.select(SITTERS.c.review_id).where(SITTERS.c.account_id == actor.id)
     done = sa.select(OPINIONS.c.review_id).where(OPINIONS.c.account_id == actor.id)
     reviews = _of(REVIEWS, "review", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open",
-                  REVIEWS.c.trial_id.in_(mine), REVIEWS.c.id.not_in(done))
+                  REVIEWS.c.trial_id.in_(mine), REVIEWS.c.id.not_in(done), sa.or_(
+                      REVIEWS.c.sitting == "full", REVIEWS.c.id.in_(on_duty)))
     return _run(connection, seats, reviews)
 
 

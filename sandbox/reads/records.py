@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from sandbox.reads.clocks import due_key
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role
-from sandbox.store.accounts import CONTACTS
+from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
-from sandbox.store.reviews import OPINIONS, REVIEWS
+from sandbox.store.reviews import OPINIONS, REVIEW_DATES, REVIEWS, SITTERS
 from sandbox.store.scope import of_seen_trials, seats_of
+from sandbox.store.sections import DRAFTS
 from sandbox.store.trials import SEATS, TRIALS
 
 TITLE = (TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_title_hant"),
@@ -124,15 +125,51 @@ def last_held(connection: sa.Connection, trial_id: str, before: str) -> dict[str
 
 
 def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str, Any] | None:
-    """One review. Opinions are sealed until it is held: a reviewer sees their own, the regulator how many there are."""
+    """One review with who is asked and when it was moved. Opinions are sealed until all who are asked have given theirs
+    or it is held: until then a reviewer sees their own, the regulator how many there are."""
     row = connection.execute(_of_trials(REVIEWS, actor, None).where(REVIEWS.c.id == review_id)).mappings().first()
     if row is None:
         return None
     given = connection.execute(sa.select(OPINIONS, CONTACTS.c.name).outerjoin(
         CONTACTS, CONTACTS.c.account_id == OPINIONS.c.account_id).where(
         OPINIONS.c.review_id == review_id).order_by(OPINIONS.c.at)).mappings().all()
-    open_to = given if row["state"] == "held" else [one for one in given if one["account_id"] == actor.id]
-    return {**row, "opinions": [dict(one) for one in open_to], "opinions_given": len(given)}
+    asked = sitting_on(connection, row)
+    complete = bool(asked) and {one["account_id"] for one in asked} <= {one["account_id"] for one in given}
+    open_to = given if row["state"] == "held" or complete else [
+        one for one in given if one["account_id"] == actor.id]
+    moved = connection.execute(sa.select(REVIEW_DATES).where(
+        REVIEW_DATES.c.review_id == review_id).order_by(REVIEW_DATES.c.id)).mappings().all()
+    return {**row, "opinions": [dict(one) for one in open_to], "opinions_given": len(given), "asked": asked,
+            "complete": complete, "moved": [dict(one) for one in moved], "draft": connection.execute(sa.select(
+                DRAFTS.c.raw).where(DRAFTS.c.trial_id == row["trial_id"], DRAFTS.c.kind == review_id,
+                                    DRAFTS.c.account_id == actor.id)).scalar()}
+
+
+def answers_before(connection: sa.Connection, trial_id: str, before: str) -> dict[str, dict[str, int]]:
+    """How the questions of the review held last were answered: question, finding, how often. The caller has narrowed
+    to the trial."""
+    last = last_held(connection, trial_id, before)
+    found: dict[str, dict[str, int]] = {}
+    given = connection.execute(sa.select(OPINIONS.c.answers).where(OPINIONS.c.review_id == last["id"])) if last else ()
+    for (answers,) in given:
+        for one in answers:
+            by = found.setdefault(one["question"], {})
+            by[one["finding"]] = by.get(one["finding"], 0) + 1
+    return found
+
+
+def sitting_on(connection: sa.Connection, review: Mapping[Any, Any]) -> list[dict[str, Any]]:
+    """Who is asked for an opinion, with name and competence: those on duty, otherwise the whole running panel. The
+    caller has narrowed to the review."""
+    query = sa.select(SEATS.c.account_id, SEATS.c.constituency, CONTACTS.c.name, ACCOUNTS.c.expertise).join(
+        ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).outerjoin(
+        CONTACTS, CONTACTS.c.account_id == SEATS.c.account_id).join(TRIALS, TRIALS.c.id == SEATS.c.trial_id).where(
+        SEATS.c.trial_id == review["trial_id"], SEATS.c.panel == "running", SEATS.c.accepted.is_(True),
+        SEATS.c.recused_at.is_(None), SEATS.c.panel_no == TRIALS.c.panel_no)
+    if review["sitting"] != "full":
+        query = query.where(SEATS.c.account_id.in_(sa.select(SITTERS.c.account_id).where(
+            SITTERS.c.review_id == review["id"])))
+    return [dict(one) for one in connection.execute(query.order_by(SEATS.c.id)).mappings()]
 
 
 def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetime | None) -> dict[str, Any]:

@@ -57,7 +57,8 @@ class TrialLine:
     version: int
 
 
-LINE = (TRIALS, ORGANISATIONS.c.name.label("organisation"), SCENARIOS.c.title.label("scenario"))
+LINE = (TRIALS, ORGANISATIONS.c.name.label("organisation"), SCENARIOS.c.title.label("scenario"),
+        SCENARIOS.c.title_hant.label("scenario_hant"), SCENARIOS.c.title_en.label("scenario_en"))
 
 
 def lines(actor: Actor) -> sa.Select[Any]:

@@ -129,6 +129,8 @@ PERMISSIONS = {row.act: row for row in (
     permission("attach_file", FIRM, REGULATOR, REVIEWER, of=(Relation.OWNER, Relation.OFFICER, *SEATS)),
     permission("give_opinion", REVIEWER, of=SEATS),
     permission("conclude_review", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
+    permission("draft_opinion", REVIEWER, of=SEATS),
+    permission("reschedule_review", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("call_review", REGULATOR, of=(Relation.OFFICER,)),
     permission("clear_yellow", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("decide_late_red", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),

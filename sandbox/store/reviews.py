@@ -2,12 +2,15 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import sqlalchemy as sa
+from pydantic import Field as PydanticField
 from sqlmodel import Field
 
+from sandbox.rules.reviewing import Sitting
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import Flag, Long, column_for
+from sandbox.store.types import JSON, Code, Flag, Long, Short, Time, column_for, once_each
 
 
 class ReviewKind(StrEnum):
@@ -38,21 +41,59 @@ class Recommendation(StrEnum):
     EXIT = "exit"
 
 
+class Verdict(StrEnum):
+    """What one reviewer advises; who cannot judge (无法判断) is not counted."""
+
+    CONTINUE = "continue"
+    ADJUST = "adjust"
+    TUNE = "tune"
+    SUSPEND = "suspend"
+    EXIT = "exit"
+    CANNOT_JUDGE = "cannot_judge"
+
+
+class Finding(StrEnum):
+    """The answer to one of the five questions."""
+
+    FINE = "fine"
+    CONCERN = "concern"
+    CANNOT_JUDGE = "cannot_judge"
+
+
+class AnswerRow(Fields):
+    """One question of the review, answered; a concern says which."""
+
+    question: Code
+    finding: Finding
+    note: Short | None = None
+
+
 class OpinionFields(Fields):
-    """One reviewer's verdict; sealed from the others until the review is held."""
+    """One reviewer's verdict; sealed from the others until all are in."""
 
     conflict: Flag
-    recommendation: Recommendation = Field(sa_column=column_for(Recommendation))
+    answers: Annotated[list[AnswerRow], PydanticField(max_length=10), once_each("question")] = Field(
+        default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    recommendation: Verdict = Field(sa_column=column_for(Verdict))
     reason: Long
 
 
 class ConclusionFields(Fields):
-    """The panel's conclusion, signed by the regulator, with dissent recorded."""
+    """The panel's conclusion, signed by the regulator, with dissent recorded. `departure` says why it is another than
+    the panel advises; `stand_in` that it is the officer's own check in the panel's stead."""
 
     recommendation: Recommendation
     conclusion: Long
     dissent: Long | None = None
+    departure: Long | None = None
     stand_in: Flag = False
+
+
+class DateFields(Fields):
+    """Another date for a review, and why."""
+
+    due_at: Time
+    reason: Long
 
 
 class CallFields(Fields):
@@ -80,10 +121,37 @@ class ReviewRow(Row, table=True):
     held_at: datetime | None = Field(default=None, sa_column=when())
     suspension_id: str | None = None
     reason: str | None = None
+    sitting: Sitting = Field(default=Sitting.FULL, sa_column=column_for(Sitting))
+    log_e: float | None = None
     recommendation: Recommendation | None = Field(default=None, sa_column=column_for(Recommendation, nullable=True))
     conclusion: str | None = None
     dissent: str | None = None
+    departure: str | None = None
+    advised: Recommendation | None = Field(default=None, sa_column=column_for(Recommendation, nullable=True,
+                                                                                 check="advised"))
     stand_in: bool = False
+
+
+class ReviewSitter(Row, table=True):
+    """A reviewer on duty for one review, where not the whole panel sits."""
+
+    __tablename__ = "review_sitters"
+    review_id: str = Field(primary_key=True, foreign_key="reviews.id")
+    account_id: str = Field(primary_key=True, foreign_key="accounts.id", index=True)
+
+
+class ReviewDate(Row, table=True):
+    """A review was moved: from when to when, by whom and why."""
+
+    __tablename__ = "review_dates"
+    id: str = Field(primary_key=True)
+    review_id: str = Field(foreign_key="reviews.id", index=True)
+    was: datetime = Field(sa_column=when(nullable=False))
+    due_at: datetime = Field(sa_column=when(nullable=False))
+    author_id: str
+    role: str
+    reason: str
+    at: datetime = Field(sa_column=when(nullable=False))
 
 
 class Opinion(OpinionFields, Row, table=True):
@@ -96,3 +164,4 @@ class Opinion(OpinionFields, Row, table=True):
 
 
 REVIEWS, OPINIONS = ReviewRow.__table__, Opinion.__table__  # type: ignore[attr-defined]
+SITTERS, REVIEW_DATES = ReviewSitter.__table__, ReviewDate.__table__  # type: ignore[attr-defined]

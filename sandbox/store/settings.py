@@ -53,6 +53,7 @@ class Settings(BaseModel):
     threads: Annotated[int, Field(ge=1, le=64)] = Field(64, description="requests served at once")
     sign_in_rate: Annotated[int, Field(ge=1)] = Field(20, description="failed sign-ins a minute from one address")
     sign_in_failures: Annotated[int, Field(ge=1)] = Field(10, description="failed sign-ins of one account in 5 minutes")
+    public_rate: Annotated[int, Field(ge=1)] = Field(60, description="codes of permits tried a minute from one address")
     tick_seconds: Annotated[int, Field(ge=1, le=60)] = Field(15, description="seconds between two ticks")
 
     @field_validator("base_url")

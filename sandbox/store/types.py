@@ -73,10 +73,12 @@ def instant_of(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False) -> sa.Column[str]:
-    """A string column with a CHECK over the enum's values: what is not in the enum cannot be stored."""
+def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False,
+               check: str | None = None) -> sa.Column[str]:
+    """A string column with a CHECK over the enum's values: what is not in the enum cannot be stored. `check` names it
+    where a table has two columns of one enum."""
     return sa.Column(
-        sa.Enum(choices, native_enum=False, create_constraint=True, length=32, name=choices.__name__.lower(),
+        sa.Enum(choices, native_enum=False, create_constraint=True, length=32, name=check or choices.__name__.lower(),
                 values_callable=lambda kind: [item.value for item in kind]),
         nullable=nullable, index=index,
     )

@@ -1,7 +1,7 @@
 """What people and machines do by API alone: apply, be admitted, run, report, review, decide. Every answer is held
 against the document (`api_answers`)."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -55,11 +55,11 @@ def seat_all(world: World, trial: str, panel: str) -> None:
         world.client(name).post(f"/panel/{seat['id']}/answer", {"conflict": False, "accepted": True})
 
 
-def pilot(world: World, key: str) -> str:
+def pilot(world: World, key: str, tier: str = "R3") -> str:
     """A fresh running trial of Fang's firm, taken over by API."""
     firm = world.body(world.cast.fang)
     proposed = world.client("lin").post("/trials/adopt", {
-        "title": f"Pilot {key}", "scenario_id": world.hers["open"], "organisation": firm, "tier": "R3",
+        "title": f"Pilot {key}", "scenario_id": world.hers["open"], "organisation": firm, "tier": tier,
         "rate_per_day": 500.0, "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "source_key": key,
         "unverified": "Everything before"}, 202)
     decided = world.client("zhou").post(f"/decisions/{proposed['decision']}/votes", {"value": "for"})
@@ -240,21 +240,48 @@ def test_the_gravest_incident_stops_the_trial_in_the_same_answer(world: World) -
 # Reviews and the panel
 
 
-def test_opinions_are_sealed_until_the_review_is_held(world: World) -> None:
-    trial, lin = pilot(world, "reviews"), world.client("lin")
+def test_opinions_are_sealed_until_all_are_in_and_the_panel_has_its_quorum(world: World) -> None:
+    trial, lin = pilot(world, "reviews", "R2"), world.client("lin")
     seat_all(world, trial, "running")
     review = lin.post(f"/trials/{trial}/reviews", {"reason": "A second look"}, 201)["id"]
     path, opinion = f"/reviews/{review}", {"conflict": False, "recommendation": "continue", "reason": "Fine"}
+    for name in ("rui", "shen"):
+        world.client(name).post(f"{path}/opinions", opinion, 201)
     assert lin.post(f"{path}/conclusion", {"recommendation": "continue", "conclusion": "-"}, 409)["code"] \
-        == "no_opinion_yet"
-    world.client("rui").post(f"{path}/opinions", opinion, 201)
+        == "quorum_missing"
     sealed = {name: world.client(name).get(path) for name in ("rui", "mei", "lin", "fang")}
     assert {name: len(one["opinions"]) for name, one in sealed.items()} == {"rui": 1, "mei": 0, "lin": 0, "fang": 0}
-    assert {one["opinions_given"] for one in sealed.values()} == {1}
-    lin.post(f"{path}/conclusion", {"recommendation": "continue", "conclusion": "Go on"})
-    assert [one["name"] for one in world.client("fang").get(path)["opinions"]] == ["Rui"]
-    assert [one["name"] for one in world.client("di").get(path)["opinions"]] == [None]
+    assert {one["opinions_given"] for one in sealed.values()} == {2}
+    world.client("mei").post(f"{path}/opinions", {**opinion, "recommendation": "suspend"}, 201)
+    assert len(world.client("rui").get(path)["opinions"]) == 3
+    refused = lin.post(f"{path}/conclusion", {"recommendation": "tune", "conclusion": "Improve it"}, 422)
+    assert [one["field"] for one in refused["errors"]] == ["departure"]
+    lin.post(f"{path}/conclusion", {"recommendation": "tune", "conclusion": "Improve", "departure": "One grave word"})
+    held = world.client("fang").get(path)
+    assert (held["advised"], held["recommendation"]) == ("continue", "tune")
+    assert {one["name"] for one in held["opinions"]} == {"Rui", "Shen", "Mei"}
+    assert {one["name"] for one in world.client("di").get(path)["opinions"]} == {None}
     assert world.client("mei").post(f"{path}/opinions", opinion, 409)["code"] == "review_not_open"
+
+
+def test_a_review_is_moved_earlier_by_its_panel_and_later_by_the_regulator_alone(world: World) -> None:
+    trial, lin = pilot(world, "dates", "R2"), world.client("lin")
+    seat_all(world, trial, "running")
+    review = lin.get(f"/trials/{trial}/reviews")["items"][0]
+    path, due = f"/reviews/{review['id']}", datetime.fromisoformat(review["due_at"])
+
+    def to(days: int) -> dict[str, str]:
+        return {"due_at": (due + timedelta(days=days)).isoformat(), "reason": "We travel that week"}
+
+    refused = world.client("rui").post(f"{path}/date", to(3), 422)
+    assert [one["code"] for one in refused["errors"]] == ["later_by_officer"]
+    world.client("rui").post(f"{path}/date", to(-3))
+    lin.post(f"{path}/date", to(5))
+    assert [one["code"] for one in lin.post(f"{path}/date", to(400), 422)["errors"]] == ["past_cap"]
+    assert [one["code"] for one in lin.post(f"{path}/date", to(-400), 422)["errors"]] == ["in_past"]
+    moved = lin.get(path)
+    assert datetime.fromisoformat(moved["due_at"]) == due + timedelta(days=5)
+    assert {one["role"] for one in moved["moved"]} == {"reviewer", "regulator"}
 
 
 def test_a_department_sees_sides_not_names_and_a_firm_no_statements(world: World) -> None:

@@ -12,16 +12,18 @@ from sandbox.web.pages import (
     incidents,
     moves,
     panel,
+    permits,
     reviews,
     scenarios,
     sections,
+    timetable,
     trials,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, reviews, scenarios,
-         sections, trials, votes)
+NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, permits, reviews,
+         scenarios, sections, timetable, trials, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -14,13 +14,24 @@ from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import assessments, records, trials
 from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
+from sandbox.rules.reviewing import Sitting, quorum
 from sandbox.rules.risk import Light
-from sandbox.store.reviews import CallFields, ConclusionFields, OpinionFields, Recommendation, ReviewKind, ReviewState
+from sandbox.store.reviews import (
+    CallFields,
+    ConclusionFields,
+    DateFields,
+    Recommendation,
+    ReviewKind,
+    ReviewState,
+    Verdict,
+)
+from sandbox.web.api.shapes import SEES_NAMES
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.incidents import enum_words
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
+from sandbox.web.pages.opinions import answers_shown, drafted, opinion_form, opinion_given
 from sandbox.web.pages.shapes import (
     PAGES,
     Form,
@@ -35,6 +46,7 @@ from sandbox.web.pages.times import day, due, due_day, moment, now
 from sandbox.web.pages.tracks import STOPPED, back, head_of
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, said, t, titled
+from sandbox.words import word
 
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 SEATED = (Relation.SEATED, Relation.CHAIR)
@@ -169,6 +181,9 @@ class ReviewPage(PageContext):
     held: Plain | None
     opinions: list[Plain]
     sealed: str
+    sitters: str
+    moves: list[str]
+    move_url: str | None
     form: Form | None
     form_title: str
     form_note: str
@@ -180,7 +195,7 @@ def review(review_id: str) -> Any:
     """One review."""
     with program().reading() as connection:
         one, row = _one(connection, review_id)
-        return render(_review_page(connection, one, row, _own_form(one, row)))
+        return render(_review_page(connection, one, row, _own_form(connection, one, row)))
 
 
 def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -190,19 +205,13 @@ def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dic
     return one, own(connection, one["trial_id"])
 
 
-def _own_form(one: Mapping[str, Any], row: Mapping[str, Any]) -> Form | None:
+def _own_form(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any]) -> Form | None:
     """The opinion's form for who sits on the panel, the conclusion's for the regulator, while the review is open."""
     if one["state"] != ReviewState.OPEN:
         return None
     if row["relation"] in SEATED:
-        return _opinion_form(one)
+        return opinion_form(connection, one, row, url_for("pages.give_opinion", review_id=one["id"]))
     return _conclusion_form(one) if row["relation"] is Relation.OFFICER else None
-
-
-def _opinion_form(one: Mapping[str, Any]) -> Form:
-    mine = next((given for given in one["opinions"] if given["account_id"] == actor().id), None)
-    return form_of(OpinionFields, url_for("pages.give_opinion", review_id=one["id"]), t("page.review.give"),
-                   values=mine, leave_out=("conflict",))
 
 
 def _conclusion_form(one: Mapping[str, Any]) -> Form:
@@ -211,23 +220,43 @@ def _conclusion_form(one: Mapping[str, Any]) -> Form:
 
 @page(PAGES, "/reviews/<review_id>/opinion", act="give_opinion", methods=("POST",))
 def give_opinion(review_id: str) -> Any:
-    """Give one's own opinion, or change it while the review is open."""
-    return _posted(review_id, "give_opinion", OpinionFields, _opinion_form, "page.review.given")
+    """Give one's own opinion, change it while the review is open, or save it as a draft."""
+    with program().reading() as connection:
+        one, row = _one(connection, review_id)
+        form = opinion_form(connection, one, row, request.path)
+        if "draft" in request.form:
+            do("draft_opinion", {"raw": drafted(form)}, review_id)
+            return gone(url_for("pages.review", review_id=review_id), t("page.section.saved"))
+        done, form = tried(lambda: do("give_opinion", opinion_given(row), review_id), form)
+        if done is None:
+            return render(_review_page(connection, one, row, form), 422)
+    return gone(url_for("pages.review", review_id=review_id), t("page.review.given"))
 
 
 @page(PAGES, "/reviews/<review_id>/conclusion", act="conclude_review", methods=("POST",))
 def conclude_review(review_id: str) -> Any:
     """Sign the conclusion."""
-    return _posted(review_id, "conclude_review", ConclusionFields, _conclusion_form, "page.review.concluded")
-
-
-def _posted(review_id: str, act: str, model: Any, made: Any, told: str) -> Any:
     with program().reading() as connection:
         one, row = _one(connection, review_id)
-        done, form = tried(lambda: do(act, read(model), review_id), made(one))
+        done, form = tried(lambda: do("conclude_review", read(ConclusionFields), review_id), _conclusion_form(one))
         if done is None:
             return render(_review_page(connection, one, row, form), 422)
-    return gone(url_for("pages.review", review_id=review_id), t(told))
+    return gone(url_for("pages.review", review_id=review_id), t("page.review.concluded"))
+
+
+@page(PAGES, "/reviews/<review_id>/date", act="reschedule_review", methods=("GET", "POST"))
+def reschedule_review(review_id: str) -> Any:
+    """Move a review to another date, with the reason."""
+    with program().reading() as connection:
+        one, row = _one(connection, review_id)
+    form = form_of(DateFields, request.path, t("page.review.move"), values={"due_at": one["due_at"]})
+    if request.method == "POST":
+        done, form = tried(lambda: do("reschedule_review", read(DateFields), review_id), form)
+        if done is not None:
+            return gone(url_for("pages.review", review_id=review_id), t("page.review.moved"))
+    why = "page.review.move_why" if row["relation"] is Relation.OFFICER else "page.review.move_earlier"
+    return render(FormPage(title=t("page.review.move"), over=_over(row, one, due(one["due_at"]).text), sub=t(why),
+                           form=form, errors=form.errors), 422 if form.errors else 200)
 
 
 @page(PAGES, "/trials/<trial_id>/late-reds/<late_red>", act="decide_late_red", methods=("GET", "POST"))
@@ -264,11 +293,36 @@ def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping
         light=row["light"], stopped=row["state"] in STOPPED, sentence=lights.explained(connection, row, known),
         numbers=_numbers(row, known), previous=_conclusion(last) if last else None,
         held=_conclusion(one) if one["state"] == ReviewState.HELD else None,
-        opinions=[_opinion(given) for given in one["opinions"]] if not (seated and form) else [],
-        sealed=t("page.review.sealed", n=one["opinions_given"]) if one["state"] == ReviewState.OPEN else "",
+        opinions=[_opinion(given) for given in one["opinions"]] if one["complete"] or not (seated and form) else [],
+        sealed=_sealed(one, row), sitters=_asked(one, row),
+        moves=[t("page.review.moved_from", was=day(moved["was"]), to=day(moved["due_at"]), reason=moved["reason"],
+                 who=word(f"role.{moved['role']}")) for moved in one["moved"]], move_url=_move_url(one, row),
         form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
         form_title=t("page.review.your_opinion" if seated else "page.review.your_conclusion"),
         form_note=t("page.review.opinion_note" if seated else "page.review.conclusion_note"))
+
+
+def _sealed(one: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """While it is open: how many judged of how many it needs, and whether others see them yet."""
+    if one["state"] != ReviewState.OPEN:
+        return ""
+    needed = quorum(Sitting(one["sitting"]), row["tier"])
+    if one["complete"]:
+        return t("page.review.all_in", n=one["opinions_given"], needed=needed)
+    return t("page.review.sealed", n=one["opinions_given"], needed=needed)
+
+
+def _asked(one: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+    """Who is asked, for those who may know."""
+    if row["relation"] not in SEES_NAMES or not one["asked"]:
+        return ""
+    return t(f"page.review.asked_{one['sitting']}", who=[each["name"] or t("role.reviewer") for each in one["asked"]])
+
+
+def _move_url(one: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
+    movable = one["state"] in (ReviewState.PLANNED, ReviewState.OPEN) and one["kind"] != ReviewKind.EMERGENCY
+    able = row["relation"] is Relation.OFFICER or row["relation"] in SEATED
+    return url_for("pages.reschedule_review", review_id=one["id"]) if movable and able else None
 
 
 def _over(row: Mapping[str, Any], one: Mapping[str, Any], until: str) -> list[Plain]:
@@ -316,11 +370,13 @@ def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:
 
 
 def _conclusion(one: Mapping[str, Any]) -> Plain:
+    advised = t("page.review.advised", what=value_word(Recommendation, one["advised"])) if one["advised"] else ""
     return {"what": said(value_word(Recommendation, one["recommendation"])), "text": one["conclusion"] or "",
-            "dissent": one["dissent"] or "", "at": moment(one["held_at"]),
-            "stand_in": t("page.review.stand_in") if one["stand_in"] else ""}
+            "advised": advised, "departure": one["departure"] or "", "dissent": one["dissent"] or "",
+            "at": moment(one["held_at"]), "stand_in": t("page.review.stand_in") if one["stand_in"] else ""}
 
 
 def _opinion(given: Mapping[str, Any]) -> Plain:
-    what = said(value_word(Recommendation, given["recommendation"]))
-    return {"name": given["name"] or t("role.reviewer"), "what": what, "text": given["reason"]}
+    what = said(value_word(Verdict, given["recommendation"]))
+    return {"name": given["name"] or t("role.reviewer"), "what": what, "text": given["reason"],
+            "answers": answers_shown(given)}

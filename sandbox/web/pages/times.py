@@ -37,6 +37,16 @@ def day(at: datetime | date) -> str:
     return format_date(local, pattern, locale=Locale.parse("en_GB" if locale() == "en" else locale()))
 
 
+def last_day(at: datetime) -> date:
+    """The last day before an end at 24:00, whole, for papers that are kept for years."""
+    return whole_day(at - timedelta.resolution)
+
+
+def whole_day(at: datetime) -> date:
+    """The day in the jurisdiction's zone, said with its year."""
+    return at.astimezone(program().settings.zone).date()
+
+
 def moment(at: datetime) -> str:
     """Day and time; midnight is said as 24:00 of the day that ends."""
     local = at.astimezone(program().settings.zone)

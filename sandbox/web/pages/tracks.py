@@ -16,7 +16,7 @@ from sandbox.web.reader import t, titled
 
 FOUR = (Stage.ENCOURAGE, Stage.TRIAL, Stage.TUNE, Stage.STANDARDISE)
 STOPPED = ("suspended", "retrospective")
-TABS = ("trial", "dossier", "trial_feedback", "trial_incidents", "trial_reviews", "panel", "trial_log")
+TABS = ("trial", "dossier", "trial_feedback", "trial_incidents", "trial_reviews", "timetable", "panel", "trial_log")
 COUNTED = {"trial_feedback": "feedback", "trial_incidents": "incidents", "trial_reviews": "reviews"}
 
 

@@ -138,6 +138,7 @@ class TrialPage(PageContext):
     owed: list[Plain]
     timeline: list[Plain]
     log_url: str
+    permit_url: str | None
     unverified: str | None
     before: list[Plain] = field(default_factory=list)
 
@@ -163,8 +164,9 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         moves=[_move(one, row["id"]) for one in found], meters=lights.meters(row, known.caps),
         owed=[_owed(one) for one in board.owed(connection, actor(), row["id"])],
         timeline=entries(connection, trials.timeline(connection, actor(), row["id"], limit=TIMELINE).items),
-        log_url=url_for("pages.trial_log", trial_id=row["id"]), unverified=row["unverified"],
-        before=_before(connection, row))
+        log_url=url_for("pages.trial_log", trial_id=row["id"]),
+        permit_url=url_for("pages.permit", trial_id=row["id"]) if row["verify_code"] else None,
+        unverified=row["unverified"], before=_before(connection, row))
 
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
