@@ -11,7 +11,7 @@ import structlog
 
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR
-from sandbox.rules.epoch import settle, steps
+from sandbox.rules.epoch import Usage, settle, steps
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.evidence import epoch_of, watches
 from sandbox.store.trials import TRIALS
@@ -38,9 +38,10 @@ def differences(connection: sa.Connection, now: datetime, program: Program) -> I
                                                                               "exit_review")))
     for trial in connection.execute(query).mappings():
         epoch = epoch_of(trial, program.settings.zone)
+        usage = Usage(epoch, (), now)
         kept = watches(connection, trial["id"], trial["epoch"], epoch, trial["settled"])
         for old, new in zip(kept, watches(connection, trial["id"], trial["epoch"], epoch), strict=True):
-            again = settle(new, steps(new, epoch, {}, now), trial["settled"])
+            again = settle(new, steps(new, usage), trial["settled"])
             if old.chain != again.chain:
                 yield Difference(trial["id"], old.indicator, math.inf)
             elif (by := apart(old.state.logs, again.state.logs)) > TOLERANCE:

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.risk import schedule, thresholds_of
-from sandbox.rules.epoch import Row, Watch, finding, steps, together, trail
+from sandbox.rules.epoch import Row, Usage, Watch, finding, steps, together, trail
 from sandbox.rules.risk import ENGINE, Light, denominator_of, events_of, light, too_early
 from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, watches
 from sandbox.store.feedback import FEEDBACK
@@ -59,7 +59,7 @@ def known_then(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetim
         ASSESSMENTS.c.trial_id == row["id"], ASSESSMENTS.c.epoch == kept["epoch"],
         ASSESSMENTS.c.number <= kept["number"])).scalar_one()
     lines = tuple({"indicator": name, "events": k, "exposures": n, "log_e": log}
-                  for name, (k, n, log, _) in sorted(kept["inputs"].items()))
+                  for name, (k, n, log, *_) in sorted(kept["inputs"].items()))
     return Known(kept["light"], kept["epoch"], kept["log_e"], most, kept["yellow"], kept["red"], kept["engine"],
                  kept["at"], lines)
 
@@ -74,7 +74,8 @@ def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime
         return None
     part = _part(connection, row["id"], number, epoch.opens(until), as_of)
     seen = [_upto(watch, until, part) for watch in watches(connection, row["id"], number, epoch)]
-    found = [steps(watch, epoch, {}, as_of) for watch in seen]
+    usage = Usage(epoch, (), as_of)
+    found = [steps(watch, usage) for watch in seen]
     findings, at = [finding(watch, each) for watch, each in zip(seen, found, strict=True)], thresholds_of(row)
     total = together(findings)
     most = max([total, *(log for _, log in trail(seen, found))])
