@@ -172,6 +172,31 @@ def test_the_record_of_california_comes_in_by_the_command_line_once(settings: Se
     assert (again["kept_reports"], again["kept_events"]) == (0, 0)
 
 
+def test_a_register_is_read_by_the_command_line_with_a_mapping_of_ones_own(settings: Settings, command: Command,
+                                                                           tmp_path: Path) -> None:
+    prepare(settings)
+    program = open_program(settings, app.real)
+    lin = enter_cast(program).lin
+    issued = program.acts.do("issue_token", lin, {"name": "import", "scopes": ["read", "decide"]})
+    token = {"SANDBOX_TOKEN": issued.secret}
+    with program.reading() as connection:
+        assert verify(connection).problems == ()
+    program.close()
+    mapping, listed = tmp_path / "map.json", tmp_path / "list.csv"
+    mapping.write_text(json.dumps({"name": "filings", "zone": "UTC", "register": {"name": "filings", "title": "备案"},
+                                   "sources": [{"makes": "entries", "columns": {"编号": "key", "名称": "title"}}]}))
+    listed.write_bytes("编号,名称\n1,清扫\n2,巡检\n".encode("gb18030"))
+    arguments = ("import", "filings", str(listed), "--map", str(mapping))
+    asked = json.loads(command(*arguments, "--dry-run", **token)[1])
+    first, again = (json.loads(command(*arguments, "--as-of", "2026-01-02", **token)[1]) for _ in range(2))
+    assert [(one["records"], one["taken"], one["repeated"]) for one in (asked, first, again)] == [
+        (2, 0, 0), (2, 2, 0), (2, 0, 2)]
+    listed.write_text("编号,名称\n3,客服\n,无编号\n")
+    refused, _, _ = command(*arguments, **token)
+    assert "list.csv" in str(refused) and "3" in str(refused)
+    assert json.loads(command(*arguments, "--partial", **token)[1])["taken"] == 1
+
+
 # A server
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_7ccd1df5'
+revision = '0001_d6994aa8'
 down_revision = None
 
 
@@ -259,7 +259,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('register_entries', schema=None) as batch_op:
         batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
-        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_kind_place', ['kind', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_organisation_id_place', ['organisation_id', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_body', ['register_name', 'body', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
@@ -467,7 +469,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
     )
     with op.batch_alter_table('citations', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_entry_id_id', ['entry_id', 'id'], unique=False)
         batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
 
@@ -1059,7 +1061,7 @@ def downgrade() -> None:
     with op.batch_alter_table('citations', schema=None) as batch_op:
         batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
         batch_op.drop_index('ix_citations_trial_id_id')
-        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+        batch_op.drop_index('ix_citations_entry_id_id')
 
     op.drop_table('citations')
     with op.batch_alter_table('batches', schema=None) as batch_op:
@@ -1097,7 +1099,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_register_entries_register_name_status')
         batch_op.drop_index('ix_register_entries_register_name_stage')
         batch_op.drop_index('ix_register_entries_register_name_place')
-        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_register_name_body')
+        batch_op.drop_index('ix_register_entries_organisation_id_place')
+        batch_op.drop_index('ix_register_entries_kind_place')
         batch_op.drop_index('ix_register_entries_body_place')
 
     op.drop_table('register_entries')

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.organisations import enter_organisation, join_names, organisation_named
@@ -94,6 +95,15 @@ def _joined(act: Act, given: AliasDecisionGiven, proposal: Mapping[str, Any]) ->
     known |= {given.organisation_id} if given.organisation_id else set()
     if len(known) > 1:
         raise invalid("organisation_id", "name_taken")
-    body = known.pop() if known else enter_organisation(act, OrganisationFields(
-        name=proposal["other"][:200], kind=given.kind or OrganisationKind.BODY))
+    body = known.pop() if known else _new_body(act, proposal["other"], given.kind)
     return body, sum(join_names(act, name, body) for name in names)
+
+
+def _new_body(act: Act, name: str, kind: OrganisationKind | None) -> str:
+    """Register the body under the newer name; whoever decides says what kind of body it is."""
+    if kind is None:
+        raise invalid("kind", "missing")
+    try:
+        return enter_organisation(act, OrganisationFields(name=name, kind=kind))
+    except ValidationError as error:
+        raise invalid("organisation_id", "name_too_long") from error

@@ -72,6 +72,8 @@ class Listed(Done):
 def import_register(act: Act, given: ListGiven) -> Listed:
     """Take in a part of a register's list. What is known in these very words adds nothing but the day it was seen."""
     act.object_id = given.listed_in.name
+    if given.as_of > act.now.astimezone(act.zone).date():
+        raise invalid("as_of", "future_day")
     _read_on(act, given)
     before = _kept(act, given.listed_in.name, {one.key for one in given.entries})
     keeper = Keeper(act, given, before)
@@ -214,7 +216,7 @@ class Keeper:
             self.act.insert(CHANGES, {
                 "id": change, "register_name": self.register.name, "entry_key": one.key, "event": one.event.value,
                 "field": one.field, "old": one.old, "new": one.new, "occurred_at": one.at, "version": version,
-                "place": f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {change}", "digest": one.digest,
+                "place": f"{one.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S} {version or 0:06} {change}", "digest": one.digest,
                 "file": one.file, "line": one.line, "at": self.act.now})
             known.add(one.digest)
             self.changed.append(one)

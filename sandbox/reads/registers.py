@@ -11,11 +11,13 @@ from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor
 from sandbox.rules.intake.table import fold
 from sandbox.store.accounts import CONTACTS
-from sandbox.store.organisations import ORGANISATIONS
-from sandbox.store.registers import CHANGES, CITATIONS, ENTRIES, PROPOSALS, REGISTERS, VERSIONS
+from sandbox.store.organisations import ALIASES, ORGANISATIONS
+from sandbox.store.registers import CHANGES, CITATIONS, ENTRIES, PROPOSALS, REGISTERS, VERSIONS, EntryFields
 from sandbox.store.scope import of_seen_trials
 from sandbox.store.trials import TRIALS
 
+NAMED = frozenset((*EntryFields.model_fields, "report", "version"))
+"""Fields of ours; a change names one of them, or a heading of the list as it stands."""
 AT_ONCE = 500
 """Keys that one question of the database names."""
 
@@ -31,6 +33,20 @@ class EntryFilter:
     body: str | None = None
     organisation: str | None = None
     q: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """What narrows the history; `q` stands in a number, a name, or in what was before or after."""
+
+    register_name: str | None = None
+    field: str | None = None
+    q: str | None = None
+
+
+def left_out(row: Mapping[str, Any]) -> bool:
+    """Whether a complete newer list does not have the entry any more."""
+    return bool(row["whole"] and row["read_on"] and row["last_seen_on"] < row["read_on"])
 
 
 def registers(connection: sa.Connection) -> tuple[dict[str, Any], ...]:
@@ -114,30 +130,40 @@ def entry_of(connection: sa.Connection, register_name: str, entry_id: str) -> di
     return found if found and found["register_name"] == register_name else None
 
 
-def changes(connection: sa.Connection, register_name: str | None = None, field: str | None = None,
-            cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
-    """Lines of history, newest first, each with its entry where it still has one."""
+def changes(connection: sa.Connection, chosen: ChangeFilter, cursor: str | None = None,
+            limit: int = 50) -> Page[dict[str, Any]]:
+    """Lines of history, newest first, each with its entry where the register still has one."""
+    return keyset(connection, _history(chosen), CHANGES.c.place, cursor, _plain, limit)
+
+
+def count_changes(connection: sa.Connection, chosen: ChangeFilter) -> int:
+    """How many lines of history the filter leaves."""
+    found = _history(chosen).with_only_columns(CHANGES.c.id).subquery()
+    return int(connection.execute(sa.select(sa.func.count()).select_from(found)).scalar_one())
+
+
+def _history(chosen: ChangeFilter) -> sa.Select[Any]:
     here = sa.and_(ENTRIES.c.register_name == CHANGES.c.register_name, ENTRIES.c.key == CHANGES.c.entry_key)
     query = sa.select(CHANGES, ENTRIES.c.id.label("entry_id"), ENTRIES.c.title).outerjoin(ENTRIES, here)
-    for column, value in ((CHANGES.c.register_name, register_name), (CHANGES.c.field, field)):
-        query = query.where(column == value) if value else query
-    return keyset(connection, query, CHANGES.c.place, cursor, _plain, limit)
-
-
-def count_changes(connection: sa.Connection, register_name: str | None = None, field: str | None = None) -> int:
-    """How many lines of history the filter leaves."""
-    query = sa.select(sa.func.count()).select_from(CHANGES)
-    for column, value in ((CHANGES.c.register_name, register_name), (CHANGES.c.field, field)):
-        query = query.where(column == value) if value else query
-    return int(connection.execute(query).scalar_one())
+    for name in ("register_name", "field"):
+        value = getattr(chosen, name)
+        query = query.where(CHANGES.c[name] == value) if value else query
+    if chosen.q:
+        said = [column.icontains(chosen.q, autoescape=True) for column in (CHANGES.c.old, CHANGES.c.new)]
+        query = query.where(sa.or_(CHANGES.c.entry_key == chosen.q, *said, ENTRIES.c.search.contains(
+            fold(chosen.q), autoescape=True)))
+    return query
 
 
 def proposals(connection: sa.Connection, state: str | None = None, cursor: str | None = None,
-              limit: int = 50) -> Page[dict[str, Any]]:
+              limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Names that may be one body's, newest first, with the body they were joined to."""
     query = sa.select(PROPOSALS, ORGANISATIONS.c.name.label("organisation")).outerjoin(
         ORGANISATIONS, ORGANISATIONS.c.id == PROPOSALS.c.organisation_id)
     query = query.where(PROPOSALS.c.state == state) if state else query
+    if q:
+        query = query.where(sa.or_(*(column.icontains(q, autoescape=True)
+                                     for column in (PROPOSALS.c.name, PROPOSALS.c.other))))
     return keyset(connection, query, PROPOSALS.c.id, cursor, _plain, limit)
 
 
@@ -157,9 +183,11 @@ def proposals_waiting(connection: sa.Connection) -> int:
 
 
 def bodies_known(connection: sa.Connection, names: Iterable[str]) -> dict[str, str]:
-    """Bodies that have one of these names, by id."""
+    """Bodies that have one of these names, or go by it too, by id."""
+    wanted = list(names)
+    by_alias = sa.select(ALIASES.c.organisation_id).where(ALIASES.c.name.in_(wanted))
     rows = connection.execute(sa.select(ORGANISATIONS.c.id, ORGANISATIONS.c.name).where(
-        ORGANISATIONS.c.name.in_(list(names))))
+        sa.or_(ORGANISATIONS.c.name.in_(wanted), ORGANISATIONS.c.id.in_(by_alias))))
     return {row.id: row.name for row in rows}
 
 

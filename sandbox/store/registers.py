@@ -115,12 +115,15 @@ class RegisterEntry(EntryFields, Row, table=True):
         sa.Index("ix_register_entries_register_name_stage", "register_name", "stage", "place"),
         sa.Index("ix_register_entries_stage_place", "stage", "place"),
         sa.Index("ix_register_entries_body_place", "body", "place"),
+        sa.Index("ix_register_entries_register_name_body", "register_name", "body", "place"),
+        sa.Index("ix_register_entries_organisation_id_place", "organisation_id", "place"),
+        sa.Index("ix_register_entries_kind_place", "kind", "place"),
         sa.Index("ix_register_entries_register_name_status", "register_name", "status", "place"),
     )
     id: str = Field(primary_key=True)
     register_name: str = Field(foreign_key="registers.name")
     kind: EntryKind = Field(sa_column=column_for(EntryKind))
-    organisation_id: str | None = Field(default=None, foreign_key="organisations.id", index=True)
+    organisation_id: str | None = Field(default=None, foreign_key="organisations.id")
     digest: str
     order: str | None = None
     version: int = 1
@@ -214,12 +217,13 @@ class Citation(CitationFields, Row, table=True):
     __tablename__ = "citations"
     __table_args__ = (
         sa.Index("ix_citations_trial_id_id", "trial_id", "id"),
+        sa.Index("ix_citations_entry_id_id", "entry_id", "id"),
         sa.Index("uq_citations_standing", "trial_id", "entry_id", unique=True,
                  sqlite_where=sa.text("withdrawn_at IS NULL"), postgresql_where=sa.text("withdrawn_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")
-    entry_id: str = Field(foreign_key="register_entries.id", index=True)
+    entry_id: str = Field(foreign_key="register_entries.id")
     version: int
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))

@@ -42,6 +42,7 @@ NAV = (
     Place("reviews", (REGULATOR, FIRM, REVIEWER), named={REVIEWER: "my_reviews"}),
     Place("feedback", (REGULATOR, FIRM, REVIEWER)),
     Place("incidents", (REGULATOR, FIRM, REVIEWER)),
+    Place("registers", (REGULATOR, FIRM, DEPARTMENT)),
     Place("accounts", (ADMINISTRATOR, REGULATOR), gap=True),
     Place("organisations", (ADMINISTRATOR, REGULATOR)),
     Place("settings", (ADMINISTRATOR, *AT_TRIALS), gap=True),

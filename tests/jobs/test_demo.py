@@ -12,6 +12,7 @@ from demo_city import TODAY, Told, told_in
 
 from sandbox.jobs.demo.bodies import BODIES, DATED, body
 from sandbox.jobs.demo.city import NotEmpty, load
+from sandbox.jobs.demo.filings import CITED, GONE, LIST
 from sandbox.jobs.demo.people import PASSWORD, REVIEWERS
 from sandbox.rules.access import SYSTEM_ACTOR, Constituency, Role, Scope
 from sandbox.rules.lifecycle import RUNNING, STATES
@@ -21,6 +22,7 @@ from sandbox.store.feedback import FEEDBACK
 from sandbox.store.log import LOG, verify
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.passwords import hasher, normal
+from sandbox.store.registers import CITATIONS, ENTRIES, PROPOSALS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scope import trials_seen_by
 from sandbox.store.sections import SECTIONS
@@ -62,6 +64,15 @@ def test_every_state_has_a_trial_and_the_first_is_the_firms(city: Told, rows: An
     assert {ids[0]: states[ids[0]] for ids in city.result["trials"].values()} == {
         ids[0]: (state, ours) for state, ids in city.result["trials"].items()}
     assert sorted(states) == sorted(one for ids in city.result["trials"].values() for one in ids)
+
+
+def test_a_list_of_filings_was_read_twice_and_one_is_cited(rows: Any) -> None:
+    entries = {row["key"]: row for row in rows(ENTRIES)}
+    assert len(entries) == len(LIST) and Counter(row["version"] for row in entries.values()) == {1: len(LIST) - 2, 2: 2}
+    assert entries[GONE]["last_seen_on"] < entries[CITED]["last_seen_on"]
+    assert {row["ground"] for row in rows(PROPOSALS)} == {"renamed", "same_name"}
+    assert [row["entry_id"] for row in rows(CITATIONS)] == [entries[CITED]["id"]]
+    assert all(any(mark in row["body"] for mark in MARKS) for row in entries.values() if row["body"])
 
 
 def test_there_are_some_forty_trials_most_of_them_the_firms(city: Told, rows: Any) -> None:

@@ -20,7 +20,7 @@ from sandbox.jobs.program import Program
 from sandbox.jobs.registers import RegisterReport, read_register
 from sandbox.jobs.schema import prepare
 from sandbox.reads import registers as reads
-from sandbox.reads.registers import EntryFilter
+from sandbox.reads.registers import ChangeFilter, EntryFilter
 from sandbox.rules.intake import Mapping, delivered_mapping, read_mapping
 from sandbox.store.registers import ENTRIES, VERSIONS
 
@@ -120,7 +120,8 @@ def test_dutch_renames_are_proposed_and_joined_by_a_person_alone(city: City) -> 
         "Zeeuws archief": ("Zeeuws Archief", 1)}
     assert {one["organisation_id"] for one in city.entries()} == {None}
     act = city.program.acts.do
-    done = act("decide_alias", city.cast.lin, {"proposal_id": waiting["Zeeuws archief"]["id"], "same": True})
+    done = act("decide_alias", city.cast.lin, {"proposal_id": waiting["Zeeuws archief"]["id"], "same": True,
+                                                  "kind": "authority"})
     joined = city.entries(body="Zeeuws Archief")
     assert done.entries == len(joined) and {one["organisation_id"] for one in joined} == {done.organisation_id}
     act("decide_alias", city.cast.lin, {
@@ -137,9 +138,9 @@ def test_the_history_of_a_dutch_entry_is_its_lines_of_the_log(city: City) -> Non
     assert all(lines[one["line"] - 1].split(",")[1] == "54217140" for one in history)
     assert history[0]["new"] == city.entry("54217140")["title"]
     with city.program.reading() as connection:
-        gone = [one for one in reads.changes(connection, limit=200).items if one["event"] == "removed"]
+        gone = [one for one in reads.changes(connection, ChangeFilter(), limit=200).items if one["event"] == "removed"]
         assert [(one["entry_key"], one["entry_id"]) for one in gone] == [("59917797", None)]
-        assert reads.count_changes(connection, "nl-algorithms", "status") == 7
+        assert reads.count_changes(connection, ChangeFilter("nl-algorithms", "status")) == 7
 
 
 @needs_lists
@@ -266,6 +267,42 @@ def test_a_dry_run_says_the_same_and_keeps_nothing(city: City) -> None:
     before = city.kept()
     read = city.read(own(), filings(("A-1", "清扫", "海睿", "使用中", "")), dry_run=True)
     assert (read.records, read.taken) == (1, 0) and city.kept() == before
+
+
+def plans(program: Program, do: Callable[[sa.Connection], Any]) -> list[str]:
+    """How SQLite would answer every question that is asked meanwhile."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    with program.reading() as connection:
+        sa.event.listen(program.readers, "before_cursor_execute", note)
+        do(connection)
+        sa.event.remove(program.readers, "before_cursor_execute", note)
+        return [row[3] for statement, parameters in asked for row in connection.exec_driver_sql(
+            f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+@pytest.mark.parametrize("chosen", (
+    {}, {"register_name": "city-filings"}, {"register_name": "city-filings", "stage": "in_use"}, {"stage": "in_use"},
+    {"register_name": "city-filings", "status": "使用中"}, {"register_name": "city-filings", "body": "海睿"},
+    {"body": "海睿"}, {"kind": "incident"}, {"organisation": "or_1"}))
+def test_a_page_of_entries_is_walked_along_an_index_and_sorts_nothing(city: City, chosen: dict[str, str]) -> None:
+    told = plans(city.program, lambda connection: reads.entries(connection, EntryFilter(**chosen)))
+    assert not [line for line in told if "TEMP B-TREE" in line]
+    walked = next(line for line in told if "register_entries" in line)
+    assert "INDEX" in walked and (not chosen or walked.startswith("SEARCH"))
+
+
+def test_the_history_of_a_register_and_what_a_trial_cites_are_walked_along_an_index(city: City) -> None:
+    def ask(connection: sa.Connection) -> None:
+        reads.changes(connection, ChangeFilter("city-filings"))
+        reads.citations(connection, city.cast.lin, "ES-0001")
+        reads.cited_by(connection, city.cast.lin, "re_1")
+        reads.known_entries(connection, "city-filings", ["A-1"])
+
+    assert not [line for line in plans(city.program, ask) if "TEMP B-TREE" in line or line.startswith("SCAN")]
 
 
 def test_a_large_list_is_kept_in_chunks_that_each_have_their_leaf(city: City) -> None:

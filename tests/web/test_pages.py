@@ -64,7 +64,8 @@ def trial(told: Told) -> Any:
 def paths_of(told: Told) -> list[str]:
     """Lists, every state's overview, every tab of the busy states, and one record of each kind."""
     by_state = told.result["trials"]
-    found = ["/", "/trials", "/reviews", "/feedback", "/incidents", "/trials?state=trial&q=nowhere"]
+    found = ["/", "/trials", "/reviews", "/feedback", "/incidents", "/trials?state=trial&q=nowhere",
+             "/registers", "/registers/entries", "/registers/changes"]
     found += [f"/trials/{ids[0]}" for ids in by_state.values()]
     found += [f"/trials/{by_state[state][0]}{tab}" for state in BUSY for tab in TABS[1:]]
     with told.program.reading() as connection:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from sandbox.jobs.clock import Shifted
+from sandbox.jobs.demo.filings import read_first, read_newer
 from sandbox.jobs.demo.lives import LIVES, SCENARIOS, Life
 from sandbox.jobs.demo.people import People, enter_people, issue_tokens
 from sandbox.jobs.demo.walks import Story, Walk
@@ -121,6 +122,7 @@ class City:
         """Every story up to `now`, interleaved, the tick running all the while."""
         hand = Inside(self.program, self.people, self.program.settings.zone)
         begun, scenarios = self.clock(), publish(hand)
+        read_first(self.program, self.people)
         for number, life in enumerate(LIVES):
             self.waiting.append((begun + timedelta(days=life.day, hours=1, minutes=7 * number), number,
                                  _begun(hand, life, scenarios, number)))
@@ -132,6 +134,7 @@ class City:
             if again is not None:
                 heapq.heappush(self.waiting, (max(again, at), number, story))
         pass_time(self.program, self.clock, now)
+        read_newer(self.program, self.people, next(iter(self.by_state()["trial"]), None))
         beat(self.program, now)
 
     def by_state(self) -> dict[str, list[str]]:

@@ -129,9 +129,10 @@ class EntryQuery(Paged):
 
 
 class ChangeQuery(Paged):
-    """`field` is one of an entry's fields, or a heading as the list has it."""
+    """`field` is one of an entry's fields, or a heading as the list has it; `q` looks into number, title, contents."""
 
     field: Text | None = None
+    q: Text | None = None
 
 
 class AliasQuery(Paged):
@@ -148,12 +149,7 @@ class CitationQuery(Filtered):
 
 def entry_shape(row: Any) -> Entry:
     """An entry's row as its shape."""
-    return Entry.of(row, in_newest_list=in_newest(row))
-
-
-def in_newest(row: Any) -> bool:
-    """Whether the newest list that was read has the entry; lists that are not complete leave nothing out."""
-    return not row["whole"] or row["read_on"] is None or row["last_seen_on"] >= row["read_on"]
+    return Entry.of(row, in_newest_list=not reads.left_out(row))
 
 
 @rows.shows("/registers")
@@ -184,7 +180,8 @@ def entry(connection: sa.Connection, name: str, id: str) -> WholeEntry:
 def register_changes(connection: sa.Connection, name: str, query: ChangeQuery) -> Listing[RegisterChange]:
     """The history of one register, newest first."""
     seen(reads.register(connection, name))
-    found = reads.changes(connection, name, query.field, query.cursor, query.limit)
+    chosen = reads.ChangeFilter(name, query.field, query.q)
+    found = reads.changes(connection, chosen, query.cursor, query.limit)
     return listed(found, RegisterChange.of)
 
 

@@ -5,6 +5,7 @@ from flask import Flask
 from sandbox.web.pages import (
     adoption,
     boards,
+    citations,
     corrections,
     decisions,
     feedback,
@@ -13,6 +14,10 @@ from sandbox.web.pages import (
     moves,
     panel,
     permits,
+    register_entries,
+    register_lists,
+    register_names,
+    registers,
     reviews,
     scenarios,
     sections,
@@ -22,8 +27,9 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, corrections, decisions, feedback, holds, incidents, moves, panel, permits, reviews,
-         scenarios, sections, timetable, trials, votes)
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
+         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
+         votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, assessments, board, risk, scenarios, steps, trials
+from sandbox.reads import accounts, assessments, board, registers, risk, scenarios, steps, trials
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.dossier import required_sections
@@ -141,6 +141,7 @@ class TrialPage(PageContext):
     permit_url: str | None
     unverified: str | None
     before: list[Plain] = field(default_factory=list)
+    cited: list[Plain] = field(default_factory=list)
 
 
 @page(PAGES, "/trials/<trial_id>")
@@ -166,7 +167,7 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         timeline=entries(connection, trials.timeline(connection, actor(), row["id"], limit=TIMELINE).items),
         log_url=url_for("pages.trial_log", trial_id=row["id"]),
         permit_url=url_for("pages.permit", trial_id=row["id"]) if row["verify_code"] else None,
-        unverified=row["unverified"], before=_before(connection, row))
+        unverified=row["unverified"], before=_before(connection, row), cited=cited(connection, row))
 
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
@@ -253,6 +254,8 @@ class DossierPage(PageContext):
     lead: str
     columns: list[Plain]
     groups: list[Plain]
+    cited: list[Plain]
+    cite: Plain
 
 
 @page(PAGES, "/trials/<trial_id>/dossier")
@@ -265,7 +268,14 @@ def dossier(trial_id: str) -> Any:
         return render(DossierPage(
             head=head_of(connection, row, "dossier"), lead=_dossier_lead(row, found),
             columns=[{"key": name, "label": t(f"page.dossier.{name}")} for name in ("section", "state", "who", "at")],
-            groups=_section_groups(row, found, names)))
+            groups=_section_groups(row, found, names), cited=cited(connection, row), cite={
+                "label": t("page.citations.open"), "url": url_for("pages.trial_citations", trial_id=trial_id)}))
+
+
+def cited(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
+    """The entries of registers that the trial cites."""
+    return [{"label": titled(one), "text": one["key"], "url": url_for("pages.register_entry", entry_id=one["entry_id"])}
+            for one in registers.citations(connection, actor(), row["id"])]
 
 
 def _dossier_lead(row: Mapping[str, Any], found: Mapping[str, trials.SectionState]) -> str:
