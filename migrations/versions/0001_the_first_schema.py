@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_d6994aa8'
+revision = '0001_89718d73'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -498,6 +498,18 @@ def upgrade() -> None:
         batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
         batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
 
+    op.create_table('column_meanings',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('heading', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('field', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_column_meanings_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'heading', name=op.f('pk_column_meanings'))
+    )
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.create_index('ix_column_meanings_organisation_id_heading', ['organisation_id', 'heading'], unique=False)
+
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('epoch', sa.Integer(), nullable=False),
@@ -751,6 +763,32 @@ def upgrade() -> None:
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_suspensions_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('uploads',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('sent', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('received', 'checking', 'checked', 'keeping', 'kept', 'failed', name='uploadstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('beat_at', Instant(), nullable=False),
+    sa.Column('headings', JSON, nullable=False),
+    sa.Column('samples', JSON, nullable=False),
+    sa.Column('columns', JSON, nullable=False),
+    sa.Column('through', sa.Boolean(), nullable=False),
+    sa.Column('partial', sa.Boolean(), nullable=False),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('found', JSON, nullable=False),
+    sa.Column('batch_id', sa.String(), nullable=True),
+    sa.Column('problem', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_uploads_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_uploads'))
+    )
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.create_index('ix_uploads_at', ['at'], unique=False)
+        batch_op.create_index('ix_uploads_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('votes',
     sa.Column('matter', sa.Enum('ethics', 'rereview', 'opinion', 'diligence', 'sign', 'approve', 'verify', name='mattername', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('value', sa.Enum('for', 'against', 'abstain', name='value', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -805,14 +843,14 @@ def upgrade() -> None:
 
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('line', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('field', sa.String(), nullable=False),
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('given', JSON, nullable=False),
     sa.Column('report_id', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
-    sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
+    sa.PrimaryKeyConstraint('batch_id', 'line', 'number', name=op.f('pk_batch_notes'))
     )
     op.create_table('corrective_items',
     sa.Column('id', sa.String(), nullable=False),
@@ -884,6 +922,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('final_reports',
@@ -988,6 +1027,7 @@ def downgrade() -> None:
     op.drop_table('final_reports')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
@@ -1009,6 +1049,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
     op.drop_table('votes')
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.drop_index('ix_uploads_trial_id_id')
+        batch_op.drop_index('ix_uploads_at')
+
+    op.drop_table('uploads')
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
@@ -1052,6 +1097,10 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.drop_index('ix_column_meanings_organisation_id_heading')
+
+    op.drop_table('column_meanings')
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.drop_index('ix_clocks_trial_id_due_at')
         batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))

@@ -64,8 +64,8 @@ def file_feedback(act: Act, given: FeedbackFields) -> Filed:
     owed = next_report_due(act) if act.trial["state"] in RUNNING else None
     report = _keep(act, given)
     count(act, report, act.trial["epoch"])
-    _use(act, report)
-    _trip_by_rule(act, given)
+    use(act, report)
+    trip_by_rule(act, given)
     light = assess(act)
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:  # a second report of one day moves no deadline
@@ -81,7 +81,7 @@ def _check_events(act: Act, given: FeedbackFields) -> None:
         raise Invalid(*((("events", name), word("error.unknown_event")) for name in sorted(unknown)))
 
 
-def _trip_by_rule(act: Act, given: FeedbackFields) -> None:
+def trip_by_rule(act: Act, given: FeedbackFields) -> None:
     """What stops a trial without statistics: another model version, or an S1 told in a report."""
     if not same_version(given.model_version, act.trial["model_version"]):
         trip(act, Cause.UNSAFE_VERSION)
@@ -108,7 +108,7 @@ def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     return report
 
 
-def _use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
+def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
     """Exposure used against the caps, and how far reports reach."""
     used = {column: act.trial[column] + sign * report[name] for column, name in USED.items() if report.get(name)}
     covered = act.trial["covered_until"]
@@ -189,12 +189,12 @@ def decide_correction(act: Act, given: CorrectionDecision) -> Corrected:
 def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
     """Take the old report off the counters and put the new one on; the row shows the corrected figures."""
     count(act, old, old["epoch"], sign=-1)
-    _use(act, old, sign=-1)
+    use(act, old, sign=-1)
     after = {**new.plain(), "period_start": new.period_start, "period_end": new.period_end}
     act.update(FEEDBACK, old["id"], **after)
     count(act, after, old["epoch"])
-    _use(act, after)
-    _trip_by_rule(act, new)
+    use(act, after)
+    trip_by_rule(act, new)
     assess(act)
 
 
