@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.rules.epoch import Epoch, Row, Usage, Watch, chained, finding, planned_periods, settle, steps, together, trail
+from sandbox.rules.epoch import (
+    Epoch,
+    Row,
+    Usage,
+    Watch,
+    chained,
+    finding,
+    planned_periods,
+    settle,
+    steps,
+    together,
+    trail,
+)
 from sandbox.rules.evidence import BERNOULLI_ABOVE, ChangeAware, bets, log_e_bernoulli, log_e_up
 
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
