@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_89718d73'
+revision = '0001_3a6ffaec'
 down_revision = None
 
 
@@ -251,6 +251,7 @@ def upgrade() -> None:
     sa.Column('place', sa.String(), nullable=False),
     sa.Column('search', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint("stage <> 'unknown' OR status IS NULL", name=op.f('ck_register_entries_unknown_is_silence')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
     sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),

@@ -11,6 +11,8 @@ from sandbox.web.pages import (
     feedback,
     holds,
     incidents,
+    late_reds,
+    links,
     moves,
     panel,
     permits,
@@ -28,9 +30,9 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
-         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
-         uploads, votes)
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, late_reds, links, moves,
+         panel, permits, register_entries, register_lists, register_names, registers, reviews, scenarios, sections,
+         timetable, trials, uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.acts.replays import LateRedGiven
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import assessments, records, trials
+from sandbox.reads import records, trials
 from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
@@ -195,7 +194,7 @@ def review(review_id: str) -> Any:
     """One review."""
     with program().reading() as connection:
         one, row = _one(connection, review_id)
-        return render(_review_page(connection, one, row, _own_form(connection, one, row)))
+        return render(review_page(connection, one, row, _own_form(connection, one, row)))
 
 
 def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -229,7 +228,7 @@ def give_opinion(review_id: str) -> Any:
             return gone(url_for("pages.review", review_id=review_id), t("page.section.saved"))
         done, form = tried(lambda: do("give_opinion", opinion_given(row), review_id), form)
         if done is None:
-            return render(_review_page(connection, one, row, form), 422)
+            return render(review_page(connection, one, row, form), 422)
     return gone(url_for("pages.review", review_id=review_id), t("page.review.given"))
 
 
@@ -240,7 +239,7 @@ def conclude_review(review_id: str) -> Any:
         one, row = _one(connection, review_id)
         done, form = tried(lambda: do("conclude_review", read(ConclusionFields), review_id), _conclusion_form(one))
         if done is None:
-            return render(_review_page(connection, one, row, form), 422)
+            return render(review_page(connection, one, row, form), 422)
     return gone(url_for("pages.review", review_id=review_id), t("page.review.concluded"))
 
 
@@ -259,28 +258,9 @@ def reschedule_review(review_id: str) -> Any:
                            form=form, errors=form.errors), 422 if form.errors else 200)
 
 
-@page(PAGES, "/trials/<trial_id>/late-reds/<late_red>", act="decide_late_red", methods=("GET", "POST"))
-def late_red(trial_id: str, late_red: str) -> Any:
-    """A replay found a past period over red: stop the trial, or let it run on and say why."""
-    with program().reading() as connection:
-        row = own(connection, trial_id)
-        one = next((found for found in assessments.late_reds(connection, trial_id) if found["id"] == late_red), None)
-    if one is None:
-        raise NotFound
-    form = form_of(LateRedGiven, url_for("pages.late_red", trial_id=trial_id, late_red=late_red),
-                   t("page.late_red.decide"), leave_out=("late_red",))
-    if request.method == "POST":
-        given = {**read(LateRedGiven), "late_red": late_red}
-        done, form = tried(lambda: do("decide_late_red", given, trial_id), form)
-        if done is not None:
-            return gone(url_for("pages.trial", trial_id=trial_id), t("page.late_red.decided"))
-    sub = t("page.late_red.why", period=one["period"], epoch=one["epoch"], value=lights.e_value(one["log_e"]))
-    return render(FormPage(title=t("page.late_red.title"), over=back(row), sub=sub, form=form, errors=form.errors),
-                  422 if form.errors else 200)
-
-
-def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
-                 form: Form | None) -> ReviewPage:
+def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
+                form: Form | None) -> ReviewPage:
+    """A review as this reader sees it, with the form that is theirs."""
     known = lights.known(connection, row)
     last = records.last_held(connection, row["id"], before=one["id"])
     seated = row["relation"] in SEATED
