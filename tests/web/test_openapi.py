@@ -94,11 +94,7 @@ def sample(name: str, schema: dict[str, Any]) -> str:
     """A value that the parameter takes."""
     if "$ref" in schema:
         schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-<<<<<<< HEAD
-    known = {"cursor": "", "limit": "7", "as_of": "2026-03-02T01:30:00Z"}
-    return known.get(name) or str(schema.get("enum", ["x"])[0]) * (name != "cursor")
-=======
     if schema.get("type") == "integer":
         return "7"
-    return str(schema.get("enum", ["x"])[0]) * (name != "cursor")
->>>>>>> main
+    known = {"cursor": "", "limit": "7", "as_of": "2026-03-02T01:30:00Z"}
+    return known.get(name) or str(schema.get("enum", ["x"])[0]) * (name != "cursor")

@@ -35,17 +35,11 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-<<<<<<< HEAD
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, late_reds, links, moves,
-         panel, permits, register_entries, register_lists, register_names, registers, reviews, scenarios, sections,
-         timetable, trials, uploads, votes)
-=======
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
-    incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names, registers,
-    reviews, scenarios, sections, timetable, trials, uploads, votes,
+    incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists, register_names,
+    registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
->>>>>>> main
 """Reading a noun's file puts its routes on the blueprint."""
 
 

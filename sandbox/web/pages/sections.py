@@ -14,11 +14,8 @@ from sandbox.reads import accounts, trials
 from sandbox.reads.steps import SIGNED_OFF
 from sandbox.rules.access import Role
 from sandbox.rules.dossier import DIMENSIONS
-<<<<<<< HEAD
 from sandbox.rules.risk import ALPHA, agreed_budget, denominator_of, feasible, hard_budget, planned_size
-=======
 from sandbox.store.files import FileOf
->>>>>>> main
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS, Value
 from sandbox.web.codec import choice, kind_of, label
@@ -50,12 +47,9 @@ class SectionPage(PageContext):
     body: list[Plain]
     votes: list[Plain]
     vote_action: Plain | None
-<<<<<<< HEAD
     shows: list[Plain]
     shows_note: str
-=======
     evidence: Plain
->>>>>>> main
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -114,8 +108,8 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], one: trials.Section
     return SectionPage(
         title=t(f"section.{kind}"), over=back(row), lead=_lead(one, form), facts=_facts(connection, one), form=form,
         body=shown(one.kind.fields, one.body) if one.version and form is None else [], votes=cast,
-<<<<<<< HEAD
-        vote_action=_vote_action(row, one), errors=form.errors if form else {}, **_shows(connection, row, one))
+        vote_action=_vote_action(row, one), evidence=files.beside(connection, row, FileOf.SECTION, kind),
+        errors=form.errors if form else {}, **_shows(connection, row, one))
 
 
 def _shows(connection: sa.Connection, row: Mapping[str, Any], one: trials.SectionState) -> Plain:
@@ -141,10 +135,6 @@ def _can(expected: float) -> str:
     proof = t("page.shows.proof" if can.can_certify else "page.shows.no_proof")
     budget = hard_budget(expected, ALPHA) - 1
     return t(f"page.shows.{key}", expected=number(expected), proof=proof, n=budget)
-=======
-        vote_action=_vote_action(row, one),
-        evidence=files.beside(connection, row, FileOf.SECTION, kind), errors=form.errors if form else {})
->>>>>>> main
 
 
 def _lead(one: trials.SectionState, form: Form | None) -> str:
