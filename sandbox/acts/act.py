@@ -6,7 +6,7 @@ no row object, request, user or locale crosses. Everything goes through the stor
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
@@ -22,11 +22,12 @@ from sandbox.store.door import Door, Transaction
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Fields, canonical, defaults_of
 from sandbox.store.ids import new_id
-from sandbox.store.scope import OWNED, relation_to, seen_trial, trial_of
+from sandbox.store.scope import OWNED, held_trial, relation_to, trial_of
 from sandbox.store.trials import TRIALS
 
 Clock = Callable[[], datetime]
 Given = TypeVar("Given", bound=Fields)
+T = TypeVar("T")
 
 
 class Receipt(BaseModel):
@@ -162,11 +163,27 @@ class Act:
             self.update(TRIALS, trial_id, **values)
 
     def row(self, table: sa.Table, row_id: str) -> dict[str, Any]:
-        """One row by id; raises NotFound."""
-        found = self.connection.execute(sa.select(table).where(table.c.id == row_id)).mappings().first()
+        """One row by id, locked until the act ends where the database locks rows; raises NotFound."""
+        query = sa.select(table).where(table.c.id == row_id).with_for_update(key_share=True)
+        found = self.connection.execute(query).mappings().first()
         if found is None:
             raise NotFound
         return dict(found)
+
+    def rehearsed(self, do: Callable[["Act"], T]) -> T:
+        """What something would come to: done in a savepoint of its own, then undone with its rows and entries."""
+        rehearsal = replace(self, trial=Held(self.trial), old=[], new=[])
+        rehearsal.trial.was = dict(self.trial.was)
+        raw: Any = self.connection.connection.driver_connection
+        entries = self.transaction.log.entries
+        mark = len(entries)
+        raw.execute("SAVEPOINT rehearsal")
+        try:
+            return do(rehearsal)
+        finally:
+            del entries[mark:]
+            raw.execute("ROLLBACK TO SAVEPOINT rehearsal")
+            raw.execute("RELEASE SAVEPOINT rehearsal")
 
     def caused(self, name: str, do: Callable[["Act"], Any], trial: Held | None = None) -> Any:
         """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""
@@ -263,10 +280,12 @@ class Acts:
 
     def _arrive(self, transaction: Transaction, kind: ActKind, actor: Actor, on: str | None,
                 request: str | None) -> Act:
+        if on is not None and "\0" in on:  # no id has one, and PostgreSQL cannot even look for it
+            raise NotFound
         act = Act(transaction, self.clock(), self.place, actor, object_id=on, logged_as=kind.name, request=request)
         if kind.on in OWNED:
             trial_id = on if kind.on == "trial" else trial_of(act.connection, actor, kind.on, on or "")
-            row = seen_trial(act.connection, actor, trial_id or "")
+            row = held_trial(act.connection, actor, trial_id or "")
             if row is None:
                 raise NotFound
             act.relation, act.trial = relation_to(act.connection, actor, row["id"]), Held(row)

@@ -6,15 +6,25 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.coverage import begin_run
 from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
-from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.cadence import end_of_working_days
 from sandbox.rules.facts import Decision
-from sandbox.rules.lifecycle import CAUSE_BY_PARTY, NEEDS_NO_REVIEW, ROWS, STATES, Cause, Move, Stage, moves_from
+from sandbox.rules.lifecycle import (
+    CAUSE_BY_PARTY,
+    NEEDS_NO_REVIEW,
+    ROWS,
+    RUNNING,
+    STATES,
+    Cause,
+    Move,
+    Stage,
+    moves_from,
+)
 from sandbox.rules.needs import groups_for, unmet
-from sandbox.rules.working_days import add_working_days
 from sandbox.store.dues import DueKind
 from sandbox.store.facts import load_facts
 from sandbox.store.fields import canonical
@@ -68,7 +78,7 @@ def row_from(act: Act, name: str) -> Move:
 
 def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> tuple[str, ...]:
     """Every need of the move that does not hold now."""
-    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, decision)
+    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
     return unmet(row, facts)
 
 
@@ -78,6 +88,8 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
     from_side = STATES[row.source].stage is Stage.SIDE
     act.change_trial(state=row.target, state_since=act.now, left=(act.trial["left"] if from_side else row.source)
                      if side else None, **count_days(act, row.source))
+    if row.target in RUNNING and row.source not in RUNNING and row.name != "start_trial":
+        begin_run(act)
     if row.name == "suspend":
         party = PARTY_OF[act.relation or Relation.SYSTEM]
         cause = cause or CAUSE_BY_PARTY[party]
@@ -109,8 +121,7 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     if waiting:
         return str(waiting)
     decision = act.id("de")
-    last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, act.place.calendar)
-    expires = end_of_day(last, act.zone)
+    expires = end_of_working_days(act.now, DECIDE_WITHIN, act.place)
     act.insert(DECISIONS, {
         "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,
         "digest": digest, "proposed_by": act.actor.id, "proposed_at": act.now, "expires_at": expires,

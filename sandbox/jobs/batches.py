@@ -8,20 +8,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 
-from sandbox.acts.batches import BatchFiled, BatchGiven, SliceRow, Sum
-from sandbox.acts.feedback import EVENTS, TAKES_REPORTS, same_version
+from sandbox.acts.batches import BatchFiled, BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
+from sandbox.acts.feedback import EVENTS, TAKES_REPORTS
+from sandbox.acts.places import outside
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.jobs.program import Program
 from sandbox.rules.access import Actor
 from sandbox.rules.cadence import period_number
+from sandbox.rules.reporting import Schedule, Span, joined, same_version
 from sandbox.store.batches import (
+    COUNTS,
     KEPT,
     blank_report,
     drop_slice,
@@ -53,6 +56,7 @@ CROWDED = 1024
 """Filings that wait for the door when a batch is told to come back."""
 TRIES = 5
 MILLISECOND = timedelta(milliseconds=1)
+AT = "%Y-%m-%d %H:%M"
 KEYS = 500
 
 
@@ -109,14 +113,23 @@ class Terms:
     now: datetime
     first: datetime
     events: frozenset[str]
+    zone: tzinfo
+
+    @property
+    def schedule(self) -> Schedule:
+        """The trial's reporting periods."""
+        return Schedule(self.trial["starts_at"], self.trial["feedback_days"], self.zone)
 
     def faults(self, values: Mapping[str, Any]) -> list[Fault]:
         """What is wrong with a report for this trial."""
         late, early = values["period_end"] > self.now, values["period_start"] < self.first
-        if not (late or early) and self.events.issuperset(values["events"]):
+        across = self.schedule.spans_two((values["period_start"], values["period_end"]))
+        if not (late or early or across) and self.events.issuperset(values["events"]):
             return []
         found = [Fault("period_end", "in_future")] if late else []
         found += [Fault("period_start", "before_start")] if early else []
+        if across is not None and not (late or early):
+            found.append(Fault("period_end", "spans_periods", {"at": across.astimezone(self.zone).strftime(AT)}))
         return found + [Fault(f"events.{name}", "unknown_event") for name in values["events"]
                         if name not in self.events]
 
@@ -297,6 +310,9 @@ class _Slices:
     sums: dict[int, dict[str, Any]] = field(default_factory=dict)
     odd: dict[tuple[Any, ...], FeedbackFields] = field(default_factory=dict)
     periods: dict[str, int] = field(default_factory=dict)
+    told: tuple[Span, ...] = ()
+    places: set[tuple[str | None, str | None]] = field(default_factory=set)
+    deadlines: dict[int, Any] = field(default_factory=dict)
     grouped: bool = False
 
     def bring(self) -> None:
@@ -332,9 +348,11 @@ class _Slices:
             values = orjson.loads(body)
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
-            self._add(values, starts, ends)
+            due_at = self._add(values, starts, ends)
             rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
-                         "id": report_id, "site_key": site, "source_key": key, "line": line, "seal": seal})
+                         "due_at": due_at, "id": report_id, "site_key": site, "source_key": key, "line": line,
+                         "seal": seal})
+        self.told = joined((*self.told, *((_instant(one[2]), _instant(one[3])) for one in chunk)))
         self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
         return rows
 
@@ -343,8 +361,9 @@ class _Slices:
         """How an instant's text goes into a row: as it is where the database keeps that very text."""
         return str if self.taking.program.writer.dialect.name == "sqlite" else _instant
 
-    def _add(self, values: Mapping[str, Any], starts: str, ends: str) -> None:
-        """The line is added to its reporting period; one that may stop the trial by rule is remembered."""
+    def _add(self, values: Mapping[str, Any], starts: str, ends: str) -> Any:
+        """The line is added to its reporting period, whose deadline is answered; one that may stop the trial by rule is
+        remembered."""
         trial, period = self.terms.trial, self.periods.get(starts)
         if period is None:
             self.periods = self.periods if len(self.periods) < SLICE else {}
@@ -352,11 +371,19 @@ class _Slices:
                 trial["starts_at"], trial["feedback_days"], _instant(starts), self.taking.program.settings.zone)
         add_up(self.sums.setdefault(period, {}), values, starts, ends)
         self.grouped = self.grouped or bool(values["groups"])
-        version = values["model_version"]
-        if values["events"].get("harm_S1") or (version is not None and not same_version(
+        version, place = values["model_version"], (values["region"], values["site"])
+        self.places.add(place)
+        beyond = outside(trial, *place)
+        if values["events"].get("harm_S1") or beyond or (version is not None and not same_version(
                 version, trial["model_version"])):
-            self.odd.setdefault((values["model_version"], bool(values["events"].get("harm_S1"))),
+            self.odd.setdefault((values["model_version"], bool(values["events"].get("harm_S1")), beyond),
                                 FeedbackFields.model_validate({name: values[name] for name in values}))
+        return self._deadline(max(1, period))
+
+    def _deadline(self, period: int) -> Any:
+        if period not in self.deadlines:
+            self.deadlines[period] = self.kept_as(_text(self.terms.schedule.deadline(period)))
+        return self.deadlines[period]
 
     def _notes(self) -> Iterator[dict[str, Any]]:
         number = 0
@@ -385,6 +412,8 @@ class _Slices:
             refused=taking.spool.refused, repeated=taking.spool.repeats,
             root=root_of([bytes.fromhex(one.root) for one in self.roots]).hex(), slices=self.roots,
             sums=[_sum(one) for one in self.sums.values()], odd=list(self.odd.values()),
+            told=[SpanRow(period_start=start, period_end=end) for start, end in self.told],
+            places=[PlaceRow(region=region, site=site) for region, site in self.places],
             groups=self.grouped, epoch=self.terms.trial["epoch"], seen=seen)
 
 
@@ -438,12 +467,12 @@ def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
     if trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=trial["state"])
     first = trial["starts_at"].astimezone(program.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Terms(trial, program.clock(), first, EVENTS | frozenset(names))
+    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), program.settings.zone)
 
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
-    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, KEPT,
+    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, COUNTS,
            FEEDBACK.c.site_key == sa.bindparam("site"),
            FEEDBACK.c.period_start < sa.bindparam("ends", type_=Instant))
     .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())

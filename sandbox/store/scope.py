@@ -8,11 +8,14 @@ from sandbox.rules.access import Actor, Relation, Role
 from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
+from sandbox.store.coverage import NO_USE
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
+from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG
 from sandbox.store.registers import CITATIONS
+from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -55,14 +58,23 @@ def of_seen_trials(column: sa.ColumnElement[str], actor: Actor) -> sa.ColumnElem
     return column.in_(sa.select(TRIALS.c.id).where(trials_seen_by(actor)))
 
 
-_TRIAL = {role: Statement(sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
-    role, sa.bindparam("account_id"), sa.bindparam("organisation_id")))) for role in Role}
+_BY_ID = {role: sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
+    role, sa.bindparam("account_id"), sa.bindparam("organisation_id"))) for role in Role}
+_SEEN = {role: Statement(query) for role, query in _BY_ID.items()}
+_HELD = {role: Statement(query.with_for_update(key_share=True, of=TRIALS)) for role, query in _BY_ID.items()}
 
 
 def seen_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
     """The trial's row; None when it is missing or not the actor's, which is the same."""
-    return _TRIAL[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
-                                                 "organisation_id": actor.organisation_id})
+    return _SEEN[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
+                                                "organisation_id": actor.organisation_id})
+
+
+def held_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
+    """The trial's row, locked until the act ends where the database locks rows; None when it is missing or not the
+    actor's, which is the same."""
+    return _HELD[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
+                                                "organisation_id": actor.organisation_id})
 
 
 def relation_to(connection: sa.Connection, actor: Actor, trial_id: str) -> Relation:
@@ -88,7 +100,8 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS}
+         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
+         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation",)
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""

@@ -17,7 +17,8 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
-       "withdraw_citation": "fang", "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
+       "answer_assignment": "rui", "give_opinion": "rui",
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
@@ -99,8 +100,8 @@ def filled(endpoint: Endpoint, object_id: str) -> str:
 
 
 def _report(world: World) -> dict[str, Any]:
-    """The next week's report."""
-    return {"period_start": (START + 7 * DAY).isoformat(), "period_end": (START + 8 * DAY).isoformat(),
+    """The next report: what is left of the first period."""
+    return {"period_start": (START + 7 * DAY).isoformat(), "period_end": (START + 7.5 * DAY).isoformat(),
             "exposures": 100.0}
 
 
@@ -128,7 +129,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "file_feedback": _report,
     "correct_feedback": lambda world: {"report": {
         "period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
-        "events": {"harm_S4": 3}}},
+        "events": {"harm_S4": 3}, "site": "First street"}},
     "decide_correction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
@@ -163,5 +164,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "withdraw_citation": _plain,
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
+    "set_channels": lambda world: {"feishu": "a-robots-key-1", "quiet_from": 21},
+    "try_channels": _plain,
+    "retry_delivery": _plain,
+    "renew_calendar": _plain,
     "rotate_key": _plain,
 }

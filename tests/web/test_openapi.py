@@ -97,4 +97,4 @@ def sample(name: str, schema: dict[str, Any]) -> str:
         schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if schema.get("type") == "integer":
         return "7"
-    return "" if name == "cursor" else str(schema.get("enum", ["x"])[0])
+    return str(schema.get("enum", ["x"])[0]) * (name != "cursor")
