@@ -51,8 +51,9 @@ def trials_list() -> Any:
         chosen = chosen_filter()
         return listed(Listing(
             name="trials", endpoint="pages.trials_list", q=chosen.q or "", filters=_filters(connection, chosen),
-            columns=COLUMNS, page=lambda cursor, limit: trials.trials(connection, actor(), chosen, cursor, limit),
-            cells=_cells, plain=_plain, matched=trials.count(connection, actor(), chosen),
+            columns=COLUMNS, cells=_cells, plain=_plain,
+            page=lambda connection, cursor, limit: trials.trials(connection, actor(), chosen, cursor, limit),
+            matched=trials.count(connection, actor(), chosen),
             total=trials.count(connection, actor()), count=lambda **less: trials.count(
                 connection, actor(), chosen_filter(**less)), actions=_list_actions()))
 
