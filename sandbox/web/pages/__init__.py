@@ -10,6 +10,7 @@ from sandbox.web.pages import (
     decisions,
     feedback,
     holds,
+    imports,
     incidents,
     moves,
     panel,
@@ -28,9 +29,9 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
-         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
-         uploads, votes)
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, imports, incidents, moves, panel,
+         permits, register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable,
+         trials, uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 
