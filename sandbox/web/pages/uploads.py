@@ -136,7 +136,7 @@ def meanings_of(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, 
         for name, label in labels_of(connection, row, language).items():
             found.setdefault(fold(label), name)
         for name in ALSO:
-            found |= {fold(other): name for other in say(word(f"page.upload.also_{name}"), language).split(";")}
+            found |= {fold(other): name for other in re.split("[、;]", say(word(f"page.upload.also_{name}"), language))}
     return found
 
 
@@ -241,7 +241,8 @@ def _page(row: Mapping[str, Any], job: Mapping[str, Any], form: Form | None) -> 
         told = list(_fault_rows(connection, row, job)) if form is None else []
     runs = job["state"] in RUNS and not _died(job)
     return UploadPage(
-        title=t("page.upload.title", name=job["name"]), over=back(row), sub="" if form is None else t("page.upload.state_received"),
+        title=t("page.upload.title", name=job["name"]), over=back(row),
+        sub="" if form is None else t("page.upload.state_received"),
         state=t(f"page.upload.state_{_state(job)}"), form=form, errors=form.errors if form else {}, refresh_s=REFRESH_S if runs else None,
         say=None if form else _says(row, job), facts=[] if form else _facts(row, job),
         columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("line", "field", "fault")],
