@@ -243,7 +243,8 @@ def _page(row: Mapping[str, Any], job: Mapping[str, Any], form: Form | None) -> 
     return UploadPage(
         title=t("page.upload.title", name=job["name"]), over=back(row),
         sub="" if form is None else t("page.upload.state_received"),
-        state=t(f"page.upload.state_{_state(job)}"), form=form, errors=form.errors if form else {}, refresh_s=REFRESH_S if runs else None,
+        state=t(f"page.upload.state_{_state(job)}"), form=form, errors=form.errors if form else {},
+        refresh_s=REFRESH_S if runs else None,
         say=None if form else _says(row, job), facts=[] if form else _facts(row, job),
         columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("line", "field", "fault")],
         rows=told[:SHOWN], more=_more(job, told), keeping=[] if form else list(_keeping(job)),
