@@ -73,13 +73,14 @@ def actor(program: Program, account: str) -> Actor:
     return Actor(row.id, Role(row.role), row.organisation_id, row.constituency)
 
 
-def adopt(program: Program, cast: Cast, number: int, tier: str = "R3") -> list[str]:
+def adopt(program: Program, cast: Cast, number: int, tier: str = "R3", **more: Any) -> list[str]:
     """So many running trials of Hai Rui, by the short way: pilots that the two regulators take over."""
     acts = program.acts
     scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "Delivery by night"}).id
     pilots = [{"title": f"Pilot {place}", "scenario_id": scenario, "organisation": "海睿", "tier": tier,
                "rate_per_day": 100.0, "limits": [{"indicator": "harm_S3", "per_exposure": 0.001}],
-               "unverified": "What happened before", "source_key": f"{scenario}-{place}"} for place in range(number)]
+               "unverified": "What happened before", "source_key": f"{scenario}-{place}", **more}
+              for place in range(number)]
     proposed = acts.do("adopt_trial", cast.lin, {"trials": pilots})
     decided = acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision)
     return sorted(decided.trials.values())

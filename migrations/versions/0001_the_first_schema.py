@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_89718d73'
+revision = '0001_67be6fe0'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'feedback_late', 'feedback_missing', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -251,6 +251,7 @@ def upgrade() -> None:
     sa.Column('place', sa.String(), nullable=False),
     sa.Column('search', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint("stage <> 'unknown' OR status IS NULL", name=op.f('ck_register_entries_unknown_is_silence')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
     sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),
@@ -385,13 +386,22 @@ def upgrade() -> None:
     sa.Column('cap_people', sa.BigInteger(), nullable=True),
     sa.Column('cap_hours', sa.Float(), nullable=True),
     sa.Column('cap_money', sa.Float(), nullable=True),
+    sa.Column('cap_regions', sa.Integer(), nullable=True),
+    sa.Column('cap_sites', sa.Integer(), nullable=True),
+    sa.Column('agreed_regions', JSON, nullable=False),
+    sa.Column('agreed_sites', JSON, nullable=False),
     sa.Column('used_volume', sa.Float(), nullable=False),
     sa.Column('used_people', sa.BigInteger(), nullable=False),
     sa.Column('used_hours', sa.Float(), nullable=False),
     sa.Column('used_money', sa.Float(), nullable=False),
+    sa.Column('used_regions', sa.Integer(), nullable=False),
+    sa.Column('used_sites', sa.Integer(), nullable=False),
     sa.Column('reports', sa.Integer(), nullable=False),
     sa.Column('incidents', sa.Integer(), nullable=False),
+    sa.Column('owed_since', Instant(), nullable=True),
     sa.Column('covered_until', Instant(), nullable=True),
+    sa.Column('islands', sa.Integer(), nullable=False),
+    sa.Column('no_use_until', Instant(), nullable=True),
     sa.Column('feedback_days', sa.Integer(), nullable=True),
     sa.Column('review_days', sa.Integer(), nullable=True),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -609,6 +619,7 @@ def upgrade() -> None:
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.CheckConstraint("kind <> 'incident' OR severity IS NOT NULL", name=op.f('ck_incidents_incident_is_classed')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_incidents_trial_id')),
@@ -619,6 +630,14 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_open', ['trial_id', 'severity'], unique=False, sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
 
+    op.create_table('islands',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('start_at', Instant(), nullable=False),
+    sa.Column('end_at', Instant(), nullable=False),
+    sa.CheckConstraint('end_at > start_at', name=op.f('ck_islands_island_forwards')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_islands_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'start_at', name=op.f('pk_islands'))
+    )
     op.create_table('late_reds',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -665,6 +684,14 @@ def upgrade() -> None:
     with op.batch_alter_table('moves', schema=None) as batch_op:
         batch_op.create_index('ix_moves_trial_id_id', ['trial_id', 'id'], unique=False)
 
+    op.create_table('places',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.CheckConstraint("kind IN ('region', 'site')", name=op.f('ck_places_kind_of_place')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_places_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'kind', 'key', name=op.f('pk_places'))
+    )
     op.create_table('reviews',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -906,6 +933,9 @@ def upgrade() -> None:
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('site_key', sa.String(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('seq', sa.BigInteger(), nullable=True),
     sa.Column('batch_id', sa.String(), nullable=True),
@@ -913,6 +943,7 @@ def upgrade() -> None:
     sa.Column('seal', sa.LargeBinary(), nullable=True),
     sa.CheckConstraint('exposures >= 0', name=op.f('ck_feedback_exposures_not_negative')),
     sa.CheckConstraint('period_end > period_start', name=op.f('ck_feedback_period_forwards')),
+    sa.CheckConstraint('version >= 1', name=op.f('ck_feedback_version_counted')),
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_feedback_batch_id')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_feedback_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_feedback')),
@@ -994,7 +1025,10 @@ def upgrade() -> None:
     sa.Column('reason', sa.String(), nullable=False),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=True),
     sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision_reason', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_corrections_feedback_id')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_corrections_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_corrections'))
@@ -1003,12 +1037,98 @@ def upgrade() -> None:
         batch_op.create_index('ix_corrections_feedback_id', ['feedback_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_corrections_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('held_filings',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'applied', 'corrected', 'withdrawn', 'dropped', name='heldstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('body', JSON, nullable=False),
+    sa.Column('doubts', JSON, nullable=False),
+    sa.Column('causes', JSON, nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('applies_at', Instant(), nullable=False),
+    sa.Column('ended_at', Instant(), nullable=True),
+    sa.Column('ended_by', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('report_id', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'applied') = (report_id IS NOT NULL)", name=op.f('ck_held_filings_applied_is_a_report')),
+    sa.ForeignKeyConstraint(['report_id'], ['feedback.id'], name=op.f('fk_held_filings_report_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_held_filings_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_held_filings'))
+    )
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.create_index('ix_held_filings_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_held_filings_waiting', ['trial_id'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
+    op.create_table('no_use',
+    sa.Column('period_start', Instant(), nullable=False),
+    sa.Column('period_end', Instant(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('holds_until', Instant(), nullable=False),
+    sa.Column('state', sa.Enum('stands', 'replaced', 'withdrawn', name='nousestate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('replaced_by', sa.String(), nullable=True),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint("(state = 'replaced') = (replaced_by IS NOT NULL)", name=op.f('ck_no_use_replaced_by_a_report')),
+    sa.CheckConstraint('period_end > period_start', name=op.f('ck_no_use_plan_forwards')),
+    sa.ForeignKeyConstraint(['replaced_by'], ['feedback.id'], name=op.f('fk_no_use_replaced_by')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_no_use_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_no_use'))
+    )
+    with op.batch_alter_table('no_use', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_no_use_replaced_by'), ['replaced_by'], unique=False)
+        batch_op.create_index('ix_no_use_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+
+    op.create_table('retractions',
+    sa.Column('why', sa.Enum('duplicate', 'spurious', name='retractionground', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('duplicate_of', sa.String(), nullable=True),
+    sa.Column('reason', sa.String(length=8000), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('feedback_id', sa.String(), nullable=True),
+    sa.Column('incident_id', sa.String(), nullable=True),
+    sa.Column('state', sa.Enum('waiting', 'accepted', 'refused', name='retractionstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision_reason', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_by IS NULL)", name=op.f('ck_retractions_decided_by_someone')),
+    sa.CheckConstraint('(feedback_id IS NULL) <> (incident_id IS NULL)', name=op.f('ck_retractions_one_object')),
+    sa.ForeignKeyConstraint(['feedback_id'], ['feedback.id'], name=op.f('fk_retractions_feedback_id')),
+    sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_retractions_incident_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_retractions_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_retractions'))
+    )
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.create_index('ix_retractions_feedback_id', ['feedback_id'], unique=False)
+        batch_op.create_index('ix_retractions_incident_id', ['incident_id'], unique=False)
+        batch_op.create_index('ix_retractions_trial_id_id', ['trial_id', 'id'], unique=False)
+
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Undo it."""
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table('retractions', schema=None) as batch_op:
+        batch_op.drop_index('ix_retractions_trial_id_id')
+        batch_op.drop_index('ix_retractions_incident_id')
+        batch_op.drop_index('ix_retractions_feedback_id')
+
+    op.drop_table('retractions')
+    with op.batch_alter_table('no_use', schema=None) as batch_op:
+        batch_op.drop_index('ix_no_use_trial_id_period_start')
+        batch_op.drop_index(batch_op.f('ix_no_use_replaced_by'))
+
+    op.drop_table('no_use')
+    with op.batch_alter_table('held_filings', schema=None) as batch_op:
+        batch_op.drop_index('ix_held_filings_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index('ix_held_filings_trial_id_id')
+
+    op.drop_table('held_filings')
     with op.batch_alter_table('corrections', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_corrections_trial_id'))
         batch_op.drop_index('ix_corrections_feedback_id')
@@ -1069,6 +1189,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_reviews_due', sqlite_where=sa.text("state IN ('planned', 'open')"), postgresql_where=sa.text("state IN ('planned', 'open')"))
 
     op.drop_table('reviews')
+    op.drop_table('places')
     with op.batch_alter_table('moves', schema=None) as batch_op:
         batch_op.drop_index('ix_moves_trial_id_id')
 
@@ -1078,6 +1199,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_late_reds_trial_id_epoch')
 
     op.drop_table('late_reds')
+    op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))

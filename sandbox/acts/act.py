@@ -6,7 +6,7 @@ no row object, request, user or locale crosses. Everything goes through the stor
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
@@ -27,6 +27,7 @@ from sandbox.store.trials import TRIALS
 
 Clock = Callable[[], datetime]
 Given = TypeVar("Given", bound=Fields)
+T = TypeVar("T")
 
 
 class Receipt(BaseModel):
@@ -167,6 +168,21 @@ class Act:
         if found is None:
             raise NotFound
         return dict(found)
+
+    def rehearsed(self, do: Callable[["Act"], T]) -> T:
+        """What something would come to: done in a savepoint of its own, then undone with its rows and entries."""
+        rehearsal = replace(self, trial=Held(self.trial), old=[], new=[])
+        rehearsal.trial.was = dict(self.trial.was)
+        raw: Any = self.connection.connection.driver_connection
+        entries = self.transaction.log.entries
+        mark = len(entries)
+        raw.execute("SAVEPOINT rehearsal")
+        try:
+            return do(rehearsal)
+        finally:
+            del entries[mark:]
+            raw.execute("ROLLBACK TO SAVEPOINT rehearsal")
+            raw.execute("RELEASE SAVEPOINT rehearsal")
 
     def caused(self, name: str, do: Callable[["Act"], Any], trial: Held | None = None) -> Any:
         """Let the SYSTEM do something because of this act: same transaction, its own entry names this one."""

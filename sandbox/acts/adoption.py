@@ -8,7 +8,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Held, act
-from sandbox.acts.effects import freeze_limits, open_epoch
+from sandbox.acts.effects import freeze_limits, open_epoch, places
 from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation, organisation_named
 from sandbox.acts.refusals import Invalid, invalid
@@ -41,6 +41,10 @@ class AdoptionFields(Fields):
     unit: Short = "uses"
     volume: Number | None = None
     people: People | None = None
+    hours: Number | None = None
+    money: Number | None = None
+    regions: Long | None = None
+    sites: Long | None = None
     rate_per_day: Positive
     limits: Limits
     model_version: Short | None = None
@@ -107,10 +111,11 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
         "scenario_id": given.scenario_id, "organisation_id": _organisation(act, given),
         "state": "trial", "tier": given.tier.value, "listed": given.tier is Tier.R4, "adopted": True,
         "environment": given.environment.value, "unverified": given.unverified, "source_key": given.source_key,
-        "verify_code": new_code(),
-        "starts_at": act.now, "running_since": act.now, "plan_version": 1, "round": 1, "dossier_version": 1,
+        "verify_code": new_code(), "starts_at": act.now, "owed_since": act.now, "running_since": act.now,
+        "plan_version": 1, "round": 1, "dossier_version": 1,
         "ends_at": end_of_day(local_day(act.now, act.zone) + given.days * DAY, act.zone), "day_limit": given.days,
         "unit": given.unit, "rate_per_day": given.rate_per_day, "cap_volume": given.volume, "cap_people": given.people,
+        "cap_hours": given.hours, "cap_money": given.money, **places(given.regions, given.sites),
         "model_version": given.model_version, "feedback_days": tier.feedback_days, "review_days": tier.every_days,
     })
     freeze_limits(act, [limit.plain() for limit in given.limits])

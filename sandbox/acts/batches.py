@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.feedback import TAKES_REPORTS, trip_by_rule, use
+from sandbox.acts.coverage import next_report_due, tell
+from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule, use
 from sandbox.acts.groups import forget_groups
 from sandbox.acts.light import assess, count
+from sandbox.acts.places import use_places
 from sandbox.acts.refusals import Refused
-from sandbox.acts.schedule import arm_feedback, drop_due, next_report_due, put_due
+from sandbox.acts.schedule import arm_feedback, arm_missing, drop_due, put_due
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
 from sandbox.store.dues import DueKind
@@ -50,6 +52,20 @@ class Sum(Fields):
     events: dict[str, int] = {}
 
 
+class SpanRow(Fields):
+    """Time that lines tell of without a gap."""
+
+    period_start: Time
+    period_end: Time
+
+
+class PlaceRow(Fields):
+    """Where lines say that it was."""
+
+    region: Short | None = None
+    site: Short | None = None
+
+
 class BatchGiven(Fields):
     """What is to count. `sent` is the digest of what was sent: a repeated key compares it, and whether a part is
     enough; everything else follows from them. `sums` are the lines added up, one a reporting period; `odd` stands for
@@ -66,6 +82,8 @@ class BatchGiven(Fields):
     slices: Annotated[list[SliceRow], PydanticField(max_length=1000)] = []
     sums: list[Sum]
     odd: list[FeedbackFields] = []
+    told: list[SpanRow] = []
+    places: list[PlaceRow] = []
     groups: Flag = False
     epoch: int
     seen: Whole
@@ -104,7 +122,10 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     for one in given.sums:
         count(act, one.model_dump(), act.trial["epoch"])
         use(act, one.model_dump())
+    for place in given.places:
+        use_places(act, place.plain())
     act.change_trial(reports=before + given.kept)
+    _tell(act, given)
     if given.groups:  # blocks are compared one by one in the order of their arrival, not added up
         forget_groups(act, act.trial["epoch"])
     for report in given.odd:
@@ -113,9 +134,24 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:
         arm_feedback(act)
+    elif due and act.trial["islands"]:
+        arm_missing(act)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
                       repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],
                       next_due_at=due)
+
+
+def _tell(act: Act, given: BatchGiven) -> None:
+    """Deadlines follow what is told; plans not to use end where a line tells of use."""
+    tell(act, *((one.period_start, one.period_end) for one in given.told))
+    last = act.trial["no_use_until"]
+    if last is None or not given.told or last <= min(one.period_start for one in given.told):
+        return
+    used = sa.select(FEEDBACK.c.id, FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.exposures,
+                     FEEDBACK.c.events).where(FEEDBACK.c.batch_id == given.batch_id, FEEDBACK.c.exposures > 0,
+                                              FEEDBACK.c.period_start < last).order_by(FEEDBACK.c.period_start)
+    for report in act.connection.execute(used).mappings().all():
+        replace_plans(act, dict(report))
 
 
 def _keep(act: Act, given: BatchGiven) -> None:

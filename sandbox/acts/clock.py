@@ -9,11 +9,15 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.batches import drop_batch
+from sandbox.acts.coverage import next_report_due
+from sandbox.acts.held import apply_held
+from sandbox.acts.holding import held_until
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
-from sandbox.acts.schedule import arm_review, convene, notify
+from sandbox.acts.schedule import arm_review, convene, notify, put_due, remind_next
 from sandbox.rules.cadence import CLOCKS as KNOWN
+from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
 from sandbox.store.allegations import ALLEGATIONS, AllegationState
@@ -28,6 +32,7 @@ from sandbox.store.votes import DECISIONS, Outcome
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE, DueKind.KILL_SWITCH)
 GRACE = timedelta(hours=24)
+A_MOMENT = timedelta(minutes=1)
 
 
 class DueGiven(Fields):
@@ -73,15 +78,35 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
         trip(act, Cause.REVIEW_OVERDUE)
 
 
+def remind_feedback(act: Act, due: Mapping[str, Any]) -> None:
+    """Remind the firm of its next report, before and after it is due; the officer too once it is late."""
+    until = next_report_due(act)
+    for role in ("firm", "regulator") if act.now > until + YELLOW_AFTER else ("firm",):
+        notify(act, "remind_feedback", role=role, dedupe=f"{act.trial['id']}:{due['at'].isoformat()}",
+               due=until.isoformat())
+    remind_next(act, until)
+
+
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
     """A report a day late turns the light yellow."""
-    assess(act, Light.YELLOW)
-    notify(act, "feedback_late", role="firm")
+    if not _put_off(act, due):
+        assess(act, Light.YELLOW)
+        for role in ("firm", "regulator"):
+            notify(act, "feedback_late", role=role)
 
 
 def feedback_missing(act: Act, due: Mapping[str, Any]) -> None:
     """A second report in a row is missing."""
-    trip(act, Cause.FEEDBACK_MISSING)
+    if not _put_off(act, due):
+        trip(act, Cause.FEEDBACK_MISSING)
+
+
+def _put_off(act: Act, due: Mapping[str, Any]) -> bool:
+    """A filing that is held to be checked is no silence: what its absence would cause waits until it counts."""
+    until = held_until(act)
+    if until is not None:
+        put_due(act, due["kind"], due["object_id"], until + A_MOMENT, act.trial["id"])
+    return until is not None
 
 
 def end_date(act: Act, due: Mapping[str, Any]) -> None:
@@ -156,8 +181,10 @@ def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
 
 
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
-    DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue, DueKind.FEEDBACK_LATE: feedback_late,
-    DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
+    DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
+    DueKind.REMIND_FEEDBACK: remind_feedback, DueKind.FEEDBACK_LATE: feedback_late,
+    DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.APPLY_HELD: apply_held,
+    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
     DueKind.CLOCK_RUN_OUT: clock_run_out,

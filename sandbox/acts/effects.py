@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.holding import drop_held
 from sandbox.acts.schedule import (
     WHILE_IDLE,
     WHILE_RUNNING,
@@ -20,6 +21,7 @@ from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
 from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
+from sandbox.rules.places import agreed
 from sandbox.rules.risk import Light
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
@@ -53,7 +55,8 @@ def started(act: Act, row: Move) -> None:
     schedule = bodies["schedules"]
     first = schedule.get("first_review_day") or tier.first_day
     act.change_trial(
-        starts_at=act.now, running_since=act.now, plan_version=1, days_before=0.0, day_limit=exposure["days"],
+        starts_at=act.now, owed_since=act.now, running_since=act.now, plan_version=1, days_before=0.0,
+        day_limit=exposure["days"],
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
         verify_code=new_code(),
         model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
@@ -74,7 +77,15 @@ def caps(exposure: Mapping[str, Any], share: float = 1.0) -> dict[str, Any]:
         "cap_volume": None if exposure.get("volume") is None else exposure["volume"] * share,
         "cap_people": None if people is None else int(people * share),
         "cap_hours": exposure.get("hours"), "cap_money": exposure.get("money"),
+        **places(exposure.get("regions"), exposure.get("sites")),
     }
+
+
+def places(regions: str | None, sites: str | None) -> dict[str, Any]:
+    """Where the trial may run: the places named, or how many."""
+    region, site = agreed(regions), agreed(sites)
+    return {"cap_regions": region.most, "agreed_regions": list(region.names),
+            "cap_sites": site.most, "agreed_sites": list(site.names)}
 
 
 def freeze_limits(act: Act, limits: list[dict[str, Any]]) -> None:
@@ -192,6 +203,7 @@ def winding(act: Act, row: Move) -> None:
 def ended(act: Act, row: Move) -> None:
     """Nothing is owed any more; reviews not held are dropped."""
     drop_dues(act)
+    drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),
     ).values(state=ReviewState.DROPPED))

@@ -1,4 +1,4 @@
-"""Usage feedback (使用反馈): filed, corrected, imported from before adoption. Counted and assessed in the same act."""
+"""Usage feedback (使用反馈): filed, imported from before adoption. Counted and assessed in the same act."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,23 +8,19 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.coverage import next_report_due, recount, schedule_of, tell
+from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.light import CAPS, add, assess, count, limits_of
 from sandbox.acts.moves import trip
+from sandbox.acts.places import known_sites, outside, use_places
 from sandbox.acts.refusals import Invalid, Refused, invalid
-from sandbox.acts.schedule import arm_feedback, next_report_due
+from sandbox.acts.schedule import arm_feedback, arm_missing
 from sandbox.rules.lifecycle import RUNNING, Cause
-from sandbox.store.batches import KEPT
+from sandbox.rules.reporting import Span, same_version
+from sandbox.store.batches import COUNTS
+from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
-from sandbox.store.feedback import (
-    CORRECTIONS,
-    FEEDBACK,
-    CorrectionDecision,
-    CorrectionFields,
-    CorrectionState,
-    FeedbackFields,
-    ImportedReport,
-    site_key_of,
-)
+from sandbox.store.feedback import FEEDBACK, FeedbackFields, ImportedReport, site_key_of
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, ImportedEvent, IncidentState
 from sandbox.store.types import Instant, Whole, once_each
@@ -36,7 +32,7 @@ USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
-    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, KEPT,
+    .where(FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.epoch > 0, COUNTS,
            FEEDBACK.c.period_start < sa.bindparam("period_end", type_=Instant),
            FEEDBACK.c.site_key == sa.bindparam("site"))
     .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
@@ -46,34 +42,58 @@ _overlaps = Statement(sa.select(sa.literal_column("1")).select_from(_before).whe
 
 
 class Filed(Done):
-    """The report's id, the light and state after it, and when the next one is due."""
+    """The report's id, the light and state after it, and when the next one is due. Where it is `held` it does not count
+    yet, and the id is that of the held filing."""
 
     id: str
     light: str
     state: str
     next_due_at: datetime | None = None
+    held: HeldBack | None = None
 
 
 @act(on="trial")
 def file_feedback(act: Act, given: FeedbackFields) -> Filed:
-    """Add one period's report. Exposures count at once; the light is re-assessed in this transaction."""
+    """Add one period's report. Exposures count at once; the light is re-assessed in this transaction. One that would
+    stop the trial and is implausible is held for a day instead: it counts unless it is put right."""
+    check_report(act, given)
+    held = hold_back(act, given, take_report)
+    if held:
+        due = next_report_due(act) if act.trial["state"] in RUNNING else None
+        return Filed(id=held.id, light=act.trial["light"], state=act.trial["state"], next_due_at=due, held=held)
+    put_right(act, given)
+    return take_report(act, given)
+
+
+def check_report(act: Act, given: FeedbackFields) -> None:
+    """Whether the trial takes a report of this period, with these events."""
     if act.trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     _check_period(act, given)
-    _check_events(act, given)
-    owed = next_report_due(act) if act.trial["state"] in RUNNING else None
-    report = _keep(act, given)
+    check_events(act, given)
+
+
+def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
+    """Keep a checked report and let it count."""
+    running = act.trial["state"] in RUNNING
+    owed = next_report_due(act) if running else None
+    report = _keep(act, given, **more)
+    tell(act, (report["period_start"], report["period_end"]))
+    replace_plans(act, report)
     count(act, report, act.trial["epoch"])
     use(act, report)
+    act.change_trial(reports=act.trial["reports"] + 1)
     trip_by_rule(act, given)
     light = assess(act)
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
-    if due != owed:  # a second report of one day moves no deadline
+    if due != owed:  # a report of a part of its period moves no deadline
         arm_feedback(act)
+    elif due and act.trial["islands"]:
+        arm_missing(act)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
-def _check_events(act: Act, given: FeedbackFields) -> None:
+def check_events(act: Act, given: FeedbackFields) -> None:
     """Only events that the contract or the trial's plan names are taken: one that is misspelt would count nowhere."""
     unknown = set(given.events) - EVENTS
     unknown = unknown - set(limits_of(act)) if unknown else unknown
@@ -82,9 +102,11 @@ def _check_events(act: Act, given: FeedbackFields) -> None:
 
 
 def trip_by_rule(act: Act, given: FeedbackFields) -> None:
-    """What stops a trial without statistics: another model version, or an S1 told in a report."""
+    """What stops a trial without statistics: another model version, a place that was not agreed, an S1 in a report."""
     if not same_version(given.model_version, act.trial["model_version"]):
         trip(act, Cause.UNSAFE_VERSION)
+    if outside(act.trial, given.region, given.site):
+        trip(act, Cause.CAP_EXCEEDED)
     if given.events.get("harm_S1"):
         trip(act, Cause.GRAVE_INCIDENT)
 
@@ -95,107 +117,52 @@ def _check_period(act: Act, given: FeedbackFields) -> None:
     first = act.trial["starts_at"].astimezone(act.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if given.period_start < first:
         raise invalid("period_start", "before_start")
-    if _overlaps.run(act.connection, {"trial_id": act.trial["id"], "period_start": given.period_start,
-                                      "period_end": given.period_end, "site": site_key_of(given.site)}).fetchone():
+    across = schedule_of(act).spans_two((given.period_start, given.period_end))
+    if across is not None:
+        raise invalid("period_end", "spans_periods", at=across.astimezone(act.zone).strftime("%Y-%m-%d %H:%M"))
+    if overlaps(act, (given.period_start, given.period_end), given.site):
         raise invalid("period_start", "overlaps")
 
 
+def overlaps(act: Act, span: Span, site: str | None = None) -> bool:
+    """Whether a report that counts tells of the same time: of the same site, or one of the two of the whole trial."""
+    sites = ("", *((site_key_of(site),) if site else known_sites(act)))
+    of = {"trial_id": act.trial["id"], "period_start": span[0], "period_end": span[1]}
+    return any(_overlaps.run(act.connection, {**of, "site": site}).fetchone() for site in sites)
+
+
 def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
+    plan = schedule_of(act)
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
               "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "author_id": act.actor.id, "at": act.now,
-              "source_key": None, "site_key": site_key_of(given.site), "seq": act.seq, **more}
+              "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
+              "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
     act.insert(FEEDBACK, report)
     return report
 
 
 def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
-    """Exposure used against the caps, and how far reports reach."""
-    used = {column: act.trial[column] + sign * report[name] for column, name in USED.items() if report.get(name)}
-    covered = act.trial["covered_until"]
-    reach = report["period_end"] if covered is None or report["period_end"] > covered else covered
-    act.change_trial(**used, reports=act.trial["reports"] + sign, covered_until=reach)
+    """What a report used of the caps, or no longer does. Places are counted anew where one is taken off."""
+    used = {column: max(0, act.trial[column] + sign * report[name]) for column, name in USED.items()
+            if report.get(name)}  # sums of fractions taken off again may come out a hair below nothing
+    act.change_trial(**used)
+    if sign > 0:
+        use_places(act, report)
 
 
-def same_version(reported: str | None, pinned: str | None) -> bool:
-    """Whether a reported model version is the pinned one; case, spaces and a leading v do not matter."""
-    return reported is None or pinned is None or _normal(reported) == _normal(pinned)
-
-
-def _normal(version: str) -> str:
-    return version.strip().lower().replace(" ", "").removeprefix("v")
-
-
-class Corrected(Done):
-    """The correction's id and whether it counts already."""
-
-    id: str
-    state: str
-    light: str
-
-
-@act(on="feedback")
-def correct_feedback(act: Act, given: CorrectionFields) -> Corrected:
-    """Say what a report should have been. One that softens the record waits for an officer, or a firm clears itself."""
-    old = act.row(FEEDBACK, act.object_id or "")
-    new = given.report
-    if old["epoch"] != act.trial["epoch"] or (old["period_start"], old["period_end"], old["site"]) \
-            != (new.period_start, new.period_end, new.site):
-        raise Refused("other_period")
-    softer = softens(old, new)
-    correction = act.id("co")
-    _check_events(act, new)
-    act.insert(CORRECTIONS, {
-        "id": correction, "trial_id": act.trial["id"], "feedback_id": old["id"],
-        "before": _as_given(old).plain(),
-        "state": (CorrectionState.WAITING if softer else CorrectionState.APPLIED).value, "after": new.plain(),
-        "reason": given.reason, "author_id": act.actor.id, "at": act.now,
-    })
-    if not softer:
-        _apply(act, old, new)
-    return Corrected(id=correction, state="waiting" if softer else "applied", light=act.trial["light"])
-
-
-def _as_given(report: Mapping[str, Any]) -> FeedbackFields:
-    """A kept report as it would be given."""
-    return FeedbackFields.model_validate({name: report[name] for name in FeedbackFields.model_fields})
-
-
-def softens(old: Mapping[str, Any], new: FeedbackFields) -> bool:
-    """Fewer events, another denominator, group or version, or less used of a cap: each can lower the evidence or make
-    room, so only what adds events or words counts at once."""
-    fewer = any(new.events.get(name, 0) < number for name, number in (old["events"] or {}).items())
-    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people_new", "hours", "money"))
-    plain, was = new.plain(), _as_given(old).plain()
-    other = any(plain[name] != was[name] for name in ("exposures", "reviewed", "labelled", "groups", "model_version"))
-    return fewer or less or other
-
-
-@act(on="correction")
-def decide_correction(act: Act, given: CorrectionDecision) -> Corrected:
-    """An officer accepts a softening correction on evidence, or refuses it; only then does it count."""
-    correction = act.row(CORRECTIONS, act.object_id or "")
-    if correction["state"] != CorrectionState.WAITING:
-        raise Refused("already_decided")
-    report = act.row(FEEDBACK, correction["feedback_id"])
-    if given.accept and _as_given(report).plain() != correction["before"]:
-        raise Refused("changed_since")
-    state = (CorrectionState.APPLIED if given.accept else CorrectionState.REFUSED).value
-    act.update(CORRECTIONS, correction["id"], state=state, decided_by=act.actor.id)
-    if given.accept:
-        _apply(act, report, FeedbackFields.model_validate(correction["after"]))
-    return Corrected(id=correction["id"], state=state, light=act.trial["light"])
-
-
-def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
-    """Take the old report off the counters and put the new one on; the row shows the corrected figures."""
-    count(act, old, old["epoch"], sign=-1)
-    use(act, old, sign=-1)
-    after = {**new.plain(), "period_start": new.period_start, "period_end": new.period_end}
-    act.update(FEEDBACK, old["id"], **after)
-    count(act, after, old["epoch"])
-    use(act, after)
-    trip_by_rule(act, new)
-    assess(act)
+def replace_plans(act: Act, report: Mapping[str, Any]) -> None:
+    """A report of use shows that a plan not to use did not hold: it ends where the use began."""
+    last = act.trial["no_use_until"]
+    if last is None or last <= report["period_start"] or not (report["exposures"] or report["events"]):
+        return
+    plans = act.connection.execute(sa.select(NO_USE.c.id, NO_USE.c.period_start).where(
+        NO_USE.c.trial_id == act.trial["id"], NO_USE.c.state == NoUseState.STANDS,
+        NO_USE.c.period_start < report["period_end"], NO_USE.c.holds_until > report["period_start"])).all()
+    for plan in plans:
+        act.update(NO_USE, plan.id, state=NoUseState.REPLACED.value, replaced_by=report["id"],
+                   holds_until=max(plan.period_start, report["period_start"]))
+    if plans:
+        recount(act)
 
 
 class ImportGiven(Fields):
@@ -225,7 +192,7 @@ def import_feedback(act: Act, given: ImportGiven) -> Imported:
     if late:
         raise invalid("reports", "after_adoption", n=len(late))
     for report in reports:
-        count(act, _keep(act, report, epoch=0, source_key=report.source_key), 0)
+        count(act, _keep(act, report, epoch=0, due_at=None, source_key=report.source_key), 0)
     for event in events:
         act.insert(INCIDENTS, {**event.plain(), "occurred_at": event.occurred_at, "aware_at": event.aware_at,
                                "id": act.id("in"), "trial_id": act.trial["id"], "epoch": 0, "at": act.now,
@@ -246,4 +213,4 @@ def _known_keys(act: Act) -> set[str]:
     return keys
 
 
-assert {column for column, _ in CAPS} == set(USED)
+assert {column for column, _ in CAPS} == {*USED, "used_regions", "used_sites"}

@@ -66,7 +66,7 @@ def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     act.insert(INCIDENTS, incident)
     act.change_trial(incidents=act.trial["incidents"] + 1)
     if given.kind is not IncidentKind.NEAR_MISS:
-        _count(act, _event(given.kind, given.severity, given.indicator), given.occurred_at)
+        _count(act, event_of(given.kind, given.severity, given.indicator), given.occurred_at)
     if given.kind is IncidentKind.INCIDENT:
         _grave(act, incident["id"], given.severity, aware)
     _start_clocks(act, incident, aware)
@@ -137,7 +137,7 @@ def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
 # Counting
 
 
-def _event(kind: str, severity: str | None, indicator: str | None) -> str | None:
+def event_of(kind: str, severity: str | None, indicator: str | None) -> str | None:
     """The event name that an incident itemises."""
     if kind == IncidentKind.COMPLAINT:
         return "complaint"
@@ -179,8 +179,8 @@ def _milder_level(old: Mapping[str, Any], given: IncidentUpdate) -> bool:
 def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
     """Another class: counted anew in its own epoch, and stopped for where it is graver now."""
     if old["epoch"] == act.trial["epoch"]:
-        _count(act, _event(old["kind"], old["severity"], old["indicator"]), old["occurred_at"], -1)
-        _count(act, _event(old["kind"], severity, old["indicator"]), old["occurred_at"])
+        _count(act, event_of(old["kind"], old["severity"], old["indicator"]), old["occurred_at"], -1)
+        _count(act, event_of(old["kind"], severity, old["indicator"]), old["occurred_at"])
     _grave(act, old["id"], severity, old["aware_at"])
 
 
@@ -190,6 +190,8 @@ def update_incident(act: Act, given: IncidentUpdate) -> IncidentFiled:
     incident or changes a closed one; nothing is mitigated or closed without saying how. A clock that another class or
     harm brings starts when that became known (`known_at`, otherwise now)."""
     old = act.row(INCIDENTS, act.object_id or "")
+    if old["retracted"]:
+        raise Refused("retracted")
     if act.actor.role != Role.REGULATOR:
         _check_firm(old, given)
     changed = {name: value for name, value in given.model_dump(mode="json", exclude={"known_at"}).items()

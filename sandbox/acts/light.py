@@ -52,7 +52,7 @@ from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 from sandbox.store.types import MILLION
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
-        ("used_money", "cap_money"))
+        ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
 YELLOW_REVIEW_DAYS = 7
 BUDGETED = "harm_S2"
 DECIDE_WITHIN = 1
@@ -176,7 +176,7 @@ def judge(act: Act) -> Judged:
     """The evidence of the present epoch; periods that nothing more is owed of are settled on the way."""
     trial = act.trial
     epoch, settled = epoch_of(trial, act.zone), trial["settled"]
-    untold = epoch.unseen(untold_spans(trial, act.now))
+    untold = epoch.unseen(untold_spans(act.connection, trial, act.now))
     seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
     if any(math.isnan(watch.log_groups or 0.0) for watch in seen):
         recompare(act, trial["epoch"])
@@ -184,7 +184,7 @@ def judge(act: Act) -> Judged:
     found = [steps(watch, epoch, untold, act.now) for watch in seen]
     findings = tuple([finding(watch, each) for watch, each in zip(seen, found, strict=True)])
     total = together(findings)
-    upto = epoch.number(untold_since(trial)) - 1
+    upto = epoch.number(min(untold_since(trial), act.now)) - 1
     if upto > settled:
         if not settled and upto > 1:
             note_late_red(act, trial["epoch"], trail(seen, found), total)

@@ -6,13 +6,24 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.coverage import begin_run
 from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import Decision
-from sandbox.rules.lifecycle import CAUSE_BY_PARTY, NEEDS_NO_REVIEW, ROWS, STATES, Cause, Move, Stage, moves_from
+from sandbox.rules.lifecycle import (
+    CAUSE_BY_PARTY,
+    NEEDS_NO_REVIEW,
+    ROWS,
+    RUNNING,
+    STATES,
+    Cause,
+    Move,
+    Stage,
+    moves_from,
+)
 from sandbox.rules.needs import groups_for, unmet
 from sandbox.rules.working_days import add_working_days
 from sandbox.store.dues import DueKind
@@ -78,6 +89,8 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
     from_side = STATES[row.source].stage is Stage.SIDE
     act.change_trial(state=row.target, state_since=act.now, left=(act.trial["left"] if from_side else row.source)
                      if side else None, **count_days(act, row.source))
+    if row.target in RUNNING and row.source not in RUNNING and row.name != "start_trial":
+        begin_run(act)
     if row.name == "suspend":
         party = PARTY_OF[act.relation or Relation.SYSTEM]
         cause = cause or CAUSE_BY_PARTY[party]

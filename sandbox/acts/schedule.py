@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.coverage import next_report_due, second_report_due
 from sandbox.rules.cadence import (
     YELLOW_AFTER,
     cap_at,
-    days_after,
     end_of_day,
     local_day,
     next_due,
@@ -18,6 +18,7 @@ from sandbox.rules.cadence import (
 )
 from sandbox.rules.facts import DAY, parse_day
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.reporting import report_reminders
 from sandbox.rules.reviewing import Candidate, Sitting, interval_days, pair, sitting, solo
 from sandbox.rules.risk import Light
 from sandbox.store.accounts import ACCOUNTS
@@ -32,8 +33,8 @@ from sandbox.store.trials import SEATS
 OPENS_BEFORE = timedelta(days=7)
 KILL_SWITCH_LATE = 38
 IDLE_DAYS = {"admitted": ((60, 80, 87), 90), "correction": ((30, 45, 55), 60)}
-WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.FEEDBACK_LATE, DueKind.FEEDBACK_MISSING,
-                 DueKind.END_DATE, DueKind.KILL_SWITCH)
+WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_FEEDBACK, DueKind.FEEDBACK_LATE,
+                 DueKind.FEEDBACK_MISSING, DueKind.END_DATE, DueKind.KILL_SWITCH)
 WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
 
 _drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),
@@ -98,23 +99,31 @@ def arm_running(act: Act) -> None:
         plan_next_review(act, act.now)
 
 
-def arm_feedback(act: Act) -> None:
-    """Yellow a day after the next report's deadline; the trigger when the one after it is missing too."""
+def arm_feedback(act: Act, not_before: datetime | None = None) -> None:
+    """Reminders of the next report, yellow a day after its deadline, the trigger when the one after it is missing too.
+    What a decision of others made due is never late before `not_before`."""
     trial = act.trial
     if trial["state"] not in RUNNING:
         return
     due = next_report_due(act)
-    put_due(act, DueKind.FEEDBACK_LATE, trial["id"], due + YELLOW_AFTER, trial["id"])
-    second = days_after(due, trial["feedback_days"], act.zone)
-    put_due(act, DueKind.FEEDBACK_MISSING, trial["id"], second, trial["id"])
+    put_due(act, DueKind.FEEDBACK_LATE, trial["id"], max(due + YELLOW_AFTER, not_before or due), trial["id"])
+    arm_missing(act, not_before)
+    remind_next(act, due)
 
 
-def next_report_due(act: Act) -> datetime:
-    """24:00 of the day on which the period after the last covered one ends; a stop moves it to the restart."""
-    trial = act.trial
-    since = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
-    last = local_day(since - timedelta(microseconds=1), act.zone)  # a period that ended at 24:00 ended on that day
-    return end_of_day(last + trial["feedback_days"] * DAY, act.zone)
+def arm_missing(act: Act, not_before: datetime | None = None) -> None:
+    """The trigger when two periods in a row are missing."""
+    second = second_report_due(act)
+    put_due(act, DueKind.FEEDBACK_MISSING, act.trial["id"], max(second, not_before or second), act.trial["id"])
+
+
+def remind_next(act: Act, due: datetime) -> None:
+    """The next reminder of a report that is still to come, or none."""
+    coming = [at for at, _ in report_reminders(due, act.trial["feedback_days"], act.zone) if at > act.now]
+    if coming:
+        put_due(act, DueKind.REMIND_FEEDBACK, act.trial["id"], coming[0], act.trial["id"])
+    else:
+        drop_due(act, DueKind.REMIND_FEEDBACK, act.trial["id"])
 
 
 def arm_kill_switch(act: Act) -> None:
@@ -181,6 +190,11 @@ def convene(act: Act, review: Mapping[str, Any]) -> None:
             act.insert(SITTERS, {"review_id": review["id"], "account_id": account})
     for account in on_duty or [one.account for one in candidates]:
         notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+
+
+def running_panel(act: Act) -> tuple[str, ...]:
+    """The accounts that sit on the panel that accompanies the trial."""
+    return tuple(one.account for one in _candidates(act))
 
 
 def _candidates(act: Act) -> list[Candidate]:

@@ -12,14 +12,18 @@ import sandbox.acts.batches
 import sandbox.acts.citations
 import sandbox.acts.clock
 import sandbox.acts.clocks
+import sandbox.acts.corrections
 import sandbox.acts.corrective
 import sandbox.acts.decisions
 import sandbox.acts.feedback
 import sandbox.acts.files
+import sandbox.acts.held
 import sandbox.acts.incidents
 import sandbox.acts.keys
+import sandbox.acts.no_use
 import sandbox.acts.panel
 import sandbox.acts.registers
+import sandbox.acts.retractions
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS

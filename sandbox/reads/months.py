@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.assessments import counts_for
 from sandbox.rules.risk import denominator_of, events_of
-from sandbox.store.batches import KEPT
+from sandbox.store.batches import COUNTS
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.trials import LIMITS
@@ -43,10 +43,11 @@ class Month:
 
 def months(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo) -> tuple[Month, ...]:
     """Every month with a report or an incident, oldest first; the caller has narrowed to the trial."""
-    reports = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == row["id"], KEPT)).mappings().all()
+    reports = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == row["id"], COUNTS)).mappings().all()
     happened = connection.execute(sa.select(
         INCIDENTS.c.epoch, INCIDENTS.c.occurred_at, INCIDENTS.c.kind, INCIDENTS.c.severity, INCIDENTS.c.indicator,
-    ).where(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind != "near_miss")).mappings().all()
+    ).where(INCIDENTS.c.trial_id == row["id"], INCIDENTS.c.kind != "near_miss",
+            ~INCIDENTS.c.retracted)).mappings().all()
     limits = connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == row["id"]).order_by(
         LIMITS.c.weight.desc(), LIMITS.c.indicator)).scalars().all()
     by_month: dict[tuple[date, bool], tuple[list[Any], list[Any]]] = {}

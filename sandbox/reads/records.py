@@ -10,7 +10,7 @@ from sandbox.reads.clocks import due_key
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
-from sandbox.store.batches import KEPT
+from sandbox.store.batches import COUNTS, KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEW_DATES, REVIEWS, SITTERS
@@ -49,7 +49,7 @@ def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = Non
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
     """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = _of_trials(FEEDBACK, actor, trial_id).where(KEPT).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
+    query = _of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
@@ -178,7 +178,7 @@ def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetim
         return [table.c.trial_id == trial_id, of_seen_trials(table.c.trial_id, actor), table.c.epoch > 0,
                 *([table.c.at > after] if after else [])]
 
-    reports, exposures = connection.execute(sa.select(
-        sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0)).where(*fresh(FEEDBACK), KEPT)).one()
+    counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0))
+    reports, exposures = connection.execute(counted.where(*fresh(FEEDBACK), COUNTS)).one()
     happened = connection.execute(sa.select(sa.func.count()).where(*fresh(INCIDENTS))).scalar_one()
     return {"reports": reports, "exposures": exposures, "incidents": happened}

@@ -25,7 +25,8 @@ from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
-        ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"))
+        ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"),
+        ("regions", "used_regions", "cap_regions"), ("sites", "used_sites", "cap_sites"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
-    untold = epoch.unseen(untold_spans(row, now)) if present else {}
+    untold = epoch.unseen(untold_spans(connection, row, now)) if present else {}
     seen = watches(connection, row["id"], number, epoch, row["settled"] if present else 0)
     found = [steps(watch, epoch, untold, now) for watch in seen]
     findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]

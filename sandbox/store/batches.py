@@ -72,7 +72,9 @@ BATCHES, BATCH_NOTES = Batch.__table__, BatchNote.__table__  # type: ignore[attr
 
 UNSEEN = sa.select(BATCHES.c.id).where(sa.text("batches.state != 'kept'"))
 KEPT = sa.or_(FEEDBACK.c.batch_id.is_(None), FEEDBACK.c.batch_id.not_in(UNSEEN))
-"""Reports that count: all but those of batches that are still coming in, or that were given up."""
+"""Reports that are there: all but those of batches that are still coming in, or that were given up."""
+COUNTS = sa.and_(KEPT, ~FEEDBACK.c.retracted)
+"""Those of them that count: a report that was retracted is shown and counts nowhere."""
 
 _add_report = Statement(sa.insert(FEEDBACK).values({c.name: sa.bindparam(c.name, type_=c.type) for c in FEEDBACK.c}))
 _add_batch = Statement(sa.insert(BATCHES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in BATCHES.c}))

@@ -16,8 +16,10 @@ class DueKind(StrEnum):
 
     OPEN_REVIEW = "open_review"
     REVIEW_OVERDUE = "review_overdue"
+    REMIND_FEEDBACK = "remind_feedback"
     FEEDBACK_LATE = "feedback_late"
     FEEDBACK_MISSING = "feedback_missing"
+    APPLY_HELD = "apply_held"
     END_DATE = "end_date"
     KILL_SWITCH = "kill_switch"
     GRAVE_UNMITIGATED = "grave_unmitigated"

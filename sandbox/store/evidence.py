@@ -18,7 +18,9 @@ from sqlmodel import Field
 from sandbox.rules.epoch import Epoch, Row, Watch
 from sandbox.rules.evidence import ChangeAware, bets
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.reporting import Span, untold
 from sandbox.rules.risk import Light, single
+from sandbox.store.coverage import islands_of, owed_from
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Row as Table
 from sandbox.store.fields import when
@@ -132,14 +134,14 @@ def epoch_before(trial: Mapping[Any, Any], zone: tzinfo, first: int) -> Epoch:
 
 def untold_since(trial: Mapping[Any, Any]) -> datetime:
     """Where the time begins of which nothing is told."""
-    since: datetime = max(trial["covered_until"] or trial["starts_at"], trial["running_since"])
-    return since
+    return owed_from(trial)
 
 
-def untold_spans(trial: Mapping[Any, Any], now: datetime) -> tuple[tuple[datetime, datetime], ...]:
-    """Time of the present run of which nothing is told: the denominator of events already told is never taken smaller
-    than the reports say, nor the events judged without one. A trial that stands still uses nothing."""
-    return ((untold_since(trial), now),) if trial["state"] in RUNNING else ()
+def untold_spans(connection: sa.Connection, trial: Mapping[Any, Any], now: datetime) -> tuple[Span, ...]:
+    """Time of the present run of which nothing is told, neither by reports nor by a plan not to use: the denominator of
+    events already told is never taken smaller than the reports say, nor the events judged without one. A trial that
+    stands still uses nothing."""
+    return untold(islands_of(connection, trial), owed_from(trial), now) if trial["state"] in RUNNING else ()
 
 
 _epoch: sa.BindParameter[int] = sa.bindparam("epoch")

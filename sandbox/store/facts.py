@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
-from sandbox.store.batches import KEPT
+from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
-from sandbox.store.dues import NOTICES
+from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
@@ -115,21 +115,22 @@ def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
     """Counts of what was due and filed, and of what is still open."""
-    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, KEPT),
-                      columns=(FEEDBACK.c.at, FEEDBACK.c.period_end))
+    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, COUNTS),
+                      columns=(FEEDBACK.c.at, FEEDBACK.c.due_at))
     clocks = _by_trial(connection, rows, CLOCKS, where=(CLOCKS.c.outcome.is_distinct_from(ClockOutcome.VOID),))
     grave, told = _open_grave(connection, rows), _told(connection, rows, clocks, now)
-    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], grave.get(row["id"], 0), clocks[row["id"]], now)
-            for row in rows}
+    overdue = _overdue_reports(connection, rows, now)
+    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], grave.get(row["id"], 0), clocks[row["id"]],
+                              overdue, now) for row in rows}
 
 
 def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], grave: int, clocks: Sequence[Any],
-           now: datetime) -> f.Proof:
-    on_time = sum(one.at - one.period_end <= YELLOW_AFTER for one in filed)
+           overdue: set[str], now: datetime) -> f.Proof:
+    on_time = sum(one.due_at is None or one.at - one.due_at <= YELLOW_AFTER for one in filed)
     late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, grave, complaints,
-                   overdue_reports(row, now) + len(late) - complaints)
+                   (row["id"] in overdue) + len(late) - complaints)
 
 
 def _open_grave(connection: sa.Connection, rows: Rows) -> dict[str, int]:
@@ -144,7 +145,8 @@ def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[A
           now: datetime) -> dict[str, tuple[int, int]]:
     """Incidents of this program's time told inside every clock that the firm owed, of all; an incident without a clock
     is told within a month."""
-    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1),
+    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1,
+                                                          ~INCIDENTS.c.retracted),
                       columns=(INCIDENTS.c.id, INCIDENTS.c.at, INCIDENTS.c.aware_at))
     found = {}
     for trial_id, incidents in filed.items():
@@ -165,12 +167,12 @@ def reports_due(row: Mapping[Any, Any], now: datetime) -> int:
     return max(0, int(trial_facts(row).days_used(until) / days))
 
 
-def overdue_reports(row: Mapping[Any, Any], now: datetime) -> int:
-    """1 while the running trial's next report is past its day of grace."""
-    if row["state"] not in ("trial", "tune") or row["covered_until"] is None:
-        return 0
-    days = row["feedback_days"] or TIERS[row["tier"]].feedback_days
-    return int(now > row["covered_until"] + timedelta(days=days + 1))
+def _overdue_reports(connection: sa.Connection, rows: Rows, now: datetime) -> set[str]:
+    """Running trials whose next report is past its day of grace: the due time of its lateness is gone or over."""
+    running = {row["id"] for row in rows if row["state"] in ("trial", "tune")}
+    ahead = sa.select(DUES.c.object_id).where(DUES.c.kind == DueKind.FEEDBACK_LATE, DUES.c.object_id.in_(running),
+                                              DUES.c.at >= now)
+    return running - set(connection.execute(ahead).scalars()) if running else set()
 
 
 def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Reminders]:

@@ -1,6 +1,5 @@
 """Usage feedback (使用反馈): one period of use, with its denominators."""
 
-import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,15 +9,9 @@ from pydantic import AfterValidator, model_validator
 from pydantic import Field as PydanticField
 from sqlmodel import Field
 
+from sandbox.rules.places import one_spelling
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
-
-
-def one_spelling(name: str) -> str:
-    """A place under one spelling: full width, invisible characters and doubled spaces make no other place."""
-    seen = unicodedata.normalize("NFKC", name)
-    return " ".join("".join(c for c in seen if unicodedata.category(c) != "Cf").split())
-
 
 Place = Annotated[Short, AfterValidator(one_spelling)]
 
@@ -44,7 +37,7 @@ class FeedbackFields(Fields):
     exposures: Number | None = None
     people: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     people_new: Whole | None = Field(default=None, sa_type=sa.BigInteger)
-    region: Short | None = None
+    region: Place | None = None
     site: Place | None = None
     hours: Number | None = None
     money: Number | None = None
@@ -89,14 +82,18 @@ def site_key_of(site: str | None) -> str:
 
 
 class Feedback(FeedbackFields, Row, table=True):
-    """A kept report. Epoch 0 is the record before adoption. `seq` is its entry in the log; a line of a batch has the
-    batch's instead, and a seal: sixteen bytes of salt and the digest of what was sent."""
+    """A kept report. Epoch 0 is the record before adoption. `due_at` is the deadline of the period it is about (none
+    for that record); `version` goes up with every correction that counts; one that is retracted counts nowhere.
+
+    `seq` is its entry in the log; a line of a batch has the batch's instead, and a seal: sixteen bytes of salt and the
+    digest of what was sent."""
 
     __tablename__ = "feedback"
     __table_args__ = (
         sa.CheckConstraint("period_end > period_start", name="period_forwards"),
         sa.CheckConstraint("exposures >= 0", name="exposures_not_negative"),
         sa.UniqueConstraint("trial_id", "source_key"),
+        sa.CheckConstraint("version >= 1", name="version_counted"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
         sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
@@ -111,6 +108,9 @@ class Feedback(FeedbackFields, Row, table=True):
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
     site_key: str = ""
+    due_at: datetime | None = Field(default=None, sa_column=when())
+    version: int = 1
+    retracted: bool = False
     source_key: str | None = None
     seq: int | None = Field(default=None, sa_type=sa.BigInteger)
     batch_id: str | None = Field(default=None, foreign_key="batches.id")
@@ -134,14 +134,15 @@ class CorrectionFields(Fields):
 
 
 class CorrectionDecision(Fields):
-    """The officer's word on a correction that waits."""
+    """The officer's word on a correction that waits, and the evidence it rests on."""
 
     accept: Flag
-    reason: Long | None = None
+    reason: Long
 
 
 class Correction(Row, table=True):
-    """A correction keeps the old version: `before` is what the report said, `after` what it should say."""
+    """A correction keeps the old version: `before` is what the report said, `after` what it should say. `version` is
+    the one it made of the report; none while it does not count."""
 
     __tablename__ = "corrections"
     __table_args__ = (sa.Index("ix_corrections_feedback_id", "feedback_id"),)
@@ -154,7 +155,10 @@ class Correction(Row, table=True):
     reason: str
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
+    version: int | None = None
     decided_by: str | None = None
+    decided_at: datetime | None = Field(default=None, sa_column=when())
+    decision_reason: str | None = None
 
 
 CORRECTIONS = Correction.__table__  # type: ignore[attr-defined]

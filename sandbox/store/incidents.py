@@ -129,6 +129,7 @@ class Incident(IncidentFields, Row, table=True):
     version: int = 1
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
+    retracted: bool = False
     source_key: str | None = None
 
 

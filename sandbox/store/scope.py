@@ -8,11 +8,14 @@ from sandbox.rules.access import Actor, Relation, Role
 from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
+from sandbox.store.coverage import NO_USE
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
+from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG
 from sandbox.store.registers import CITATIONS
+from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
@@ -88,7 +91,8 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
-         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS}
+         "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
+         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation",)
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""

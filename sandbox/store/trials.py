@@ -56,6 +56,8 @@ class TrialChange(Fields):
 class Trial(TrialFields, Row, table=True):
     """One row a trial. Caps and used are in the plan's unit; `version` guards concurrent edits and feeds ETags.
 
+    Reports are owed since `owed_since`, the last time it began to run; `covered_until` is how far they reach without a
+    gap, `islands` how many spans are told beyond one, `no_use_until` the last end of a plan not to use it.
     `verify_code` is what anyone checks a permit by: random, given when the trial starts. Of the light: `settled`
     periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
     red comes at the `budget`-th S2 incident where there is a budget."""
@@ -119,13 +121,22 @@ class Trial(TrialFields, Row, table=True):
     cap_people: int | None = Field(default=None, sa_type=sa.BigInteger)
     cap_hours: float | None = None
     cap_money: float | None = None
+    cap_regions: int | None = None
+    cap_sites: int | None = None
+    agreed_regions: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    agreed_sites: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     used_volume: float = 0.0
     used_people: int = Field(default=0, sa_type=sa.BigInteger)
     used_hours: float = 0.0
     used_money: float = 0.0
+    used_regions: int = 0
+    used_sites: int = 0
     reports: int = 0
     incidents: int = 0
+    owed_since: datetime | None = Field(default=None, sa_column=when())
     covered_until: datetime | None = Field(default=None, sa_column=when())
+    islands: int = 0
+    no_use_until: datetime | None = Field(default=None, sa_column=when())
     feedback_days: int | None = None
     review_days: int | None = None
     version: int = 1

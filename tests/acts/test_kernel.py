@@ -61,9 +61,9 @@ def refusal(do: Callable[[], Any]) -> tuple[type, tuple[Any, ...], dict[str, Any
 
 
 @pytest.fixture
-def trial(adopted: Callable[[int], list[str]]) -> str:
-    """A running trial of Hai Rui."""
-    return adopted(1)[0]
+def trial(adopted: Callable[..., list[str]]) -> str:
+    """A running trial of Hai Rui whose plan pins a version."""
+    return adopted(1, model_version="1")[0]
 
 
 @pytest.fixture
@@ -85,7 +85,12 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
     item = acts.do("add_corrective_item", cast.fang, {"what": "Line", "owner": "Fitters", "due_on": "2026-04-01"},
                    on=trial).id
     said = {"source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"}
-    return {"trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
+    other = acts.do("file_feedback", cast.fang, report_of(START + 7 * DAY, START + 7.5 * DAY, model_version="2"),
+                    on=trial).held.id
+    plan = acts.do("plan_no_use", cast.fang, span_of(START + 20 * DAY, START + 21 * DAY), on=trial).id
+    retraction = acts.do("retract_feedback", cast.fang, {"why": "spurious", "reason": "A test"}, on=feedback).id
+    return {"no_use": plan, "retraction": retraction, "held_filing": other,
+            "trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
             "incident": incident, "corrective_item": item, "citation": citation,
             "clock": clock_of_complaint(program, cast, trial),
             "allegation": acts.do("enter_allegation", cast.lin, said, on=trial).id}
@@ -95,6 +100,10 @@ def clock_of_complaint(program: Program, cast: Cast, trial: str) -> str:
     complaint = {"kind": "complaint", "occurred_at": START.isoformat()}
     filed = program.acts.do("file_incident", cast.fang, complaint, on=trial).id
     return str(rows(program, CLOCKS, object_id=filed)[0]["id"])
+
+
+def span_of(start: datetime, end: datetime) -> dict[str, str]:
+    return {"period_start": start.isoformat(), "period_end": end.isoformat()}
 
 
 def report_of(start: datetime, end: datetime, **more: Any) -> dict[str, Any]:

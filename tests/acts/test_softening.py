@@ -88,7 +88,7 @@ def test_a_correction_is_not_accepted_over_a_newer_one(acts: Acts, cast: Cast, t
     waits = acts.do("correct_feedback", cast.fang, softer, filed).id
     acts.do("correct_feedback", cast.fang, harder, filed)
     with pytest.raises(Refused, match="changed_since"):
-        acts.do("decide_correction", cast.lin, {"accept": True}, waits)
+        acts.do("decide_correction", cast.lin, {"accept": True, "reason": "The shift book"}, waits)
 
 
 @pytest.mark.parametrize("site", ["x", "\uff38", "X\u200b", " X "])

@@ -71,6 +71,7 @@ BAD: dict[str, Any] = {
 AGREE = {  # what the parts of a class must say together, and texts with a pattern
     "FeedbackFields": {"period_start": "2026-08-01T00:00:00Z", "period_end": "2026-08-08T00:00:00Z", "nil": True},
     "ImportedReport": {"period_start": "2026-08-01T00:00:00Z", "period_end": "2026-08-08T00:00:00Z"},
+    "NoUseFields": {"period_start": "2026-08-01T00:00:00Z", "period_end": "2026-08-08T00:00:00Z"},
     "IncidentFields": {"severity": "S3"}, "ImportedEvent": {"severity": "S3"}, "AppealFields": {"new_facts": "New"},
     "FilingRow": {"number": "7"}, "NotApplicable": {"dimension": "money"}, "InvitationFields": {"email": "a@b.example"},
     "FirstGiven": {"email": "a@b.example"},

@@ -99,8 +99,8 @@ def filled(endpoint: Endpoint, object_id: str) -> str:
 
 
 def _report(world: World) -> dict[str, Any]:
-    """The next week's report."""
-    return {"period_start": (START + 7 * DAY).isoformat(), "period_end": (START + 8 * DAY).isoformat(),
+    """The next report: what is left of the first period."""
+    return {"period_start": (START + 7 * DAY).isoformat(), "period_end": (START + 7.5 * DAY).isoformat(),
             "exposures": 100.0}
 
 
@@ -128,7 +128,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "file_feedback": _report,
     "correct_feedback": lambda world: {"report": {
         "period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
-        "events": {"harm_S4": 3}}},
+        "events": {"harm_S4": 3}, "site": "First street"}},
     "decide_correction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},

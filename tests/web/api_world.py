@@ -140,7 +140,7 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["trials"] = trial
     own["draft"] = acts.do("apply", firm, {"title": "Next", "scenario_id": world.hers["open"]}).id
     report = {"period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
-              "events": {"harm_S4": 2}}
+              "events": {"harm_S4": 2}, "site": "First street"}
     own["feedback"] = own["receipts"] = acts.do("file_feedback", firm, report, on=trial).id
     there = {**report, "site": "Second street"}
     own["corrections"] = acts.do("correct_feedback", firm, {

@@ -257,7 +257,7 @@ def test_a_softening_correction_waits_for_an_officer_and_then_counts(
         waiting = records.corrections_waiting(connection, cast.lin)[0]["id"]
     page = text_of(at(cast.lin).get(f"/corrections/{waiting}?lang=en").text)
     assert "Complaints = 3" in page and "Complaints = 1" in page
-    assert at(cast.lin).send(f"/corrections/{waiting}", {"accept": "1"}).status_code == 303
+    assert at(cast.lin).send(f"/corrections/{waiting}", {"accept": "1", "reason": "The log"}).status_code == 303
     assert reports(program, running)[0]["events"] == {"complaint": 1}
 
 

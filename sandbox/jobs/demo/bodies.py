@@ -80,8 +80,8 @@ BODIES: Mapping[str, Body] = MappingProxyType({
         "stop_behaviour": "immediate", "fallback": "恢复原有人工流程，人员与窗口保持不变。",
     },
     "exposure": {
-        "people": 2000, "volume": 12_000.0, "rate_per_day": 100.0, "regions": "演示市东区、西区",
-        "sites": "示例一、二、三、四站点", "days": 180, "autonomy": "human_approves",
+        "people": 2000, "volume": 12_000.0, "rate_per_day": 100.0, "regions": "演示市东区、演示市西区",
+        "sites": "示例一站、示例二站、示例三站、示例四站", "days": 180, "autonomy": "human_approves",
         "data_classes": "脱敏业务记录；不含生物识别信息", "vulnerable_groups": "不面向未成年人；老年人可随时转人工",
         "model_version": "1.4.0", "not_applicable": [{"dimension": "money", "reason": "不涉及资金"}],
     },

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sandbox.jobs.demo.bodies import body
-from sandbox.rules.cadence import TIERS, end_of_day, local_day
+from sandbox.rules.cadence import TIERS, local_day
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
+from sandbox.rules.reporting import Schedule
 
 Story = Iterator[datetime]
 TEST_EVERY = 25
@@ -262,9 +263,12 @@ class Walk:
     # Running
 
     def goes_on(self) -> None:
-        """Periods are counted from now on."""
-        self.covered = self.hand.now()
-        self.due = end_of_day(self.today() + TIERS[self.tier].feedback_days * DAY, self.hand.zone)
+        """What is told next begins now, in the period that is under way."""
+        trial, self.covered = self.hand.trial(self.trial), self.hand.now()
+        start = trial["starts_at"]
+        start = start if isinstance(start, datetime) else datetime.fromisoformat(start)
+        plan = Schedule(start, trial["feedback_days"], self.hand.zone)
+        self.due = plan.deadline(plan.after(self.covered))
 
     def runs(self, days: int, habit: Habit = USUAL, until_light: str | None = None) -> Story:
         """So many days of ordinary life, or until something stops the trial or its light is the one awaited."""

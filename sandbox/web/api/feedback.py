@@ -20,18 +20,23 @@ EXAMPLE = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-0
 
 
 class Report(kept(FeedbackFields)):  # type: ignore[misc]
-    """One period's report as it stands now. Epoch 0 is the record before adoption."""
+    """One period's report as it stands now. Epoch 0 is the record before adoption. `due_at` is the deadline of the
+    reporting period that it is about, `at` when it was filed; one that was retracted counts nowhere."""
 
     id: str
     trial_id: str
     epoch: int
     author_id: str
     at: datetime
+    due_at: datetime | None
+    version: int
+    retracted: bool
     source_key: str | None
 
 
 class Correction(Shape):
-    """What a report said and what it should say. One that softens the record waits for an officer."""
+    """What a report said and what it should say. One that softens the record waits for an officer. `version` is the
+    one that it made of the report; null while it does not count."""
 
     id: str
     feedback_id: str
@@ -41,7 +46,10 @@ class Correction(Shape):
     reason: str
     author_id: str
     at: datetime
+    version: int | None
     decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
 
 
 class ReportWhole(Report):

@@ -12,6 +12,7 @@ from sandbox.web.pages import (
     holds,
     imports,
     incidents,
+    links,
     moves,
     panel,
     permits,
@@ -29,7 +30,7 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, imports, incidents, moves, panel,
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, imports, incidents, links, moves, panel,
          permits, register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable,
          trials, uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""

@@ -1,0 +1,148 @@
+"""Holding back (待核实): what would stop the trial and looks like a slip of the pen waits a day before it counts.
+
+Harm is never held: neither a report that tells of any, nor one on whose evidence the trial would stop.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.acts.act import Act
+from sandbox.acts.schedule import drop_due, notify, put_due
+from sandbox.rules.lifecycle import ROWS, Cause
+from sandbox.rules.reporting import same_version
+from sandbox.rules.risk import Light
+from sandbox.store.batches import COUNTS
+from sandbox.store.dues import DueKind
+from sandbox.store.feedback import FEEDBACK, FeedbackFields, site_key_of
+from sandbox.store.held import HELD, Doubt, HeldState
+from sandbox.store.trials import SUSPENSIONS
+
+WAITS = timedelta(hours=24)
+FAR_MORE, LAST = 5, 4
+"""So many times the median of so many last reports is implausible."""
+CAPPED = {"volume": "exposures", "people": "people_new", "hours": "hours", "money": "money"}
+CAN_WAIT = {Cause.CAP_EXCEEDED.value, Cause.UNSAFE_VERSION.value}
+"""Stops that rest on figures or names that can be mistyped, and on no evidence of harm."""
+Take = Callable[[Act, FeedbackFields], Any]
+
+
+class HeldBack(BaseModel):
+    """A filing that does not count yet: its id, why it is doubted, what it would stop the trial for, and when it counts
+    unless it is put right or taken back."""
+
+    model_config = ConfigDict(frozen=True)
+    id: str
+    doubts: list[str]
+    causes: list[str]
+    applies_at: datetime
+
+
+def hold_back(act: Act, given: FeedbackFields, take: Take) -> HeldBack | None:
+    """Keep a checked report as held where it would stop the trial and is implausible; None where it counts at once."""
+    if ("suspend", act.trial["state"]) not in ROWS or any(name.startswith("harm_") for name in given.events):
+        return None
+    doubts = _doubts(act, given)
+    causes = _would_stop_for(act, given, take) if doubts else ()
+    if not causes or not CAN_WAIT.issuperset(causes):
+        return None
+    same = _waiting(act, given)
+    for one in same:
+        if one["body"] == given.plain():  # sent again, perhaps by a machine that knows no 409
+            return _told(one)
+    held = {"id": act.id("hf"), "trial_id": act.trial["id"], "state": HeldState.WAITING.value, "body": given.plain(),
+            "doubts": list(doubts), "causes": list(causes), "author_id": act.actor.id, "at": act.now,
+            "applies_at": min((one["applies_at"] for one in same), default=act.now + WAITS)}
+    put_right(act, given)
+    act.insert(HELD, held)
+    put_due(act, DueKind.APPLY_HELD, held["id"], held["applies_at"], act.trial["id"])
+    for role in ("regulator", "firm"):
+        notify(act, "filing_held", role=role, dedupe=held["id"], held=held["id"], until=held["applies_at"].isoformat())
+    act.change_trial()
+    return _told(held)
+
+
+def _told(held: Mapping[str, Any]) -> HeldBack:
+    return HeldBack(**{name: held[name] for name in HeldBack.model_fields})
+
+
+def _doubts(act: Act, given: FeedbackFields) -> tuple[str, ...]:
+    """Why a report that passes a cap or names another version may be mistyped. One that does neither is not looked at:
+    nothing follows from it that could not be put right."""
+    found = [] if same_version(given.model_version, act.trial["model_version"]) else [Doubt.OTHER_VERSION.value]
+    passed = any(act.trial[f"cap_{of}"] is not None and
+                 act.trial[f"used_{of}"] + (getattr(given, name) or 0) > act.trial[f"cap_{of}"]
+                 for of, name in CAPPED.items())
+    if passed and _far_more(act, given):
+        found.append(Doubt.FAR_MORE.value)
+    return tuple(found)
+
+
+def _far_more(act: Act, given: FeedbackFields) -> bool:
+    """Whether a capped figure is five times the median of the last four reports, or more."""
+    columns = [FEEDBACK.c[name] for name in CAPPED.values()]
+    last = act.connection.execute(sa.select(*columns).where(
+        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch > 0, COUNTS,
+        FEEDBACK.c.period_start < given.period_start).order_by(FEEDBACK.c.period_start.desc()).limit(LAST)).all()
+    if len(last) < LAST:
+        return False
+    usual = {name: median(row._mapping[name] or 0 for row in last) for name in CAPPED.values()}
+    return any((getattr(given, name) or 0) >= FAR_MORE * usual[name] > 0 for name in CAPPED.values())
+
+
+def _would_stop_for(act: Act, given: FeedbackFields, take: Take) -> tuple[str, ...]:
+    """What the trial would be stopped for if the report counted now: it is done, looked at and undone."""
+    def stopped(rehearsal: Act) -> tuple[str, ...]:
+        take(rehearsal, given)
+        if rehearsal.trial["state"] != "suspended":
+            return ()
+        stop = rehearsal.row(SUSPENSIONS, rehearsal.trial["suspension_id"])
+        red = (Cause.RISK_RED.value,) if rehearsal.trial["light"] == Light.RED else ()
+        return (stop["cause"], *stop["other_causes"].split(), *red)
+
+    return act.rehearsed(stopped)
+
+
+def _waiting(act: Act, given: FeedbackFields) -> list[dict[str, Any]]:
+    """Filings held for the same time and place."""
+    rows = act.connection.execute(sa.select(HELD).where(
+        HELD.c.trial_id == act.trial["id"], HELD.c.state == HeldState.WAITING).order_by(HELD.c.id)).mappings().all()
+    return [dict(row) for row in rows if _same(FeedbackFields.model_validate(row["body"]), given)]
+
+
+def _same(one: FeedbackFields, other: FeedbackFields) -> bool:
+    sites = {site_key_of(one.site), site_key_of(other.site)}
+    return one.period_start < other.period_end and other.period_start < one.period_end and (
+        len(sites) == 1 or "" in sites)
+
+
+def put_right(act: Act, given: FeedbackFields) -> None:
+    """A filing of the same time and place takes the place of what was held."""
+    for held in _waiting(act, given):
+        end_held(act, held, HeldState.CORRECTED)
+
+
+def end_held(act: Act, held: Mapping[str, Any], state: HeldState, **more: Any) -> None:
+    """A held filing waits no longer."""
+    act.update(HELD, held["id"], state=state.value, ended_at=act.now, ended_by=act.actor.id, **more)
+    drop_due(act, DueKind.APPLY_HELD, held["id"])
+
+
+def drop_held(act: Act) -> None:
+    """The trial has ended: what still waits counts nowhere."""
+    waiting = act.connection.execute(sa.select(HELD.c.id).where(
+        HELD.c.trial_id == act.trial["id"], HELD.c.state == HeldState.WAITING)).mappings().all()
+    for held in waiting:
+        end_held(act, dict(held), HeldState.DROPPED)
+
+
+def held_until(act: Act) -> datetime | None:
+    """When the last of the trial's held filings counts at the latest; None where none waits."""
+    query = sa.select(sa.func.max(HELD.c.applies_at)).where(HELD.c.trial_id == act.trial["id"],
+                                                            HELD.c.state == HeldState.WAITING)
+    found: datetime | None = act.connection.execute(query).scalar()
+    return found
