@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from sandbox.acts.act import Clock
     from sandbox.jobs.clock import Shifted
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
     from sandbox.jobs.program import Program
     from sandbox.rules.access import Actor
+
+    Working = tuple[Metronome, Postman]
 
 STOPPING_S = 4
 """A request that takes longer to answer after SIGTERM is cut off; the whole process ends within five seconds."""
@@ -122,28 +125,30 @@ def refuse_taken_port(settings: Settings) -> None:
 def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
 
     app = create_app(settings, clock_of(settings))
     program: Program = app.extensions["sandbox"]
-    metronome = Metronome(program)
+    working = Metronome(program), Postman(program)
     print(program.settings.public_url, flush=True)
     beginning = tell_demo if settings.demo else begin
-    threading.Thread(target=beginning, args=(program, metronome), name="beginning", daemon=True).start()
+    threading.Thread(target=beginning, args=(program, working), name="beginning", daemon=True).start()
     threading.Thread(target=end_streams, args=(app, wakened()), name="ender", daemon=True).start()
-    threading.Thread(target=keep, args=(program, metronome, parent), name="keeper").start()
+    threading.Thread(target=keep, args=(program, working, parent), name="keeper").start()
     return app
 
 
-def begin(program: "Program", metronome: "Metronome") -> None:
-    """Start the clock; while there is no account, print the first administrator's link."""
+def begin(program: "Program", working: "Working") -> None:
+    """Start clock and postman; while there is no account, print the first administrator's link."""
     from sandbox.jobs.setup import setup_secret
 
-    metronome.start()
+    for one in working:
+        one.start()
     if secret := setup_secret(program):
         print(f"The first administrator opens, once: {program.settings.public_url}/setup/{secret}", flush=True)
 
 
-def tell_demo(program: "Program", metronome: "Metronome") -> None:
+def tell_demo(program: "Program", working: "Working") -> None:
     """Tell the demo city, which takes a while, beside a server that answers already; its clock starts after that."""
     import structlog
 
@@ -157,7 +162,8 @@ def tell_demo(program: "Program", metronome: "Metronome") -> None:
         structlog.get_logger().exception("demo_failed")
         os.kill(os.getpid(), signal.SIGTERM)
     else:
-        metronome.start()
+        for one in working:
+            one.start()
 
 
 def wakened() -> socket.socket:
@@ -175,7 +181,7 @@ def end_streams(app: "Flask", signals: socket.socket) -> None:
     app.extensions["streams"].close()
 
 
-def keep(program: "Program", metronome: "Metronome", parent: int) -> None:
+def keep(program: "Program", working: "Working", parent: int) -> None:
     """Stop the server when its parent is gone (an orphan would share the port with its successor); when the server has
     ended, finish every write accepted."""
     server = threading.main_thread()
@@ -184,7 +190,8 @@ def keep(program: "Program", metronome: "Metronome", parent: int) -> None:
     if server.is_alive():
         os.kill(os.getpid(), signal.SIGTERM)
         server.join(STOPPING_S)
-    metronome.stop()
+    for one in working:
+        one.stop()
     program.close()
     if server.is_alive():
         os._exit(1)
@@ -204,21 +211,25 @@ def migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
 def worker(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Tick without the web until SIGTERM, beside any number of other processes on the same database."""
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     program = opened(settings, clock_of(settings))
-    metronome = Metronome(program)
-    metronome.start()
+    working = Metronome(program), Postman(program)
+    for one in working:
+        one.start()
     ended.wait()
-    metronome.stop()
+    for one in working:
+        one.stop()
     program.close()
     return 0
 
 
 def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
-    """One tick; prints what it did as JSON."""
+    """One tick, then the outbox; prints what the tick did as JSON."""
+    from sandbox.jobs.outbox import deliver
     from sandbox.jobs.tick import tick
 
     if arguments.now and not settings.testing:
@@ -226,6 +237,7 @@ def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
     program = opened(settings, clock_of(settings, arguments.now))
     try:
         print(json.dumps(asdict(tick(program)), default=str))
+        deliver(program)
     finally:
         program.close()
     return 0
@@ -335,6 +347,19 @@ def rotate_key(settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
+def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Copy the whole database into an empty one, prove that its rows and its log are the same, and only then keep it.
+    Nothing may run on either meanwhile. Afterwards set SANDBOX_DATABASE_URL to the new address; evidence files and keys
+    stay in the data folder. A password in the address is seen by every user of this machine: leave it to PGPASSWORD or
+    ~/.pgpass."""
+    from sandbox.jobs.moving import move
+
+    moved = move(settings, arguments.url)
+    print(*(f"{name}: {rows}" for name, rows in sorted(moved.rows.items()) if rows), sep="\n")
+    print(f"moved: {moved.log.size} log entries, root {moved.log.root}, the same as before")
+    return 0
+
+
 # The command line
 
 
@@ -363,6 +388,11 @@ def import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what the files hold, keep nothing")
 
 
+def move_arguments(parser: argparse.ArgumentParser) -> None:
+    """`move URL`."""
+    parser.add_argument("url", metavar="URL", help="postgresql://user@host/database, or sqlite:///path")
+
+
 COMMANDS = {command.name: command for command in (
     Command("serve", serve, "serve the web and tick (what runs when no command is named)"),
     Command("demo", demo, "load the demo city; print its accounts, tokens and trials"),
@@ -373,6 +403,7 @@ COMMANDS = {command.name: command for command in (
     Command("rotate-key", rotate_key, "retire the key that signs permits; the next one makes a new key"),
     Command("schedule", schedule, "what fires on a trial in the next 90 days, and to whom",
             lambda parser: parser.add_argument("trial", metavar="TRIAL", help="the trial's number, such as ES-0001")),
+    Command("move", move_house, "move the database to another address, PostgreSQL's or back", move_arguments),
     Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
 )}
 
@@ -446,6 +477,8 @@ def explanation(error: Exception, settings: Settings) -> str | None:
     from sandbox.acts.refusals import Refused
     from sandbox.jobs.demonstration import NotADemo
     from sandbox.jobs.imports import LinesRefused
+    from sandbox.jobs.moving import CannotMove
+    from sandbox.jobs.presence import InUse
     from sandbox.jobs.schema import SchemaRefused
     from sandbox.rules.intake import BadMapping
     from sandbox.words import say
@@ -455,7 +488,8 @@ def explanation(error: Exception, settings: Settings) -> str | None:
 
     if isinstance(error, Refused | BadMapping):
         return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
-    return str(error) if isinstance(error, SchemaRefused | NotADemo | FileNotFoundError) else None
+    words = (SchemaRefused, NotADemo, FileNotFoundError, CannotMove, InUse)
+    return str(error) if isinstance(error, words) else None
 
 
 def log_to_stderr() -> None:

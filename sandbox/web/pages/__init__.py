@@ -4,13 +4,18 @@ from flask import Flask
 
 from sandbox.web.pages import (
     adoption,
+    allegations,
     boards,
     citations,
+    clocks,
     corrections,
+    corrective,
     decisions,
     feedback,
+    files,
     holds,
     imports,
+    incident,
     incidents,
     links,
     moves,
@@ -30,9 +35,11 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, imports, incidents, links, moves, panel,
-         permits, register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable,
-         trials, uploads, votes)
+NOUNS = (
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
+    imports, incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names,
+    registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
+)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -62,7 +62,7 @@ def decisions_list() -> Any:
         def count(**less: None) -> int:
             return board.count_decisions(connection, actor(), **{**chosen, **less})
 
-        def slice_of(cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        def slice_of(connection: sa.Connection, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
             found = board.decisions(connection, actor(), **chosen, cursor=cursor, limit=limit, waiting_first=True)
             people.update(accounts.names(connection, {one["proposed_by"] for one in found.items}))
             return found
@@ -229,7 +229,7 @@ def _needs(connection: sa.Connection, row: Mapping[str, Any], trial: Mapping[str
     """The move's needs as they stand now; the one that this vote meets is left out."""
     if (row["move"], trial["state"]) not in ROWS:
         return [{"met": False, "text": t("page.decision.left", state=word(f"state.{trial['state']}"))}]
-    found = next(one for one in trials.next_moves(connection, trial, trial["relation"], now())
+    found = next(one for one in trials.next_moves(connection, trial, trial["relation"], now(), program().settings.place)
                  if one.move.name == row["move"])
     rest = tuple(name for name in found.move.needs if name != SECOND)
     return need_rows(rest, found.unmet, trial["id"], row["id"])

@@ -58,11 +58,11 @@ CALLABLE = ("trial", "tune", "suspended", "retrospective", "exit_review")
 def reviews_list() -> Any:
     """Reviews of every trial this person sees, soonest due first."""
     chosen = {name: wanted(name) for name in ("kind", "state", "q")}
-    with program().reading() as connection:
-        return listed(Listing(
-            name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
-            plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
-            page=lambda cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit, **chosen)))
+    return listed(Listing(
+        name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
+        plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+        page=lambda connection, cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit,
+                                                               **chosen)))
 
 
 def _cells(row: Mapping[str, Any]) -> Plain:

@@ -51,8 +51,9 @@ def trials_list() -> Any:
         chosen = chosen_filter()
         return listed(Listing(
             name="trials", endpoint="pages.trials_list", q=chosen.q or "", filters=_filters(connection, chosen),
-            columns=COLUMNS, page=lambda cursor, limit: trials.trials(connection, actor(), chosen, cursor, limit),
-            cells=_cells, plain=_plain, matched=trials.count(connection, actor(), chosen),
+            columns=COLUMNS, cells=_cells, plain=_plain,
+            page=lambda connection, cursor, limit: trials.trials(connection, actor(), chosen, cursor, limit),
+            matched=trials.count(connection, actor(), chosen),
             total=trials.count(connection, actor()), count=lambda **less: trials.count(
                 connection, actor(), chosen_filter(**less)), actions=_list_actions()))
 
@@ -150,7 +151,7 @@ def trial(trial_id: str) -> Any:
     """The overview of one trial."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        found = trials.next_moves(connection, row, row["relation"], now())
+        found = trials.next_moves(connection, row, row["relation"], now(), program().settings.place)
         return render(_overview(connection, row, found))
 
 
@@ -175,7 +176,8 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
     waiting = board.own_tasks(connection, actor(), now(), row["id"])
-    step = None if waiting else steps.next_step(connection, actor(), row, row["relation"], now())
+    place = program().settings.place
+    step = None if waiting else steps.next_step(connection, actor(), row, row["relation"], now(), place)
     shown = tasks.next_of(waiting[0] if waiting else None, step, row["id"])
     return {**shown, "other": _other(row)}
 

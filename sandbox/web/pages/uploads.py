@@ -15,6 +15,7 @@ from werkzeug.exceptions import NotFound as NoSuchPage
 
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.jobs.uploads import ENDS, STILL
+from sandbox.papers.sheets import as_csv
 from sandbox.reads import risk
 from sandbox.reads import uploads as reads
 from sandbox.rules.intake.reports import FIELDS, guessed, is_field
@@ -23,7 +24,6 @@ from sandbox.store.faults import Fault
 from sandbox.store.uploads import RUNS, UploadState
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
-from sandbox.web.pages.exports import safe
 from sandbox.web.pages.feedback import EVENTS, amount, event_label, event_names, events_text
 from sandbox.web.pages.filing import again, gone, key
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render
@@ -208,10 +208,9 @@ def upload_faults(upload_id: str) -> Any:
     with program().reading() as connection:
         job, row = _own_upload(connection, upload_id)
         told = list(_fault_rows(connection, row, job))
-    out = io.StringIO()
-    csv.writer(out).writerows([[t("page.col.line"), t("page.col.field"), t("page.col.fault")],
-                               *([safe(one["line"]), safe(one["field"]), safe(one["fault"])] for one in told)])
-    return Response(out.getvalue().encode("utf-8-sig"), mimetype="text/csv", headers={
+    rows = [[(one["line"], one["field"], one["fault"]) for one in told]]
+    table = as_csv([t("page.col.line"), t("page.col.field"), t("page.col.fault")], rows, program().settings.zone)
+    return Response(b"".join(table), mimetype="text/csv", headers={
         "Content-Disposition": f'attachment; filename="faults-{upload_id}.csv"'})
 
 
