@@ -143,7 +143,7 @@ def reports_are_read_without_batches_that_do_not_count(tree: Tree) -> list[str]:
         parts = [*functions(module), *(node for node in module.body if isinstance(node, ast.Assign))]
         found += [f"{path}:{node.lineno} reads reports of batches that do not count" for node in parts
                   if re.search(r"select\(.*?\bFEEDBACK\b", text := ast.unparse(node), re.DOTALL)
-                  and not re.search(r"\bKEPT\b|FEEDBACK\.c\.(batch_id|id) ==|\.source_key", text)]
+                  and not re.search(r"\b(KEPT|COUNTS)\b|FEEDBACK\.c\.(batch_id|id) ==|\.source_key", text)]
     return found
 
 

@@ -17,9 +17,10 @@ from cast import START, Cast
 from conftest import running
 
 from sandbox.jobs.arrivals import from_json
-from sandbox.jobs.batches import LIFE, TOLD, BatchRefused, Intake, Progress, Sending, Taken
+from sandbox.jobs.batches import TOLD, BatchRefused, Intake, Progress, Sending, Taken
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
+from sandbox.jobs.slices import LIFE
 from sandbox.jobs.tick import tick
 from sandbox.reads import records
 from sandbox.reads.batches import results
