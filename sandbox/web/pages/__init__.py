@@ -17,6 +17,7 @@ from sandbox.web.pages import (
     imports,
     incident,
     incidents,
+    late_reds,
     links,
     moves,
     panel,
@@ -37,8 +38,8 @@ from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
-    imports, incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names,
-    registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
+    imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
+    register_names, registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 
