@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_25106379'
+revision = '0001_c7fa6152'
 down_revision = None
 
 
@@ -259,7 +259,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('register_entries', schema=None) as batch_op:
         batch_op.create_index('ix_register_entries_body_place', ['body', 'place'], unique=False)
-        batch_op.create_index(batch_op.f('ix_register_entries_organisation_id'), ['organisation_id'], unique=False)
+        batch_op.create_index('ix_register_entries_kind_place', ['kind', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_organisation_id_place', ['organisation_id', 'place'], unique=False)
+        batch_op.create_index('ix_register_entries_register_name_body', ['register_name', 'body', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_place', ['register_name', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_stage', ['register_name', 'stage', 'place'], unique=False)
         batch_op.create_index('ix_register_entries_register_name_status', ['register_name', 'status', 'place'], unique=False)
@@ -476,7 +478,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_citations'))
     )
     with op.batch_alter_table('citations', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_citations_entry_id'), ['entry_id'], unique=False)
+        batch_op.create_index('ix_citations_entry_id_id', ['entry_id', 'id'], unique=False)
         batch_op.create_index('ix_citations_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('uq_citations_standing', ['trial_id', 'entry_id'], unique=True, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
 
@@ -687,9 +689,13 @@ def upgrade() -> None:
     sa.Column('held_at', Instant(), nullable=True),
     sa.Column('suspension_id', sa.String(), nullable=True),
     sa.Column('reason', sa.String(), nullable=True),
+    sa.Column('sitting', sa.Enum('full', 'pair', 'solo', name='sitting', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('log_e', sa.Float(), nullable=True),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('conclusion', sa.String(), nullable=True),
     sa.Column('dissent', sa.String(), nullable=True),
+    sa.Column('departure', sa.String(), nullable=True),
+    sa.Column('advised', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='advised', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('stand_in', sa.Boolean(), nullable=False),
     sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name=op.f('ck_reviews_held_has_time')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_reviews_trial_id')),
@@ -934,7 +940,8 @@ def upgrade() -> None:
     )
     op.create_table('opinions',
     sa.Column('conflict', sa.Boolean(), nullable=False),
-    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', name='recommendation', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('answers', JSON, nullable=False),
+    sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
@@ -943,6 +950,31 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('review_dates',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('was', Instant(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('role', sa.String(), nullable=False),
+    sa.Column('reason', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_dates_review_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_review_dates'))
+    )
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_dates_review_id'), ['review_id'], unique=False)
+
+    op.create_table('review_sitters',
+    sa.Column('review_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_review_sitters_account_id')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_review_sitters_review_id')),
+    sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_review_sitters'))
+    )
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_review_sitters_account_id'), ['account_id'], unique=False)
+
     op.create_table('corrections',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1062,6 +1094,14 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrections_feedback_id')
 
     op.drop_table('corrections')
+    with op.batch_alter_table('review_sitters', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_sitters_account_id'))
+
+    op.drop_table('review_sitters')
+    with op.batch_alter_table('review_dates', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
+
+    op.drop_table('review_dates')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
@@ -1142,7 +1182,7 @@ def downgrade() -> None:
     with op.batch_alter_table('citations', schema=None) as batch_op:
         batch_op.drop_index('uq_citations_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
         batch_op.drop_index('ix_citations_trial_id_id')
-        batch_op.drop_index(batch_op.f('ix_citations_entry_id'))
+        batch_op.drop_index('ix_citations_entry_id_id')
 
     op.drop_table('citations')
     with op.batch_alter_table('batches', schema=None) as batch_op:
@@ -1180,7 +1220,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_register_entries_register_name_status')
         batch_op.drop_index('ix_register_entries_register_name_stage')
         batch_op.drop_index('ix_register_entries_register_name_place')
-        batch_op.drop_index(batch_op.f('ix_register_entries_organisation_id'))
+        batch_op.drop_index('ix_register_entries_register_name_body')
+        batch_op.drop_index('ix_register_entries_organisation_id_place')
+        batch_op.drop_index('ix_register_entries_kind_place')
         batch_op.drop_index('ix_register_entries_body_place')
 
     op.drop_table('register_entries')

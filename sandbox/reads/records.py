@@ -22,7 +22,8 @@ TITLE = (TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_t
          TRIALS.c.title_en.label("trial_title_en"))
 
 
-def _of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[Any]:
+def of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[Any]:
+    """Rows of a table with their trial's titles, narrowed to what the actor sees, and to one trial if it is named."""
     query = sa.select(table, *TITLE).join(TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(of_seen_trials(table.c.trial_id, actor))
     return query.where(table.c.trial_id == trial_id) if trial_id else query
@@ -36,26 +37,27 @@ def _matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any]
     return query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in columns)))
 
 
-def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row without the key that the pages of its list go by."""
     return {name: value for name, value in row.items() if name != "_key"}
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
              limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Reports, newest filed first."""
-    query = _matching(_of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
-    return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
+    query = _matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
+    return keyset(connection, query, FEEDBACK.c.id, cursor, plain_row, limit)
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
     """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = _of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
+    query = of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
     return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
 def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:
     """One report with its corrections."""
-    query = _of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id, KEPT)
+    query = of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id, KEPT)
     row = connection.execute(query).mappings().first()
     if row is None:
         return None
@@ -73,13 +75,13 @@ def source_keys(connection: sa.Connection, actor: Actor, trial_id: str) -> set[s
 
 def corrections_waiting(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
     """Softening corrections that wait for an officer, oldest first."""
-    query = _of_trials(CORRECTIONS, actor, None).where(CORRECTIONS.c.state == "waiting").order_by(CORRECTIONS.c.at)
+    query = of_trials(CORRECTIONS, actor, None).where(CORRECTIONS.c.state == "waiting").order_by(CORRECTIONS.c.at)
     return tuple(dict(row) for row in connection.execute(query.limit(200)).mappings())
 
 
 def correction(connection: sa.Connection, actor: Actor, correction_id: str) -> dict[str, Any] | None:
     """One correction, or None when missing or not theirs to see."""
-    row = connection.execute(_of_trials(CORRECTIONS, actor, None).where(
+    row = connection.execute(of_trials(CORRECTIONS, actor, None).where(
         CORRECTIONS.c.id == correction_id)).mappings().first()
     return dict(row) if row else None
 
@@ -88,24 +90,24 @@ def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = No
               severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
               limit: int = 50) -> Page[dict[str, Any]]:
     """Incidents, newest filed first."""
-    query = _matching(_of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
+    query = _matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
     for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity), (INCIDENTS.c.kind, kind)):
         query = query.where(column == value) if value else query
-    return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
+    return keyset(connection, query, INCIDENTS.c.id, cursor, plain_row, limit)
 
 
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
             kind: str | None = None, q: str | None = None, cursor: str | None = None,
             limit: int = 50) -> Page[dict[str, Any]]:
     """Reviews, soonest due first. A reviewer's list is of trials where they sit on the running panel."""
-    query = _matching(_of_trials(REVIEWS, actor, trial_id), q)
+    query = _matching(of_trials(REVIEWS, actor, trial_id), q)
     if actor.role is Role.REVIEWER:
         mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
                                                  SEATS.c.accepted.is_(True))
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
-    return keyset(connection, query, due_key(connection, REVIEWS), cursor, _plain, limit, newest_first=False)
+    return keyset(connection, query, due_key(connection, REVIEWS), cursor, plain_row, limit, newest_first=False)
 
 
 def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:
@@ -127,7 +129,7 @@ def last_held(connection: sa.Connection, trial_id: str, before: str) -> dict[str
 def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str, Any] | None:
     """One review with who is asked and when it was moved. Opinions are sealed until all who are asked have given theirs
     or it is held: until then a reviewer sees their own, the regulator how many there are."""
-    row = connection.execute(_of_trials(REVIEWS, actor, None).where(REVIEWS.c.id == review_id)).mappings().first()
+    row = connection.execute(of_trials(REVIEWS, actor, None).where(REVIEWS.c.id == review_id)).mappings().first()
     if row is None:
         return None
     given = connection.execute(sa.select(OPINIONS, CONTACTS.c.name).outerjoin(

@@ -15,7 +15,9 @@ DAY = timedelta(days=1)
 ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
-       "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
+       "correct_feedback": "fang", "plan_no_use": "fang", "withdraw_no_use": "fang",
+       "withdraw_filing": "fang", "retract_feedback": "fang", "retract_incident": "fang", "decide_retraction": "rui",
+        "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
        "withdraw_citation": "fang", "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui",
        "change_account": "ada"}
@@ -130,6 +132,14 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
         "period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
         "events": {"harm_S4": 3}, "site": "First street"}},
     "decide_correction": _plain,
+    "plan_no_use": lambda world: {"period_start": (START + 25 * DAY).isoformat(),
+                                  "period_end": (START + 26 * DAY).isoformat()},
+    "withdraw_no_use": _plain,
+    "confirm_filing": _plain,
+    "withdraw_filing": _plain,
+    "retract_feedback": lambda world: {"why": "spurious"},
+    "retract_incident": lambda world: {"why": "spurious"},
+    "decide_retraction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
     "file_final_report": _plain,
