@@ -71,7 +71,7 @@ OF_WEB = ("flask", "werkzeug", "jinja2", "wtforms", "flask_wtf", "flask_login", 
           "granian")
 HOUSEKEEPING = {
     "sandbox/jobs/tick.py": {"PULSE", "DUES"}, "sandbox/jobs/health.py": {"PULSE"},
-    "sandbox/web/sessions.py": {"SESSIONS"},
+    "sandbox/web/sessions.py": {"SESSIONS"}, "sandbox/jobs/uploads.py": {"UPLOADS", "COLUMN_MEANINGS"},
 }
 """Tables that are written without an act and without an entry, and the only files that do."""
 MOST_LINES, MOST_LINES_OF_TESTS, MOST_IN_FUNCTION = 500, 700, 45
@@ -132,6 +132,17 @@ def only_acts_and_the_store_write(tree: Tree) -> list[str]:
         found += [f"{path}:{node.lineno} writes by text" for node in ast.walk(module)
                   if isinstance(node, ast.Constant) and isinstance(node.value, str)
                   and re.match(r"\s*(INSERT INTO|UPDATE \w+ SET|DELETE FROM|REPLACE INTO)\b", node.value)]
+    return found
+
+
+def reports_are_read_without_batches_that_do_not_count(tree: Tree) -> list[str]:
+    """Whoever selects reports says KEPT, or looks for those of one batch, of one key, or for one by its id."""
+    found = []
+    for path, module in inside(tree, "sandbox"):
+        parts = [*functions(module), *(node for node in module.body if isinstance(node, ast.Assign))]
+        found += [f"{path}:{node.lineno} reads reports of batches that do not count" for node in parts
+                  if re.search(r"select\(.*?\bFEEDBACK\b", text := ast.unparse(node), re.DOTALL)
+                  and not re.search(r"\bKEPT\b|FEEDBACK\.c\.(batch_id|id) ==|\.source_key", text)]
     return found
 
 
@@ -232,6 +243,10 @@ RULES: dict[Callable[[Tree], list[str]], Tree] = {
         "sandbox/jobs/tick.py": "connection.execute(sa.update(TRIALS))",
         "sandbox/reads/bad.py": "connection.execute(delete(DRAFTS))",
         "sandbox/papers/bad.py": "connection.exec_driver_sql('DELETE FROM trials')",
+    },
+    reports_are_read_without_batches_that_do_not_count: {
+        "sandbox/reads/bad.py": "def all(c):\n    return c.execute(sa.select(FEEDBACK).where(FEEDBACK.c.epoch == 1))",
+        "sandbox/acts/bad.py": "_last = sa.select(FEEDBACK.c.period_end).where(FEEDBACK.c.trial_id == 'x')",
     },
     only_acts_are_entered_into_the_table_of_acts: {
         "sandbox/jobs/bad.py": "@act(on='trial')\ndef sneak(act, given):\n    pass"},

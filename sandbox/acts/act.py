@@ -259,6 +259,17 @@ class Acts:
         """Raise NotFound or NotPermitted as `do` would before it looks at anything given; change nothing."""
         self._door.submit(lambda transaction: self._arrive(transaction, ACTS[name], actor, on, None))
 
+    def answered(self, name: str, actor: Actor, sent: Any, on: str | None, key: str) -> Any:
+        """What a repeated key was answered, None for a new one: to be asked before work that ends in `do`. `sent` is
+        the given's plain values. Raises NotFound, NotPermitted and KeyReused as `do` would."""
+        kind = ACTS[name]
+
+        def job(transaction: Transaction) -> Done | None:
+            act = self._arrive(transaction, kind, actor, on, None)
+            return _stored_answer(act, kind, key, _digest(kind.name, on, sent))
+
+        return self._door.submit(job)
+
     def _validated(self, kind: ActKind, actor: Actor, data: Mapping[str, Any], on: str | None) -> Any:
         """Outside the door, where it costs nobody else; a fault is left for the job, which narrows first."""
         try:
@@ -280,13 +291,9 @@ class Acts:
         return act
 
     def _once(self, act: Act, kind: ActKind, given: Fields, key: str | None, dry_run: bool) -> Done:
-        mark = _digest(kind.name, act.object_id, given) if key else ""
-        if key:
-            stored = _stored.first(act.connection, {"actor": act.actor.id, "key": key})
-            if stored:
-                if stored["digest"] != mark:
-                    raise KeyReused("key_reused")
-                return kind.done.model_validate(stored["answer"])
+        mark = _digest(kind.name, act.object_id, given.plain()) if key else ""
+        if key and (stored := _stored_answer(act, kind, key, mark)) is not None:
+            return stored
         done = _entered(act, lambda: kind.function(act, given))
         if dry_run:
             raise DryRun(done)
@@ -299,5 +306,14 @@ class Acts:
         return done
 
 
-def _digest(name: str, on: str | None, given: Fields) -> str:
-    return hashlib.sha256(canonical([name, on, given.plain()])).hexdigest()
+def _stored_answer(act: Act, kind: ActKind, key: str, mark: str) -> Done | None:
+    stored = _stored.first(act.connection, {"actor": act.actor.id, "key": key})
+    if stored is None:
+        return None
+    if stored["digest"] != mark:
+        raise KeyReused("key_reused")
+    return kind.done.model_validate(stored["answer"])
+
+
+def _digest(name: str, on: str | None, plain: Any) -> str:
+    return hashlib.sha256(canonical([name, on, plain])).hexdigest()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.batches import drop_batch
 from sandbox.acts.coverage import next_report_due
 from sandbox.acts.held import apply_held
 from sandbox.acts.holding import held_until
@@ -183,9 +184,10 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
     DueKind.REMIND_FEEDBACK: remind_feedback, DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.APPLY_HELD: apply_held,
-     DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
+    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
-    DueKind.EXPIRE_DECISION: expire_decision, DueKind.CLOCK_RUN_OUT: clock_run_out,
+    DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
+    DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
     DueKind.ALLEGATION_WAITS: allegation_waits,
 }

@@ -26,12 +26,13 @@ def schedule_of(act: Act) -> Schedule:
     return Schedule(act.trial["starts_at"], act.trial["feedback_days"], act.zone)
 
 
-def tell(act: Act, span: Span) -> None:
-    """A span is told: it fills the first gap, or waits beyond it."""
+def tell(act: Act, *spans: Span) -> None:
+    """Spans are told: what of them fills the first gap does, the rest waits beyond it."""
     since, waiting = owed_from(act.trial), islands_of(act.connection, act.trial)
-    if span[1] <= since:
+    new = [(max(start, since), end) for start, end in spans if end > since]
+    if not new:
         return
-    told = joined((*waiting, (max(span[0], since), span[1])))
+    told = joined((*waiting, *new))
     if told[0][0] <= since + SLACK:
         act.change_trial(covered_until=told[0][1])
         told = told[1:]

@@ -79,7 +79,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     owed = next_report_due(act) if running else None
     report = _keep(act, given, **more)
     tell(act, (report["period_start"], report["period_end"]))
-    _replace_plans(act, report)
+    replace_plans(act, report)
     count(act, report, act.trial["epoch"])
     use(act, report)
     act.change_trial(reports=act.trial["reports"] + 1)
@@ -105,7 +105,7 @@ def trip_by_rule(act: Act, given: FeedbackFields) -> None:
     """What stops a trial without statistics: another model version, a place that was not agreed, an S1 in a report."""
     if not same_version(given.model_version, act.trial["model_version"]):
         trip(act, Cause.UNSAFE_VERSION)
-    if outside(act, given):
+    if outside(act.trial, given.region, given.site):
         trip(act, Cause.CAP_EXCEEDED)
     if given.events.get("harm_S1"):
         trip(act, Cause.GRAVE_INCIDENT)
@@ -150,7 +150,7 @@ def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
         use_places(act, report)
 
 
-def _replace_plans(act: Act, report: Mapping[str, Any]) -> None:
+def replace_plans(act: Act, report: Mapping[str, Any]) -> None:
     """A report of use shows that a plan not to use did not hold: it ends where the use began."""
     last = act.trial["no_use_until"]
     if last is None or last <= report["period_start"] or not (report["exposures"] or report["events"]):

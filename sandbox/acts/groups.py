@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.rules.disparity import GAP, Both, Side, after, both, mean
+from sandbox.store.batches import KEPT
 from sandbox.store.engine import Statement
 from sandbox.store.evidence import STATES
 from sandbox.store.feedback import FEEDBACK
@@ -49,7 +50,8 @@ def recompare(act: Act, epoch: int) -> None:
     """All reports of an epoch, in the order in which they arrived."""
     body = begun(terms(act), limit(act))
     rows = act.connection.execute(sa.select(FEEDBACK.c.groups).where(
-        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch == epoch).order_by(FEEDBACK.c.at, FEEDBACK.c.id))
+        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch == epoch, KEPT).order_by(
+        FEEDBACK.c.at, FEEDBACK.c.id))
     for groups in rows.scalars():
         if groups:
             body = taken_in(body, groups)

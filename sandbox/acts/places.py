@@ -10,7 +10,7 @@ from sandbox.rules.places import Agreed, key_of
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import PLACES, PlaceKind
 from sandbox.store.engine import Statement
-from sandbox.store.feedback import FEEDBACK, FeedbackFields
+from sandbox.store.feedback import FEEDBACK
 
 _use = Statement(sa.text("INSERT INTO places (trial_id, kind, key) VALUES (:trial_id, :kind, :key) "
                          "ON CONFLICT (trial_id, kind, key) DO NOTHING"))
@@ -18,9 +18,9 @@ _sites = Statement(sa.select(PLACES.c.key).where(
     PLACES.c.trial_id == sa.bindparam("trial_id"), PLACES.c.kind == PlaceKind.SITE.value).order_by(PLACES.c.key))
 
 
-def outside(act: Act, given: FeedbackFields) -> bool:
+def outside(trial: Mapping[str, Any], region: str | None, site: str | None) -> bool:
     """Whether a report names a region or site that the plan's list does not have."""
-    named = ((given.region, act.trial["agreed_regions"]), (given.site, act.trial["agreed_sites"]))
+    named = ((region, trial["agreed_regions"]), (site, trial["agreed_sites"]))
     return any(place and not Agreed(names=tuple(names)).allows(place) for place, names in named)
 
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 import sandbox.acts.aliases
 import sandbox.acts.allegations
+import sandbox.acts.batches
 import sandbox.acts.citations
 import sandbox.acts.clock
 import sandbox.acts.clocks

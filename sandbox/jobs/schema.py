@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-import sandbox.jobs.program  # noqa: F401 its acts name every table of the store
+import sandbox.jobs.program
+import sandbox.store.uploads  # noqa: F401 and the one that no act writes
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
 

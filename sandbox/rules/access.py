@@ -109,6 +109,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("assign_reviewer", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("answer_assignment", REVIEWER, of=SEATS),
     permission("recuse_reviewer", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("file_batch", FIRM, of=(Relation.OWNER,)),
     permission("file_feedback", FIRM, of=(Relation.OWNER,)),
     permission("correct_feedback", FIRM, of=(Relation.OWNER,)),
     permission("plan_no_use", FIRM, of=(Relation.OWNER,)),

@@ -3,6 +3,7 @@
 Until that act a batch is unseen: every read of reports says KEPT, and so leaves its rows out.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,8 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from sandbox.store.dues import DUES, DueKind
+from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.fields import Row, when
+from sandbox.store.fields import Row, defaults_of, when
+from sandbox.store.ids import new_id
+from sandbox.store.lines import SLICE
 from sandbox.store.types import JSON, column_for
 
 
@@ -55,8 +60,8 @@ class BatchNote(Row, table=True):
 
     __tablename__ = "batch_notes"
     batch_id: str = Field(primary_key=True, foreign_key="batches.id")
+    line: int = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    line: int
     field: str
     code: str
     given: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
@@ -70,3 +75,50 @@ KEPT = sa.or_(FEEDBACK.c.batch_id.is_(None), FEEDBACK.c.batch_id.not_in(UNSEEN))
 """Reports that are there: all but those of batches that are still coming in, or that were given up."""
 COUNTS = sa.and_(KEPT, ~FEEDBACK.c.retracted)
 """Those of them that count: a report that was retracted is shown and counts nowhere."""
+
+_add_report = Statement(sa.insert(FEEDBACK).values({c.name: sa.bindparam(c.name, type_=c.type) for c in FEEDBACK.c}))
+_add_batch = Statement(sa.insert(BATCHES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in BATCHES.c}))
+_add_note = Statement(sa.insert(BATCH_NOTES).values({c.name: sa.bindparam(c.name, type_=c.type)
+                                                     for c in BATCH_NOTES.c}))
+_owe = Statement(sa.insert(DUES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in DUES.c}))
+
+
+def blank_report() -> dict[str, Any]:
+    """A row of feedback before anything is known of it: every column, with its default or nothing."""
+    return {**{column.name: None for column in FEEDBACK.c}, **defaults_of(FEEDBACK)}
+
+
+def insert_reports(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Many reports at once, each row with every column. The one way in for more than one."""
+    _add_report.many(connection, rows)
+
+
+def insert_batch(connection: sa.Connection, values: Mapping[str, Any], until: datetime) -> None:
+    """A batch that begins to come in, and the due that takes it back when it does not count by then."""
+    _add_batch.run(connection, {**{column.name: None for column in BATCHES.c}, **defaults_of(BATCHES), "slices": [],
+                                "state": BatchState.RECEIVING.value, **values})
+    _owe.run(connection, {"id": new_id("du", values["at"]), "kind": DueKind.DROP_BATCH.value, "attempts": 0,
+                          "object_id": values["id"], "trial_id": values["trial_id"], "at": until})
+
+
+def insert_notes(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What is said of lines that are not kept."""
+    _add_note.many(connection, rows)
+
+
+def drop_slice(connection: sa.Connection, batch_id: str) -> bool:
+    """Take back a slice of a batch that will not be kept, the batch itself with the last; whether any is left.
+
+    Safe to repeat; a batch that was kept is left alone."""
+    dropping = connection.execute(sa.update(BATCHES).where(
+        BATCHES.c.id == batch_id, BATCHES.c.state != BatchState.KEPT).values(state=BatchState.DROPPING.value))
+    if dropping.rowcount == 0:
+        return False
+    lines = connection.execute(sa.select(FEEDBACK.c.line).where(FEEDBACK.c.batch_id == batch_id).order_by(
+        FEEDBACK.c.line).limit(SLICE)).scalars().all()
+    if lines:
+        connection.execute(sa.delete(FEEDBACK).where(FEEDBACK.c.batch_id == batch_id, FEEDBACK.c.line <= lines[-1]))
+        return True
+    connection.execute(sa.delete(BATCH_NOTES).where(BATCH_NOTES.c.batch_id == batch_id))
+    connection.execute(sa.delete(BATCHES).where(BATCHES.c.id == batch_id))
+    return False

@@ -26,6 +26,7 @@ class DueKind(StrEnum):
     REMIND_IDLE = "remind_idle"
     LAPSE = "lapse"
     EXPIRE_DECISION = "expire_decision"
+    DROP_BATCH = "drop_batch"
     CLOCK_RUN_OUT = "clock_run_out"
     ITEM_OVERDUE = "item_overdue"
     ITEM_LONG_OVERDUE = "item_long_overdue"

@@ -97,6 +97,8 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
         sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
+        sa.Index("ix_feedback_trial_id_seq", "trial_id", "seq", sqlite_where=sa.text("seq IS NOT NULL"),
+                 postgresql_where=sa.text("seq IS NOT NULL")),
         sa.Index("ix_feedback_batch_id_line", "batch_id", "line", sqlite_where=sa.text("batch_id IS NOT NULL"),
                  postgresql_where=sa.text("batch_id IS NOT NULL")),
     )

@@ -59,10 +59,10 @@ class Exact(sa.types.TypeDecorator[float]):
         return None if value is None else float(value) / MILLION
 
 
-def instant_text(value: datetime | None) -> str | None:
-    """An instant as text that sorts as instants do."""
-    if value is None:
-        return None
+def instant_text(value: datetime | str | None) -> str | None:
+    """An instant as text that sorts as instants do; such a text is left as it is."""
+    if value is None or isinstance(value, str):
+        return value
     if value.tzinfo is None:
         raise ValueError("a naive time cannot be kept")
     return value.astimezone(UTC).isoformat(" ", "microseconds")[:-len("+00:00")]

@@ -10,7 +10,9 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
+from sandbox.jobs.uploads import Uploads
 from sandbox.web import api, health, pages, public, signin, wellknown
 from sandbox.web.guard import PUBLIC
 from sandbox.web.problems import handle_problems
@@ -28,7 +30,8 @@ def make_app(program: Program) -> Flask:
     """The web application of a program. Raises LookupError for a route that nobody guards."""
     app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(configuration(program))
-    app.extensions["sandbox"] = program
+    intake = Intake(program)
+    app.extensions.update(sandbox=program, intake=intake, uploads=Uploads(program, intake))
     if program.settings.base_url:  # a proxy stands before: the address it was asked from counts, not its own
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1)  # type: ignore[method-assign]
     Bootstrap5(app)

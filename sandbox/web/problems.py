@@ -7,16 +7,18 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 from flask import Flask, Response, jsonify, render_template, request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotFound, NotPermitted, Refused, Stale, Unmet
+from sandbox.jobs.batches import BatchRefused, TooManyLines
 from sandbox.jobs.imports import LinesRefused
 from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.intake import BadMapping
 from sandbox.rules.needs import NEEDS
 from sandbox.store.door import Busy, Unknown
+from sandbox.store.faults import Fault, faults_of
 from sandbox.web.reader import said
 from sandbox.words import Word, has_word, word
 
@@ -24,6 +26,17 @@ log = structlog.get_logger()
 BASE = "/problems/"
 MOST_LINES = 1000
 """Lines of a file that one answer names."""
+
+
+class FieldError(BaseModel):
+    """One thing that is wrong, and where: `field` is a path in the body, a header or a parameter, empty for the body as
+    a whole; `line` and `column` where the text itself cannot be read."""
+
+    field: str
+    code: str
+    message: str
+    line: int | None = None
+    column: int | None = None
 
 
 class Malformed(Exception):
@@ -42,24 +55,12 @@ def problem(status: int, code: str, title: Word, **more: Any) -> tuple[int, dict
 
 def field_errors(error: ValidationError) -> list[dict[str, Any]]:
     """Pydantic's errors by field path, each as a word of ours; the value given is never repeated."""
-    return [{"field": ".".join(map(str, one["loc"])), "code": error_code(one), "message": said(error_word(one))}
-            for one in error.errors(include_url=False, include_input=False)]
+    return [{"field": one.field, "code": one.code, "message": said(one.word)} for one in faults_of(error)]
 
 
-def error_code(one: Any) -> str:
-    """Our name of one Pydantic error: its type, or the code that a validator of ours raised."""
-    if one["type"] == "value_error":
-        return str(one["ctx"]["error"])
-    return str(one["type"])
-
-
-def error_word(one: Any) -> Word:
-    """One Pydantic error as a word. Every type that can occur has one: a test keeps the list closed."""
-    code, context = error_code(one), dict(one.get("ctx", {}))
-    context.pop("error", None)
-    if "expected" in context:
-        context["expected"] = str(context["expected"]).replace("'", "")
-    return word(f"error.{code}", **{k: v if isinstance(v, int | float) else str(v) for k, v in context.items()})
+def told(fault: Fault, line: int | None = None) -> FieldError:
+    """A fault in the reader's language."""
+    return FieldError(field=fault.field, code=fault.code, message=said(fault.word), line=line)
 
 
 def of_exception(error: Exception) -> tuple[int, dict[str, Any]]:
@@ -95,6 +96,12 @@ def _invalid(error: Invalid) -> tuple[int, dict[str, Any]]:
 def _validation(error: ValidationError) -> tuple[int, dict[str, Any]]:
     errors = field_errors(error)
     return problem(422, "invalid", word("problem.invalid", n=len(errors)), errors=errors)
+
+
+def _batch(error: BatchRefused) -> tuple[int, dict[str, Any]]:
+    errors = [told(fault, line).model_dump(exclude_none=True) for line, fault in error.faults]
+    return problem(422, "batch_refused", word("problem.batch_refused", n=error.refused, lines=error.lines),
+                   errors=errors, lines=error.lines, refused=error.refused, faults=error.number)
 
 
 def _malformed(error: Malformed) -> tuple[int, dict[str, Any]]:
@@ -136,6 +143,8 @@ STORAGE = (Busy, Unknown, sqlite3.OperationalError, sa.exc.OperationalError, sa.
 MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
     (NotFound, lambda _: problem(404, "not_found", word("problem.not_found"))),
     (BadCursor, lambda _: problem(400, "bad_cursor", word("problem.bad_cursor"))),
+    (BatchRefused, _batch),
+    (TooManyLines, lambda error: problem(413, "too_many_lines", word("problem.too_many_lines", limit=error.limit))),
     (Malformed, _malformed), (NotPermitted, _refused(403)), (Unmet, _unmet), (Stale, _refused(412)),
     (KeyReused, _refused(422)),
     (LinesRefused, _lines), (BadMapping, _mapping), (KeyMissing, _key_missing), (Refused, _refused(409)),

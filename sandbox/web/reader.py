@@ -5,7 +5,9 @@ from urllib.parse import urlencode
 
 from flask import current_app, g, request, session
 
+from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
+from sandbox.jobs.uploads import Uploads
 from sandbox.reads.accounts import actor_by_token
 from sandbox.rules.access import Actor
 from sandbox.words import LOCALES, Word, say, word
@@ -21,6 +23,16 @@ ACCEPTED = {
 def program() -> Program:
     """The running program."""
     return cast(Program, current_app.extensions["sandbox"])
+
+
+def intake() -> Intake:
+    """Where batches come in."""
+    return cast(Intake, current_app.extensions["intake"])
+
+
+def uploads() -> Uploads:
+    """Where files of reports come in."""
+    return cast(Uploads, current_app.extensions["uploads"])
 
 
 def bearer() -> str | None:

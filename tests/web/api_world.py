@@ -2,6 +2,7 @@
 
 Whatever is sent with `dry_run` leaves it as it is, so one city serves a whole file of tests."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from flask import Flask
 from sqlmodel import SQLModel
 
 from sandbox.acts.act import Acts
+from sandbox.jobs.arrivals import from_json
+from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.evidence import keep_file
 from sandbox.jobs.program import Program, open_program
@@ -35,7 +38,7 @@ from sandbox.web.front import make_app
 ALL = ["read", "file", "decide"]
 DAY = timedelta(days=1)
 MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "corrections": "co_00000000000aaaaaaaaaa",
-           "receipts": "fb_00000000000aaaaaaaaaa",
+           "receipts": "fb_00000000000aaaaaaaaaa", "batches": "ba_00000000000aaaaaaaaaa",
            "incidents": "in_00000000000aaaaaaaaaa", "reviews": "rv_00000000000aaaaaaaaaa",
            "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
            "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
@@ -205,12 +208,22 @@ def hand_out(world: World) -> None:
     world.tokens["files"] = token(world, cast.fang, ["file", "decide"])
     world.tokens["expired"] = token(world, cast.fang, ALL, days=1)
     world.clock.forward(START + 10 * DAY)
+    for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
+        own["batches"] = batch(world, firm, own["running"])
     acts.do("change_account", cast.ada, {"account_id": cast.reviewers[4].id, "active": False})
     world.hers["decisions"] = acts.do("invite", cast.ada, {
         "email": "third@people.example", "name": "Third", "role": "regulator",
         "organisation_id": str(cast.lin.organisation_id)}).decision
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
         "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id
+
+
+def batch(world: World, firm: Actor, trial: str) -> str:
+    """A batch of one report, of the last day."""
+    report = {"period_start": (START + 9 * DAY).isoformat(), "period_end": (START + 10 * DAY).isoformat(),
+              "exposures": 100.0}
+    sent = from_json([json.dumps(report).encode()], lambda _: [])
+    return str(Intake(world.program).take(firm, trial, sent, Sending("sent", "api")).done.id)
 
 
 def token(world: World, who: Actor, scopes: list[str], days: int = 90) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from sandbox.rules.intake import delimited, listing, workbook
-from sandbox.rules.intake.table import MAX_BYTES, Remark, Table, Unread, lay_out
+from sandbox.rules.intake.table import MAX_BYTES, NumberedCells, Remark, Table, Unread, lay_out
 from sandbox.rules.intake.text import decode
 from sandbox.words import word
 
@@ -20,6 +20,17 @@ def read_rows(content: bytes, filename: str, sheet: str | None = None, within: s
         return _read(content, filename, sheet, within)
     except Unread as unread:
         return Table(filename, refused=(Remark(filename, unread.line, "", unread.code),))
+
+
+def lines_of(content: bytes) -> NumberedCells:
+    """The lines of a CSV or XLSX file (its first sheet) one after the other. Raises Unread, at once or on the way."""
+    if len(content) > MAX_BYTES:
+        raise Unread(word("intake.too_large", limit=MAX_BYTES // 1024 // 1024))
+    if content.startswith(OLE):
+        raise Unread(word("intake.old_sheet"))
+    if content.startswith(ZIP):
+        return workbook.lines_of(content, None)[1]
+    return delimited.records(decode(content)[0])
 
 
 def _read(content: bytes, filename: str, sheet: str | None, within: str | None) -> Table:

@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, request
 from sandbox.web.api import (
     accounts,
     allegations,
+    batches,
     clocks,
     corrective,
     decisions,
@@ -33,7 +34,7 @@ PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
     *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows, *registers.rows,
+    *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows, *registers.rows, *batches.rows,
 )
 
 

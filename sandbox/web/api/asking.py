@@ -13,8 +13,9 @@ from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from sandbox.store.faults import faults_of
 from sandbox.store.types import plain_text
-from sandbox.web.problems import Malformed, error_word
+from sandbox.web.problems import Malformed
 from sandbox.words import word
 
 MOST_BYTES = 8 * 1024 * 1024
@@ -65,8 +66,7 @@ def asked(kind: type[Query]) -> Any:
     try:
         return kind.model_validate(request.args.to_dict())
     except ValidationError as error:
-        raise Malformed("bad_parameter", *((".".join(map(str, one["loc"])), error_word(one))
-                                           for one in error.errors(include_url=False, include_input=False))) from error
+        raise Malformed("bad_parameter", *((one.field, one.word) for one in faults_of(error))) from error
 
 
 def key() -> str | None:

@@ -33,13 +33,24 @@ Given = Callable[[dict[str, Any], Mapping[str, str]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """Another kind of body of an act's endpoint: read as it arrives, by a function that does an act of its own."""
+
+    types: tuple[str, ...]
+    act: str
+    take: Callable[[Mapping[str, str]], Response]
+    answer: type[BaseModel]
+    query: type[Query]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One row. `name` is the operation's id: an act's own name, or the read's.
 
     `on` is the path's variable that is the act's object; `reach` finds an object that belongs to no trial, narrowed to
     the actor; `given` makes the act's given out of the body and the path; `bodies` are the classes a body may be of.
     `scope` is what a token needs for a read; `cached` gives its answer an ETag out of its content, and 304 to whom
-    has it; `refuses` is of a read that may say "not now" (409).
+    has it; `refuses` is of a read that may say "not now" (409). `stream` takes bodies of other types than JSON.
     `upload` takes files (name and content, path's variables as keywords) instead of a body, and does the act itself.
     `serve` answers by itself: what comes with a `form` and one file, or goes out as something else than JSON (`media`).
     """
@@ -67,6 +78,7 @@ class Endpoint:
     scope: Scope = Scope.READ
     cached: bool = False
     refuses: bool = False
+    stream: Stream | None = None
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -103,8 +115,9 @@ class Rows(list[Endpoint]):
     def does(self, method: str, path: str, act: str, *, bodies: tuple[type[Fields], ...] = (), **more: Any) -> None:
         """An act. Without `bodies` the body is the act's own given."""
         kind = ACTS[act]
-        self.append(Endpoint(method, path, act, self.tag, kind.function.__doc__ or "", kind.done, Doing, act=act,
-                             bodies=bodies or (kind.given,), **more))
+        stream: Stream | None = more.get("stream")
+        self.append(Endpoint(method, path, act, self.tag, kind.function.__doc__ or "", kind.done,
+                             stream.query if stream else Doing, act=act, bodies=bodies or (kind.given,), **more))
 
 
 def view_of(endpoint: Endpoint) -> Callable[..., Response]:
@@ -133,6 +146,8 @@ def _do(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
     """Narrow, permit, read, validate, act. What is wrong with the request itself is told only to whom the act is
     permitted; Acts.do sees to the same order for what it validates."""
     assert endpoint.act is not None
+    if endpoint.stream and request.mimetype in endpoint.stream.types:
+        return endpoint.stream.take(ids)
     if endpoint.reach:
         with program().reading() as connection:
             seen(endpoint.reach(connection, actor(), ids[endpoint.variables[0]]))

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sandbox.reads import records as reads
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.api.asking import Paged
+from sandbox.web.api.batches import BATCH
 from sandbox.web.api.endpoint import Rows, seen
 from sandbox.web.api.shapes import Listing, Shape, kept, listed
 from sandbox.web.api.trials import trial_row
@@ -71,7 +72,7 @@ def report(connection: sa.Connection, id: str) -> ReportWhole:
     return ReportWhole.of(row, corrections=[Correction.of(one) for one in row["corrections"]])
 
 
-rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE)
+rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE, stream=BATCH)
 rows.does("POST", "/feedback/<id>/corrections", "correct_feedback", on="id", created=True, example={
     "report": {**EXAMPLE, "events": {"harm_S4": 2, "complaint": 2}}, "reason": "One event was in the shift book."})
 rows.does("POST", "/corrections/<id>/decision", "decide_correction", on="id", example={

@@ -12,22 +12,12 @@ from sandbox.acts.holding import HeldBack
 from sandbox.rules.access import PERMISSIONS, Permission
 from sandbox.web.api.asking import LONGEST_KEY
 from sandbox.web.api.endpoint import JSON, Endpoint
+from sandbox.web.problems import FieldError
 
 SCHEMAS = "#/components/schemas/{model}"
 PROBLEM_JSON = "application/problem+json"
 Use = Literal["validation", "serialization"]
 Schemas = Mapping[Any, dict[str, Any]]
-
-
-class FieldError(BaseModel):
-    """One thing that is wrong, and where: `field` is a path in the body, a header or a parameter, empty for the body as
-    a whole; `line` and `column` where the text itself cannot be read."""
-
-    field: str
-    code: str
-    message: str
-    line: int | None = None
-    column: int | None = None
 
 
 class UnmetNeed(BaseModel):
@@ -62,6 +52,9 @@ class Problem(BaseModel):
     outcome: str | None = None
     version: int | None = None
     scopes: list[str] | None = None
+    lines: int | None = None
+    refused: int | None = None
+    faults: int | None = None
     cause: str | None = None
     statement: str | None = None
     held: HeldBack | None = None
@@ -92,6 +85,7 @@ MATCH = {"name": "If-Match", "in": "header", "schema": {"type": "string", "patte
 BYTES = {"type": "string", "format": "binary"}
 NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"},
               "description": "The ETag of the answer that the caller has. Unchanged, 304 comes without a body."}
+LINES = "One report a line, each with an optional `key`; in CSV the heading names fields, counts as `events.harm_S1`."
 FILE_LIST = {"type": "array", "items": {"type": "string", "format": "binary"}, "description": "CSV, XLSX or JSON."}
 FILES = {"required": True, "content": {"multipart/form-data": {"schema": {
     "type": "object", "required": ["files"], "properties": {"files": FILE_LIST}}}}}
@@ -154,6 +148,8 @@ def _models(endpoints: tuple[Endpoint, ...]) -> Iterator[tuple[type[BaseModel], 
     yield Problem, "serialization"
     for endpoint in endpoints:
         yield endpoint.answer, "serialization"
+        if endpoint.stream:
+            yield endpoint.stream.answer, "serialization"
         yield endpoint.query, "validation"
         for body in endpoint.bodies:
             yield body, "validation"
@@ -220,8 +216,10 @@ def _body(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
     kinds = [schemas[body, "validation"] for body in endpoint.bodies]
     required = all(any(field.is_required() for field in body.model_fields.values()) for body in endpoint.bodies)
     content = {"schema": kinds[0] if len(kinds) == 1 else {"anyOf": kinds}}
+    streamed = endpoint.stream.types if endpoint.stream else ()
     return {"required": required, "content": {JSON: {
-        **content, **({"example": endpoint.example} if endpoint.example is not None else {})}}}
+        **content, **({"example": endpoint.example} if endpoint.example is not None else {})},
+        **{kind: {"schema": {"type": "string", "description": LINES}} for kind in streamed}}}
 
 
 def _form(form: type[BaseModel]) -> dict[str, Any]:
@@ -233,7 +231,9 @@ def _form(form: type[BaseModel]) -> dict[str, Any]:
 
 
 def _responses(endpoint: Endpoint, schemas: Schemas) -> dict[str, Any]:
-    kind = schemas[endpoint.answer, "serialization"] if endpoint.media == JSON else BYTES
+    kind: dict[str, Any] = schemas[endpoint.answer, "serialization"] if endpoint.media == JSON else BYTES
+    if endpoint.stream:
+        kind = {"anyOf": [kind, schemas[endpoint.stream.answer, "serialization"]]}
     good = {"content": {endpoint.media: {"schema": kind}},
             **({"headers": ETAG} if endpoint.versioned or endpoint.cached else {})}
     found = {"200": {"description": "Done, or what a dry run would have done." if endpoint.act else "Found.", **good}}

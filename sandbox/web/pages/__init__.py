@@ -23,13 +23,14 @@ from sandbox.web.pages import (
     sections,
     timetable,
     trials,
+    uploads,
     votes,
 )
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
          register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
-         votes)
+         uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -140,9 +140,10 @@ def _due(connection: sa.Connection, row: Mapping[str, Any]) -> Plain | None:
     if first is None and not (owner and takes):
         return None
     until = due(first["due_at"]) if first else None
-    action = {"label": t("page.do.report"), "url": url_for("pages.new_feedback", trial_id=row["id"]), "kind": "main"}
+    actions = [{"label": t("page.do.report"), "url": url_for("pages.new_feedback", trial_id=row["id"]), "kind": "main"},
+               {"label": t("page.upload.link"), "url": url_for("pages.new_upload", trial_id=row["id"])}]
     return {"text": until.text if until else t("page.feedback.none_due"), "urgency": until.urgency if until else "",
-            "action": action if owner and takes else None}
+            "actions": actions if owner and takes else []}
 
 
 def _month_columns(by_month: tuple[months.Month, ...]) -> list[Plain]:

@@ -1,0 +1,205 @@
+"""Batches (批量反馈): many reports as one act. Their rows came in before, in slices that nobody sees; this act makes
+them count, all at once: counters, caps, light, deadlines. Its leaf holds the root of the lines."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field as PydanticField
+
+from sandbox.acts.act import Act, Done, act
+from sandbox.acts.coverage import next_report_due, tell
+from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule, use
+from sandbox.acts.groups import forget_groups
+from sandbox.acts.light import assess, count
+from sandbox.acts.places import use_places
+from sandbox.acts.refusals import Refused
+from sandbox.acts.schedule import arm_feedback, arm_missing, drop_due, put_due
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
+from sandbox.store.dues import DueKind
+from sandbox.store.engine import Statement
+from sandbox.store.feedback import FEEDBACK, FeedbackFields
+from sandbox.store.fields import Fields
+from sandbox.store.log import LOG
+from sandbox.store.types import Flag, Short, Time, Whole
+
+OTHERS = ("file_batch", "import_feedback", "correct_feedback", "decide_correction")
+"""Acts, besides filing one report, after which a period may be taken that was free."""
+
+
+class SliceRow(Fields):
+    """A slice of the batch: its first line, how many it has, the root of their leaves in hex."""
+
+    first: Whole
+    size: Whole
+    root: Short
+
+
+class Sum(Fields):
+    """The lines of one reporting period added up, as counters and caps take them."""
+
+    period_start: Time
+    period_end: Time
+    exposures: float
+    people: int = 0
+    people_new: int = 0
+    hours: float = 0.0
+    money: float = 0.0
+    reviewed: int = 0
+    labelled: int = 0
+    events: dict[str, int] = {}
+
+
+class SpanRow(Fields):
+    """Time that lines tell of without a gap."""
+
+    period_start: Time
+    period_end: Time
+
+
+class PlaceRow(Fields):
+    """Where lines say that it was."""
+
+    region: Short | None = None
+    site: Short | None = None
+
+
+class BatchGiven(Fields):
+    """What is to count. `sent` is the digest of what was sent: a repeated key compares it, and whether a part is
+    enough; everything else follows from them. `sums` are the lines added up, one a reporting period; `odd` stands for
+    every line that may stop the trial by rule; `seen` is how far the log was read when periods were compared."""
+
+    sent: Short
+    partial: Flag = False
+    batch_id: Short | None = None
+    lines: Whole
+    kept: Whole
+    refused: Whole = 0
+    repeated: Whole = 0
+    root: Short
+    slices: Annotated[list[SliceRow], PydanticField(max_length=1000)] = []
+    sums: list[Sum]
+    odd: list[FeedbackFields] = []
+    told: list[SpanRow] = []
+    places: list[PlaceRow] = []
+    groups: Flag = False
+    epoch: int
+    seen: Whole
+
+    def plain(self) -> dict[str, Any]:
+        """What was sent, and not what it was called on its way in: the same batch again is the same given."""
+        return {"sent": self.sent, "partial": self.partial}
+
+
+class BatchFiled(Done):
+    """The batch's id, how many of its lines were kept, refused and kept before, the root of the kept ones, and what
+    stands after them."""
+
+    id: str | None
+    lines: Whole
+    kept: Whole
+    refused: Whole
+    repeated: Whole
+    root: str | None
+    light: str
+    state: str
+    next_due_at: datetime | None = None
+
+
+@act(on="trial")
+def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
+    """Let a batch of reports count. Raises Refused("overtaken") when another report took one of its periods meanwhile:
+    then the lines have to be compared anew."""
+    if act.trial["state"] not in TAKES_REPORTS:
+        raise Refused("no_exposure_allowed", state=act.trial["state"])
+    if given.batch_id:
+        _check_receiving(act, given)
+        _keep(act, given)
+    owed = next_report_due(act) if act.trial["state"] in RUNNING else None
+    before = act.trial["reports"]
+    for one in given.sums:
+        count(act, one.model_dump(), act.trial["epoch"])
+        use(act, one.model_dump())
+    for place in given.places:
+        use_places(act, place.plain())
+    act.change_trial(reports=before + given.kept)
+    _tell(act, given)
+    if given.groups:  # blocks are compared one by one in the order of their arrival, not added up
+        forget_groups(act, act.trial["epoch"])
+    for report in given.odd:
+        trip_by_rule(act, report)
+    light = assess(act)
+    due = next_report_due(act) if act.trial["state"] in RUNNING else None
+    if due != owed:
+        arm_feedback(act)
+    elif due and act.trial["islands"]:
+        arm_missing(act)
+    return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
+                      repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],
+                      next_due_at=due)
+
+
+def _tell(act: Act, given: BatchGiven) -> None:
+    """Deadlines follow what is told; plans not to use end where a line tells of use."""
+    tell(act, *((one.period_start, one.period_end) for one in given.told))
+    last = act.trial["no_use_until"]
+    if last is None or not given.told or last <= min(one.period_start for one in given.told):
+        return
+    used = sa.select(FEEDBACK.c.id, FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.exposures,
+                     FEEDBACK.c.events).where(FEEDBACK.c.batch_id == given.batch_id, FEEDBACK.c.exposures > 0,
+                                              FEEDBACK.c.period_start < last).order_by(FEEDBACK.c.period_start)
+    for report in act.connection.execute(used).mappings().all():
+        replace_plans(act, dict(report))
+
+
+def _keep(act: Act, given: BatchGiven) -> None:
+    batch_id = given.batch_id or ""
+    act.lines = {"root": given.root, "size": given.kept}
+    act.update(BATCHES, batch_id, state=BatchState.KEPT.value, root=given.root, seq=act.seq, lines=given.lines,
+               kept=given.kept, refused=given.refused, repeated=given.repeated,
+               slices=[[one.first, one.size, one.root] for one in given.slices])
+    drop_due(act, DueKind.DROP_BATCH, batch_id)
+
+
+def _check_receiving(act: Act, given: BatchGiven) -> None:
+    """The batch is this person's, came in whole, and nothing was filed meanwhile for one of its periods."""
+    batch = act.row(BATCHES, given.batch_id or "")
+    mine = (batch["state"], batch["author_id"], batch["trial_id"]) == (
+        BatchState.RECEIVING, act.actor.id, act.trial["id"])
+    if not mine or given.epoch != act.trial["epoch"] or overtaken(act, given):
+        raise Refused("overtaken")
+
+
+_filed = Statement(sa.select(FEEDBACK.c.site_key, FEEDBACK.c.period_start, FEEDBACK.c.period_end).where(
+    FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.seq >= sa.bindparam("seen"), KEPT))
+_last = (
+    sa.select(FEEDBACK.c.period_end).where(
+        FEEDBACK.c.trial_id == sa.bindparam("trial_id"), FEEDBACK.c.site_key == sa.bindparam("site"),
+        FEEDBACK.c.period_start < sa.bindparam("ends"), FEEDBACK.c.batch_id == sa.bindparam("batch"))
+    .order_by(FEEDBACK.c.period_start.desc()).limit(sa.literal_column("1")).subquery())
+_meets = Statement(sa.select(sa.literal_column("1")).select_from(_last).where(
+    _last.c.period_end > sa.bindparam("starts")))
+
+
+def overtaken(act: Act, given: BatchGiven) -> bool:
+    """Whether a report that was filed since the lines were compared may share time with one of them: one of a site
+    with a line of that site or of the whole trial, one of the whole trial with any. Whatever else was done to reports
+    (another batch, a correction) sends the batch back to be compared again."""
+    trial_id = act.trial["id"]
+    if act.connection.execute(sa.select(LOG.c.seq).where(
+            LOG.c.trial_id == trial_id, LOG.c.seq >= given.seen, LOG.c.act.in_(OTHERS)).limit(1)).first():
+        return True
+    batch = {"trial_id": trial_id, "batch": given.batch_id}
+    for site, starts, ends in act.transaction.run(_filed, trial_id=trial_id, seen=given.seen).fetchall():
+        if not site or any(act.transaction.run(_meets, **batch, site=one, starts=starts, ends=ends).fetchone()
+                           for one in (site, "")):
+            return True
+    return False
+
+
+def drop_batch(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody went on with a batch that was coming in: it is taken back, a slice at a time."""
+    if drop_slice(act.connection, due["object_id"]):
+        put_due(act, DueKind.DROP_BATCH, due["object_id"], act.now, due["trial_id"])
