@@ -349,8 +349,9 @@ class _Slices:
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
             due_at = self._add(values, starts, ends)
-            rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends), "due_at": due_at,
-                         "id": report_id, "site_key": site, "source_key": key, "line": line, "seal": seal})
+            rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
+                         "due_at": due_at, "id": report_id, "site_key": site, "source_key": key, "line": line,
+                         "seal": seal})
         self.told = joined((*self.told, *((_instant(one[2]), _instant(one[3])) for one in chunk)))
         self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
         return rows
