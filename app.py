@@ -129,6 +129,7 @@ def work(settings: Settings, parent: int) -> "Flask":
     print(program.settings.public_url, flush=True)
     beginning = tell_demo if settings.demo else begin
     threading.Thread(target=beginning, args=(program, metronome), name="beginning", daemon=True).start()
+    threading.Thread(target=end_streams, args=(app, wakened()), name="ender", daemon=True).start()
     threading.Thread(target=keep, args=(program, metronome, parent), name="keeper").start()
     return app
 
@@ -157,6 +158,21 @@ def tell_demo(program: "Program", metronome: "Metronome") -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     else:
         metronome.start()
+
+
+def wakened() -> socket.socket:
+    """A socket that gives the number of each signal this process gets, whoever handles it."""
+    hears, told = socket.socketpair()
+    told.setblocking(False)
+    signal.set_wakeup_fd(told.detach(), warn_on_full_buffer=False)
+    return hears
+
+
+def end_streams(app: "Flask", signals: socket.socket) -> None:
+    """When the process is told to end, end the streams of live pages: the server would wait for them in vain."""
+    while signals.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+        pass
+    app.extensions["streams"].close()
 
 
 def keep(program: "Program", metronome: "Metronome", parent: int) -> None:

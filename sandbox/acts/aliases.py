@@ -15,11 +15,14 @@ from sandbox.store.registers import ENTRIES, PROPOSALS, AliasDecisionFields, Pro
 from sandbox.store.types import Short
 
 
-def organisation_of(act: Act, body: str) -> str | None:
-    """The body that a person has joined this published name to; a name that is merely the same is not joined."""
-    joined = act.connection.execute(sa.select(ALIASES.c.organisation_id).where(ALIASES.c.name == body)).scalar()
-    return joined or act.connection.execute(sa.select(ENTRIES.c.organisation_id).where(
-        ENTRIES.c.body == body, ENTRIES.c.organisation_id.is_not(None)).limit(1)).scalar()
+def organisations_of(act: Act, names: Iterable[str | None]) -> dict[str, str | None]:
+    """The body that a person has joined each published name to; None for a name that is merely the same, or new."""
+    wanted = {name for name in names if name is not None}
+    entered = sa.select(ENTRIES.c.body, ENTRIES.c.organisation_id).distinct().where(
+        ENTRIES.c.body.in_(wanted), ENTRIES.c.organisation_id.is_not(None))
+    by_alias = sa.select(ALIASES.c.name, ALIASES.c.organisation_id).where(ALIASES.c.name.in_(wanted))
+    joined = {name: body for question in (entered, by_alias) for name, body in act.connection.execute(question)}
+    return {name: joined.get(name) for name in wanted}
 
 
 def propose_aliases(act: Act, register: str, renamed: Iterable[tuple[Any, Any]],

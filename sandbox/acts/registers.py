@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
-from sandbox.acts.aliases import organisation_of, propose_aliases
+from sandbox.acts.aliases import organisations_of, propose_aliases
 from sandbox.acts.refusals import NotFound, invalid
 from sandbox.rules.intake.table import fold
-from sandbox.rules.registers import ChangeEvent
+from sandbox.rules.registers import ChangeEvent, EntryStage
 from sandbox.store.fields import Fields, canonical
 from sandbox.store.registers import (
     CHANGES,
@@ -32,7 +32,6 @@ from sandbox.store.types import Day
 
 LONGEST_PLACE = 120
 MOST_LISTED = 1000
-Raw = Mapping[str, str]
 
 
 @act()
@@ -120,7 +119,7 @@ class Keeper:
     def __init__(self, act: Act, given: ListGiven, before: dict[str, dict[str, Any]]) -> None:
         self.act, self.register, self.as_of, self.columns = act, given.listed_in, given.as_of, given.columns
         self.before = before
-        self.bodies: dict[str, str | None] = {}
+        self.bodies = organisations_of(act, (one.body for one in given.entries))
         self.changed: list[ListedChange] = []
         self.seen: list[str] = []
         self.taken = self.versions = self.amended = self.logged = 0
@@ -157,15 +156,8 @@ class Keeper:
     def _columns(self, one: ListedEntry, entry_id: str) -> dict[str, Any]:
         named = EntryFields.model_fields
         plain = {name: value for name, value in one.plain().items() if name in named}
-        return {**plain, "digest": one.digest, "order": one.order, "organisation_id": self._organisation(one.body),
+        return {**plain, "digest": one.digest, "order": one.order, "organisation_id": self.bodies.get(one.body or ""),
                 "place": f"{_printable(fold(one.title))[:LONGEST_PLACE]} {entry_id}", "search": search_text(one)}
-
-    def _organisation(self, body: str | None) -> str | None:
-        if body is None:
-            return None
-        if body not in self.bodies:
-            self.bodies[body] = organisation_of(self.act, body)
-        return self.bodies[body]
 
     def _version(self, entry_id: str, number: int, one: ListedEntry) -> None:
         plain = one.plain()
@@ -177,23 +169,25 @@ class Keeper:
 
     def _amend(self, row: dict[str, Any], one: ListedEntry) -> None:
         """A further version. One that comes after a newer one is kept as a version, and changes nothing else."""
-        last = self.act.connection.execute(sa.select(VERSIONS.c.version, VERSIONS.c.raw).where(
+        last = self.act.connection.execute(sa.select(VERSIONS).where(
             VERSIONS.c.entry_id == row["id"]).order_by(VERSIONS.c.version.desc())).mappings().all()
         number = last[0]["version"] + 1
         self._version(row["id"], number, one)
         self.amended += 1
         if one.order is not None and one.order < (row["order"] or ""):
             return
-        current = next(kept["raw"] for kept in last if kept["version"] == row["version"])
+        current = dict(next(kept for kept in last if kept["version"] == row["version"]))
         self.log(list(self._differences(one, current)), number)
         values = {**self._columns(one, row["id"]), "version": number,
                   "last_seen_on": max(row["last_seen_on"], self.as_of)}
         self.act.update(ENTRIES, row["id"], **values)
         row.update(values)
 
-    def _differences(self, one: ListedEntry, was: Raw) -> Iterable[ListedChange]:
-        """What this version says otherwise, cell by cell, dated by the day of the list."""
-        now = one.raw
+    def _differences(self, one: ListedEntry, current: Mapping[str, Any]) -> Iterable[ListedChange]:
+        """What this version says otherwise, dated by the day of the list: cell by cell, or field by field where either
+        was entered by hand and has no cells."""
+        cells = one.file is not None and current["file"] is not None
+        was, now = (current["raw"], one.raw) if cells else (_told(current["body"]), _told(one.plain()))
         at = datetime.combine(self.as_of, time(), self.act.zone).astimezone(UTC)
         for heading in dict.fromkeys((*was, *now)):
             old, new = was.get(heading), now.get(heading)
@@ -221,6 +215,11 @@ class Keeper:
             known.add(one.digest)
             self.changed.append(one)
             self.logged += version is None
+
+
+def _told(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of an entry that say anything, as text."""
+    return {name: str(fields[name]) for name in EntryFields.model_fields if fields[name] is not None}
 
 
 def _shortened(text: str | None) -> str | None:
@@ -257,7 +256,9 @@ def enter_entry(act: Act, given: EntryGiven) -> Entered:
         raise NotFound
     register = RegisterFields.model_validate({name: row[name] for name in RegisterFields.model_fields})
     fields = given.model_dump(exclude={"register_name"})
-    raw = {name: str(value) for name, value in given.plain().items() if value is not None and name != "register_name"}
+    if given.status and given.stage is EntryStage.UNKNOWN:
+        fields["stage"] = EntryStage.OTHER
+    raw = _told(given.plain() | {"stage": fields["stage"].value})
     today = act.now.astimezone(act.zone).date()
     one = ListedEntry(**fields, raw=raw, digest=hashlib.sha256(canonical(raw)).hexdigest()[:32])
     listed = ListGiven(listed_in=register, as_of=today, entries=[one])

@@ -111,6 +111,7 @@ class RegisterEntry(EntryFields, Row, table=True):
     __table_args__ = (
         sa.UniqueConstraint("register_name", "key"),
         sa.UniqueConstraint("place"),
+        sa.CheckConstraint("stage <> 'unknown' OR status IS NULL", name="unknown_is_silence"),
         sa.Index("ix_register_entries_register_name_place", "register_name", "place"),
         sa.Index("ix_register_entries_register_name_stage", "register_name", "stage", "place"),
         sa.Index("ix_register_entries_stage_place", "stage", "place"),

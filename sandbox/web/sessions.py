@@ -1,7 +1,8 @@
 """Sessions kept on the server: the cookie is a random secret, the table has its hash and the session's content.
 
 A visitor who is not signed in has no row: language and form token stand in a signed cookie. Rows are housekeeping, no
-act. A page view writes nothing, but for `seen_at` once a minute; and what cannot be written never fails a page: reading
+act. A page view writes nothing, but for `seen_at` once a minute, and
+not even that when the page asked by itself; and what cannot be written never fails a page: reading
 and signing in go on when the disk is full, with the session in memory until it can be kept.
 """
 
@@ -31,6 +32,8 @@ ROW_MARK = "s-"
 STILL = ("/static/", "/bootstrap/static/", "/healthz", "/readyz", "/metrics")
 """Paths that ask nobody who they are."""
 MOST_UNWRITTEN = 1000
+BY_ITSELF, LIVE = "Sandbox-Live", "/live"
+"""What a page asks by itself, with this header or at an address that ends so, is no use of a session by a person."""
 
 
 class Kept(SecureCookieSession):
@@ -43,6 +46,7 @@ class Kept(SecureCookieSession):
         self.account: dict[str, Any] | None = None
         self.renew = False
         self.still = False
+        self.by_itself = False
         self.fault: Exception | None = None
 
 
@@ -68,11 +72,12 @@ class Sessions(SecureCookieSessionInterface):
         if not value.startswith(ROW_MARK):
             return Kept(self._signed(app, value))
         try:
-            return self._from_table(hash_secret(value.removeprefix(ROW_MARK)))
+            found = self._from_table(hash_secret(value.removeprefix(ROW_MARK)))
         except STORAGE as fault:
             found = Kept()
             found.fault = fault
-            return found
+        found.by_itself = BY_ITSELF in request.headers or request.path.endswith(LIVE)
+        return found
 
     def _signed(self, app: Flask, value: str) -> dict[str, Any]:
         signer = self.get_signing_serializer(app)
@@ -118,8 +123,8 @@ class Sessions(SecureCookieSessionInterface):
             self._insert({"hash": hash_secret(secret), "account_id": holder, "content": text, "created_at": now,
                           "seen_at": now}, row["hash"] if row else None)
             self._set_cookie(app, response, f"{ROW_MARK}{secret}")
-        elif text != session.before or now - row["seen_at"] >= SEEN_EVERY:
-            self._update({**row, "content": text, "seen_at": now})
+        elif text != session.before or (not session.by_itself and now - row["seen_at"] >= SEEN_EVERY):
+            self._update({**row, "content": text, "seen_at": row["seen_at"] if session.by_itself else now})
 
     def _insert(self, row: dict[str, Any], instead_of: str | None = None) -> None:
         def job(transaction: Transaction) -> None:

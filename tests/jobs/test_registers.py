@@ -225,6 +225,17 @@ def test_a_newer_list_makes_versions_and_history_and_what_it_leaves_out_was_last
     assert gone["last_seen_on"] < gone["read_on"] == one["last_seen_on"]
 
 
+def test_an_entry_amended_by_hand_and_by_a_list_again_tells_what_changed_and_nothing_else(city: City) -> None:
+    city.read(own(), filings(("A-1", "清扫", "海睿", "使用中", "路面")))
+    by_hand = {"register_name": "city-filings", "key": "A-1", "title": "清扫", "body": "海睿", "status": "使用中",
+               "stage": "in_use", "description": "夜间"}
+    assert city.program.acts.do("enter_entry", city.cast.lin, by_hand).version == 2
+    city.read(own(), filings(("A-1", "清扫", "海睿", "已注销", "")))
+    told = [(one["version"], one["field"], one["old"], one["new"]) for one in city.entry("A-1")["history"]]
+    assert sorted(told, key=str) == [(2, "description", None, "夜间"), (3, "description", "夜间", None),
+                                     (3, "stage", "in_use", "retired"), (3, "status", "使用中", "已注销")]
+
+
 def test_an_older_list_says_nothing_of_the_present(city: City) -> None:
     today, before = START.date(), START.date() - timedelta(days=30)
     city.read(own(), filings(("A-1", "清扫", "海睿", "已注销", "")), as_of=today)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.lifecycle import STATES
+from sandbox.rules.reviewing import QUESTIONS
 from sandbox.rules.risk import Light
 from sandbox.store.reviews import ReviewState
 from sandbox.web.codec import choice
@@ -262,7 +263,7 @@ class Pages:
     def _give_opinion(self, at: Visitor, data: dict[str, Any], on: str) -> None:
         data.pop("conflict")
         at.reach("/", f"/reviews/{on}")
-        at.send(f"/reviews/{on}/opinion", data)
+        at.send(f"/reviews/{on}/opinion", {**data, **{f"finding_{code}": "fine" for code in QUESTIONS["R2"]}})
 
     def _conclude_review(self, at: Visitor, data: dict[str, Any], on: str) -> None:
         at.reach("/reviews", f"/reviews/{on}")

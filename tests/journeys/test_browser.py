@@ -36,7 +36,7 @@ ROLES = {
     "firm": ("{trial}/sections/filings", "{trial}/sections/plan", "{trial}/feedback/new", "{trial}/incidents/new"),
 }
 """Who looks, and forms at which they look besides what navigation and a trial's tabs lead to."""
-TABS = 7
+TABS = 8
 ENGLISH, CHINESE = "en", ("zh_Hans", "zh_Hant")
 """Every page in English, whose words are the longest, and in one of the others, which is the other one elsewhere."""
 SCHEMES = "light", "dark"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -9,6 +10,7 @@ from cast import Cast
 from flask import Flask
 from visitor import Visitor, give_password
 
+from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.bodies import body
 from sandbox.jobs.program import Program
 from sandbox.rules.access import Actor
@@ -159,6 +161,26 @@ class Application:
     def admitted(self) -> "Application":
         """Admitted by both regulators."""
         self.do("vote_on_decision", self.cast.zhou, self.proposed(), value="for")
+        return self
+
+    def started(self, clock: Shifted, **plan: Any) -> "Application":
+        """Running, ten days after its admission, with these fields of the plan changed."""
+        self.admitted()
+        if plan:
+            self.file("plan", **plan)
+        for kind in ("safeguards", "consent", "redress", "exit_plan", "filings", "data_assessment"):
+            self.file(kind)
+        for kind in ("notice", "schedules"):
+            self.file(kind, self.cast.lin)
+        for who in (self.cast.fang, self.cast.lin):
+            self.do("cast_vote", who, self.trial, matter="sign", subject="plan", value="for")
+        for subject in ("consent", "exit_plan"):
+            self.do("cast_vote", self.cast.lin, self.trial, matter="approve", subject=subject, value="for")
+        for who in (self.cast.rui, self.cast.shen, self.cast.mei, *self.cast.reviewers[:2]):
+            self.seat(who, "running")
+        clock.forward(clock() + timedelta(days=10))  # the public notice stands for a week
+        self.file("kill_switch")
+        assert self.move("start_trial", self.cast.lin).outcome == "made"
         return self
 
 

@@ -134,6 +134,7 @@ def test_an_entry_by_hand_is_amended_by_its_number_and_the_same_again_is_the_sam
     assert post(path, body)["version"] == first["version"] == 1
     assert post(path, {**body, "status": "in use"})["version"] == 2
     whole = world.client("fang").get(f"{path}/{first['id']}")
+    assert whole["stage"] == "other"
     assert [(one["field"], one["old"], one["new"], one["version"]) for one in whole["history"]] == [
         ("status", "planned", "in use", 2)]
 

@@ -1,19 +1,24 @@
 """The permit by API: what a gateway is told of a trial that runs, stops, ends or is not its own."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api_answers import Checked
-from cast import Cast
+from cast import Cast, adopt, enter_cast
+from conftest import running, settings_in, still
+from desk import Application, desks
 from flask import Flask
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.rules.access import Actor
+from sandbox.jobs.schema import prepare
+from sandbox.rules.access import SYSTEM_ACTOR, Actor
 from sandbox.store.keys import private_file
 from sandbox.web.front import make_app
 
@@ -91,6 +96,58 @@ def test_a_permit_that_did_not_change_is_not_sent_again(cast: Cast, trial: str, 
     renewed = client.send("GET", path, If_None_Match=etag)
     assert renewed.status_code == 200
     assert renewed.get_json()["expires"] > first.get_json()["expires"]
+
+
+def test_a_tested_fallback_lengthens_the_permit_until_its_test_is_too_old(app: Flask, cast: Cast, program: Program,
+                                                                         clock: Shifted, gateway: Any):
+    trial = Application(program, cast).started(clock).trial
+    client = gateway(cast.fang)
+    said = claims(app, client.get(f"/trials/{trial}/permit")["permit"])
+    assert (said["tier"], said["stop"]["fallback_tested"], said["exp"] - said["iat"]) == ("R2", True, 72 * 3600)
+    clock.forward(clock() + timedelta(days=39))
+    assert claims(app, client.get(f"/trials/{trial}/permit")["permit"])["stop"]["fallback_tested"] is False
+
+
+def test_a_stopped_trial_that_drains_says_until_when_open_cases_may_be_finished(
+        app: Flask, cast: Cast, program: Program, clock: Shifted, gateway: Any):
+    made = Application(program, cast).started(clock, stop_behaviour="drain", drain_hours=6)
+    trial = made.trial
+    client, path = gateway(cast.fang), f"/trials/{trial}/permit"
+    runs = claims(app, client.get(path)["permit"])["stop"]
+    assert (runs["behaviour"], runs["drain_hours"], runs["until"]) == ("drain", 6, None)
+    made.move("suspend", cast.fang)
+    stopped = claims(app, client.post(path, status=409, method="GET")["statement"])["stop"]
+    assert stopped["until"] == int((clock() + 6 * HOUR).timestamp())
+
+
+@pytest.fixture
+def on_postgresql(postgres: Callable[[], str], tmp_path: Path) -> Iterator[Program]:
+    """A program on a real PostgreSQL with nobody in it."""
+    settings = settings_in(tmp_path).model_copy(update={"database_url": postgres()})
+    prepare(settings)
+    yield from running(settings, still())
+
+
+def test_permits_codes_and_marks_are_the_same_on_postgresql(on_postgresql: Program):
+    program, acts = on_postgresql, on_postgresql.acts
+    cast = enter_cast(program)
+    trial, app = adopt(program, cast, 1)[0], make_app(program)
+    token = acts.do("issue_token", cast.fang, {"name": "all", "scopes": ["read"]}).secret
+    client, anyone = Checked(app, token), app.test_client()
+    sheet = anyone.get(f"/trials/{trial}/permit", headers={"Authorization": f"Bearer {token}"}).text
+    code = re.search(r"/public/verify/([0-9A-Z-]{14})", sheet)
+    assert code and claims(app, client.get(f"/trials/{trial}/permit")["permit"])["active"]
+    marks = [anyone.get(one, headers={"Authorization": f"Bearer {token}"}).get_json()["mark"]
+             for one in ("/board/live", f"/trials/{trial}/live")]
+    acts.do("make_move", cast.lin, {"move": "suspend"}, on=trial)
+    assert client.post(f"/trials/{trial}/permit", status=409, method="GET")["cause"] == "regulator"
+    assert marks != [anyone.get(one, headers={"Authorization": f"Bearer {token}"}).get_json()["mark"]
+                     for one in ("/board/live", f"/trials/{trial}/live")]
+    for path in (f"/public/verify/{code[1]}", f"/public/trials/{trial}"):
+        assert anyone.get(path, headers={"Accept": "application/json"}).get_json()["standing"] == "paused"
+    assert len(anyone.get("/public/trials?format=json").get_json()["items"]) == 1
+    retired = acts.do("rotate_key", SYSTEM_ACTOR, {}).id
+    assert [key["kid"] == retired for key in anyone.get("/.well-known/jwks.json").get_json()["keys"]].count(True) == 1
 
 
 def test_a_suspended_trial_is_refused_at_the_next_poll_with_its_cause_and_a_signed_no(
@@ -183,3 +240,17 @@ def test_the_keys_are_published_to_be_kept_for_minutes_and_hold_no_private_half(
     assert key.keys() == {"kty", "crv", "alg", "use", "kid", "x", "purpose"}
     again = app.test_client().get("/.well-known/jwks.json", headers={"If-None-Match": found.headers["ETag"]})
     assert (again.status_code, again.get_data()) == (304, b"")
+
+
+@pytest.mark.parametrize(("language", "named"), [("zh_Hans", "轮换签名密钥"), ("zh_Hant", "輪換簽名密鑰"),
+                                                 ("en", "Retire the signing key")])
+def test_a_second_regulator_confirms_a_rotation_on_its_page(app: Flask, program: Program, cast: Cast, language: str,
+                                                           named: str):
+    (old,) = app.test_client().get("/.well-known/jwks.json").get_json()["keys"]
+    decision = program.acts.do("rotate_key", cast.lin, {"reason": "Yearly"}).decision
+    zhou = desks(program)(cast.zhou)
+    assert named in zhou.get(f"/?lang={language}").text
+    assert named in zhou.get(f"/decisions/{decision}?lang={language}").text
+    assert zhou.send(f"/decisions/{decision}", {"value": "for"}).status_code == 303
+    keys = app.test_client().get("/.well-known/jwks.json").get_json()["keys"]
+    assert {key["kid"]: "retired" in key for key in keys}[old["kid"]] and len(keys) == 2

@@ -11,6 +11,7 @@ from sandbox.web.pages import (
     feedback,
     holds,
     incidents,
+    links,
     moves,
     panel,
     permits,
@@ -28,7 +29,7 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, moves, panel, permits,
+NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, links, moves, panel, permits,
          register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
          uploads, votes)
 """Reading a noun's file puts its routes on the blueprint."""

@@ -10,12 +10,13 @@ from flask import g, redirect, url_for
 
 from sandbox.reads import accounts, board, risk, scenarios, steps, trials
 from sandbox.reads.board import Owed
+from sandbox.reads.live import board_mark
 from sandbox.rules.access import Role
 from sandbox.rules.lifecycle import STATES
 from sandbox.store.scenarios import ScenarioStatus
 from sandbox.web.frame import my_tasks
 from sandbox.web.pages import lights, tasks
-from sandbox.web.pages.shapes import PageContext, Plain, render, value_word
+from sandbox.web.pages.shapes import LivePage, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import due_day, moment, now, remaining
 from sandbox.web.pages.tracks import STOPPED, stages
 from sandbox.web.reader import actor, find_actor, program, said, t, titled
@@ -37,11 +38,16 @@ def home() -> Any:
         return render(LANDINGS[g.actor.role](connection))
 
 
+def live(connection: sa.Connection) -> Plain:
+    """Where a landing page hears that it changed."""
+    return {"url": url_for("board_live"), "mark": board_mark(connection, actor(), now())}
+
+
 # Regulators
 
 
 @dataclass(frozen=True, kw_only=True)
-class BoardPage(PageContext):
+class BoardPage(LivePage):
     """The regulator's board: decisions first, then silence, caps and every trial at work."""
 
     template: ClassVar[str] = "board.html"
@@ -69,6 +75,7 @@ def regulator(connection: sa.Connection) -> BoardPage:
     rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []))
             for row in working[:AT_WORK_SHOWN]]
     return BoardPage(
+        live=live(connection),
         at=moment(now()), n=len(waiting), counts=_counts(board.counts_at_work(connection, actor())),
         todo=tasks.todo(waiting), silence=_silence(connection), caps=_near_caps(working, known),
         notices=accounts.notices_waiting(connection),
@@ -93,6 +100,7 @@ def _owed_by_trial(connection: sa.Connection) -> dict[str, list[Owed]]:
 def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed]) -> Plain:
     fullest = max((cap["share"] for cap in known.caps), default=None)
     return {
+        "live": row["id"],
         "title": {"text": titled(row), "url": url_for("pages.trial", trial_id=row["id"]),
                   "sub": f"{row['id']} · {row['organisation']}"},
         "light": {"light": row["light"], "suspended": row["state"] in STOPPED},
@@ -141,7 +149,7 @@ def _near_caps(working: tuple[dict[str, Any], ...], known: Mapping[str, risk.Ris
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirmPage(PageContext):
+class FirmPage(LivePage):
     """The firm's own trials: what is next, how each stands, what comes in the next thirty days."""
 
     template: ClassVar[str] = "my_trials.html"
@@ -166,6 +174,7 @@ def firm(connection: sa.Connection) -> FirmPage:
     cards = [_card(connection, line.id, owed.get(line.id, [])) for line in open_lines[:CARDS]]
     body = accounts.account(connection, account_id=actor().id)
     return FirmPage(
+        live=live(connection),
         organisation=(body or {}).get("organisation") or "", sub=_firm_sub(len(waiting), len(lines)),
         next=_firm_next(waiting), others=tasks.todo(waiting)[1:], cards=cards,
         owed=[_owed_row(one) for many in owed.values() for one in many if one.at <= now() + AHEAD
@@ -249,7 +258,7 @@ def _running(line: trials.TrialLine) -> Plain:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReviewerPage(PageContext):
+class ReviewerPage(LivePage):
     """The reviewer's own list, soonest first: seats offered, risk checks, votes, score sheets."""
 
     template: ClassVar[str] = "my_reviews.html"
@@ -264,6 +273,7 @@ def reviewer(connection: sa.Connection) -> ReviewerPage:
     waiting = my_tasks(connection, actor())
     lines = trials.trials(connection, actor(), limit=200).items
     return ReviewerPage(
+        live=live(connection),
         n=len(waiting), todo=tasks.todo(waiting),
         columns=[{"key": key, "label": t(f"page.col.{key}")} for key in ("title", "light", "state")],
         rows=[_line_row(line) for line in lines if not STATES[line.state].final])

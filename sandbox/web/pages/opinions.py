@@ -40,7 +40,7 @@ def opinion_form(connection: sa.Connection, one: Mapping[str, Any], row: Mapping
 def _question(code: str, before: Mapping[str, int]) -> Plain:
     """One question: its text, how it was answered last time, three answers and room for which concern."""
     found = [word("page.review.answered", what=value_word(Finding, finding), n=n) for finding, n in before.items()]
-    return {"kind": "group", "label": t(f"question.{code}"), "help": " ".join(filter(None, (
+    return {"kind": "group", "asks": True, "label": t(f"question.{code}"), "help": " ".join(filter(None, (
         t(f"question.{code}.hint"), t("page.review.last_time", answers=found) if found else ""))), "fields": [
         {"name": f"finding_{code}", "label": t("field.finding"), "kind": "choice", "required": True,
          "choices": [{"value": value, "label": label} for value, label in enum_words(Finding).items()]},

@@ -193,7 +193,7 @@ def review(review_id: str) -> Any:
     """One review."""
     with program().reading() as connection:
         one, row = _one(connection, review_id)
-        return render(_review_page(connection, one, row, _own_form(connection, one, row)))
+        return render(review_page(connection, one, row, _own_form(connection, one, row)))
 
 
 def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -227,7 +227,7 @@ def give_opinion(review_id: str) -> Any:
             return gone(url_for("pages.review", review_id=review_id), t("page.section.saved"))
         done, form = tried(lambda: do("give_opinion", opinion_given(row), review_id), form)
         if done is None:
-            return render(_review_page(connection, one, row, form), 422)
+            return render(review_page(connection, one, row, form), 422)
     return gone(url_for("pages.review", review_id=review_id), t("page.review.given"))
 
 
@@ -238,7 +238,7 @@ def conclude_review(review_id: str) -> Any:
         one, row = _one(connection, review_id)
         done, form = tried(lambda: do("conclude_review", read(ConclusionFields), review_id), _conclusion_form(one))
         if done is None:
-            return render(_review_page(connection, one, row, form), 422)
+            return render(review_page(connection, one, row, form), 422)
     return gone(url_for("pages.review", review_id=review_id), t("page.review.concluded"))
 
 
@@ -257,8 +257,9 @@ def reschedule_review(review_id: str) -> Any:
                            form=form, errors=form.errors), 422 if form.errors else 200)
 
 
-def _review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
-                 form: Form | None) -> ReviewPage:
+def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any],
+                form: Form | None) -> ReviewPage:
+    """A review as this reader sees it, with the form that is theirs."""
     known = lights.known(connection, row)
     last = records.last_held(connection, row["id"], before=one["id"])
     seated = row["relation"] in SEATED

@@ -36,6 +36,13 @@ def value_word(of: type[StrEnum], value: str) -> Word:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LivePage(PageContext):
+    """A page that keeps itself true: `live` has the address that tells when it changed, and the mark it was made at."""
+
+    live: Plain
+
+
+@dataclass(frozen=True, kw_only=True)
 class Form:
     """One form: its fields for the macro, what stands in them, what is wrong, and where it goes."""
 

@@ -10,6 +10,7 @@ from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, assessments, board, registers, risk, scenarios, steps, trials
+from sandbox.reads.live import trial_mark
 from sandbox.reads.pages import BadCursor
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.dossier import required_sections
@@ -19,7 +20,7 @@ from sandbox.web.guard import page
 from sandbox.web.pages import lights, tasks
 from sandbox.web.pages.histories import entries
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
-from sandbox.web.pages.shapes import PAGES, PageContext, Plain, TrialHead, render
+from sandbox.web.pages.shapes import PAGES, LivePage, PageContext, Plain, TrialHead, render
 from sandbox.web.pages.times import day, due, due_day, now
 from sandbox.web.pages.tracks import head_of
 from sandbox.web.reader import actor, program, said, t, titled
@@ -122,7 +123,7 @@ def _list_actions() -> list[Plain]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialPage(PageContext):
+class TrialPage(LivePage):
     """A trial at a glance: what is next, the light explained, what can happen, caps, what is owed, what happened."""
 
     template: ClassVar[str] = "trial.html"
@@ -158,6 +159,8 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
     started = row["starts_at"] is not None
     history = assessments.history(connection, row) if started else ()
     return TrialPage(
+        live={"url": url_for("trial_live", trial_id=row["id"]),
+              "mark": trial_mark(connection, actor(), row["id"], now())},
         head=head_of(connection, row, "trial", _stops(row, found)), next=_next(connection, row, found),
         light=lights.explained(connection, row, known) if started and not STATES[row["state"]].final else None,
         light_note=_light_note(row, known), strips=lights.strips(known, row["unit"]) if started else [],

@@ -1,0 +1,96 @@
+"""A review by its personal link, without a password: the conflict question, one screen, the opinion, and gone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import g, request, url_for
+
+from sandbox.acts.panel import RecusalGiven
+from sandbox.acts.refusals import NotFound
+from sandbox.papers.links import opened
+from sandbox.reads import accounts, records
+from sandbox.rules.access import Scope
+from sandbox.store.reviews import ReviewState, Verdict
+from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.opinions import drafted, opinion_form, opinion_given
+from sandbox.web.pages.reviews import review_page
+from sandbox.web.pages.shapes import PAGES, FormPage, PageContext, render
+from sandbox.web.pages.trials import own
+from sandbox.web.reader import actor, program, t
+
+GONE = 410
+
+
+@dataclass(frozen=True, kw_only=True)
+class DonePage(PageContext):
+    """What is said once the link has done its work, or can do none any more."""
+
+    template: ClassVar[str] = "done.html"
+    title: str
+    text: str
+
+
+@PAGES.route("/r/<token>", methods=("GET", "POST"))
+def review_by_link(token: str) -> Any:
+    """The review as its reviewer sees it, and the form of their opinion; posted, the opinion is given."""
+    with program().reading() as connection:
+        one, row = _reached(connection, token)
+        if not _usable(one):
+            return _told(GONE)
+        form = opinion_form(connection, one, row, url_for("pages.review_by_link", token=token))
+        if request.method == "GET":
+            return _shown(connection, one, row, form, token, 200)
+        if "draft" in request.form:
+            do("draft_opinion", {"raw": drafted(form)}, one["id"])
+            return gone(form.action, t("page.section.saved"))
+        done, form = tried(lambda: do("give_opinion", opinion_given(row), one["id"]), form)
+        return _shown(connection, one, row, form, token, 422) if done is None else _told(200)
+
+
+@PAGES.route("/r/<token>/conflict", methods=("GET", "POST"))
+def conflict_by_link(token: str) -> Any:
+    """Say that there is a conflict of interest after all: the seat ends with it."""
+    with program().reading() as connection:
+        one, _ = _reached(connection, token)
+    if not _usable(one):
+        return _told(GONE)
+    form = replace(form_of(RecusalGiven, request.path, t("page.link.conflict")), kind="stop")
+    if request.method == "POST":
+        given = {**read(RecusalGiven), "conflict": True, "recommendation": Verdict.CANNOT_JUDGE.value}
+        done, form = tried(lambda: do("give_opinion", given, one["id"]), form)
+        if done is not None:
+            return _told(200)
+    over = [{"text": t("nav.my_reviews"), "url": url_for("pages.review_by_link", token=token)}]
+    return render(FormPage(title=t("page.link.conflict"), over=over, sub=t("page.link.conflict_why"), form=form,
+                           errors=form.errors), 422 if form.errors else 200)
+
+
+def _reached(connection: sa.Connection, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The review and its trial; from here on the link's reviewer acts. Raises NotFound as for any unknown address."""
+    found = opened(program().settings.secret_key, token)
+    account = accounts.account(connection, account_id=found[1]) if found else None
+    if found is None or account is None or not account["active"]:
+        raise NotFound
+    g.actor = accounts.actor_of(account, frozenset((Scope.READ, Scope.FILE)))
+    one = records.review(connection, actor(), found[0])
+    if one is None:
+        raise NotFound
+    return one, own(connection, one["trial_id"])
+
+
+def _usable(one: Mapping[str, Any]) -> bool:
+    return one["state"] == ReviewState.OPEN and all(each["account_id"] != actor().id for each in one["opinions"])
+
+
+def _shown(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any], form: Any, token: str,
+           status: int) -> Any:
+    page = review_page(connection, one, row, form)
+    declared = page.declared and {**page.declared, "url": url_for("pages.conflict_by_link", token=token)}
+    return render(replace(page, declared=declared, move_url=None, over=page.over[1:]), status)
+
+
+def _told(status: int) -> Any:
+    name = "gone" if status == GONE else "done"
+    return render(DonePage(title=t(f"page.link.{name}"), text=t(f"page.link.{name}_why")), status)
