@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from sandbox.acts.act import Clock
     from sandbox.jobs.clock import Shifted
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
     from sandbox.jobs.program import Program
     from sandbox.rules.access import Actor
+
+    Working = tuple[Metronome, Postman]
 
 STOPPING_S = 4
 """A request that takes longer to answer after SIGTERM is cut off; the whole process ends within five seconds."""
@@ -122,28 +125,30 @@ def refuse_taken_port(settings: Settings) -> None:
 def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
 
     app = create_app(settings, clock_of(settings))
     program: Program = app.extensions["sandbox"]
-    metronome = Metronome(program)
+    working = Metronome(program), Postman(program)
     print(program.settings.public_url, flush=True)
     beginning = tell_demo if settings.demo else begin
-    threading.Thread(target=beginning, args=(program, metronome), name="beginning", daemon=True).start()
+    threading.Thread(target=beginning, args=(program, working), name="beginning", daemon=True).start()
     threading.Thread(target=end_streams, args=(app, wakened()), name="ender", daemon=True).start()
-    threading.Thread(target=keep, args=(program, metronome, parent), name="keeper").start()
+    threading.Thread(target=keep, args=(program, working, parent), name="keeper").start()
     return app
 
 
-def begin(program: "Program", metronome: "Metronome") -> None:
-    """Start the clock; while there is no account, print the first administrator's link."""
+def begin(program: "Program", working: "Working") -> None:
+    """Start clock and postman; while there is no account, print the first administrator's link."""
     from sandbox.jobs.setup import setup_secret
 
-    metronome.start()
+    for one in working:
+        one.start()
     if secret := setup_secret(program):
         print(f"The first administrator opens, once: {program.settings.public_url}/setup/{secret}", flush=True)
 
 
-def tell_demo(program: "Program", metronome: "Metronome") -> None:
+def tell_demo(program: "Program", working: "Working") -> None:
     """Tell the demo city, which takes a while, beside a server that answers already; its clock starts after that."""
     import structlog
 
@@ -157,7 +162,8 @@ def tell_demo(program: "Program", metronome: "Metronome") -> None:
         structlog.get_logger().exception("demo_failed")
         os.kill(os.getpid(), signal.SIGTERM)
     else:
-        metronome.start()
+        for one in working:
+            one.start()
 
 
 def wakened() -> socket.socket:
@@ -175,7 +181,7 @@ def end_streams(app: "Flask", signals: socket.socket) -> None:
     app.extensions["streams"].close()
 
 
-def keep(program: "Program", metronome: "Metronome", parent: int) -> None:
+def keep(program: "Program", working: "Working", parent: int) -> None:
     """Stop the server when its parent is gone (an orphan would share the port with its successor); when the server has
     ended, finish every write accepted."""
     server = threading.main_thread()
@@ -184,7 +190,8 @@ def keep(program: "Program", metronome: "Metronome", parent: int) -> None:
     if server.is_alive():
         os.kill(os.getpid(), signal.SIGTERM)
         server.join(STOPPING_S)
-    metronome.stop()
+    for one in working:
+        one.stop()
     program.close()
     if server.is_alive():
         os._exit(1)
@@ -204,21 +211,25 @@ def migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
 def worker(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Tick without the web until SIGTERM, beside any number of other processes on the same database."""
     from sandbox.jobs.metronome import Metronome
+    from sandbox.jobs.postman import Postman
 
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     program = opened(settings, clock_of(settings))
-    metronome = Metronome(program)
-    metronome.start()
+    working = Metronome(program), Postman(program)
+    for one in working:
+        one.start()
     ended.wait()
-    metronome.stop()
+    for one in working:
+        one.stop()
     program.close()
     return 0
 
 
 def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
-    """One tick; prints what it did as JSON."""
+    """One tick, then the outbox; prints what the tick did as JSON."""
+    from sandbox.jobs.outbox import deliver
     from sandbox.jobs.tick import tick
 
     if arguments.now and not settings.testing:
@@ -226,6 +237,7 @@ def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
     program = opened(settings, clock_of(settings, arguments.now))
     try:
         print(json.dumps(asdict(tick(program)), default=str))
+        deliver(program)
     finally:
         program.close()
     return 0

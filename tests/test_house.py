@@ -70,6 +70,7 @@ REAL_TIME = ("datetime.now", "datetime.utcnow", "datetime.today", "date.today", 
 OF_WEB = ("flask", "werkzeug", "jinja2", "wtforms", "flask_wtf", "flask_login", "flask_security", "flask_bootstrap",
           "granian")
 HOUSEKEEPING = {
+    "sandbox/jobs/outbox.py": {"DELIVERIES"}, "sandbox/jobs/recipients.py": {"DELIVERIES", "NOTICES"},
     "sandbox/jobs/tick.py": {"PULSE", "DUES"}, "sandbox/jobs/health.py": {"PULSE"},
     "sandbox/web/sessions.py": {"SESSIONS"}, "sandbox/jobs/uploads.py": {"UPLOADS", "COLUMN_MEANINGS"},
 }

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c7fa6152'
+revision = '0001_7aa3e730'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -81,12 +81,13 @@ def upgrade() -> None:
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('content', JSON, nullable=False),
     sa.Column('at', Instant(), nullable=False),
-    sa.Column('sent_at', Instant(), nullable=True),
+    sa.Column('expanded_at', Instant(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_notices')),
     sa.UniqueConstraint('dedupe', name=op.f('uq_notices_dedupe'))
     )
     with op.batch_alter_table('notices', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_notices_account_id'), ['account_id'], unique=False)
+        batch_op.create_index('ix_notices_fresh', ['id'], unique=False, sqlite_where=sa.text('expanded_at IS NULL'), postgresql_where=sa.text('expanded_at IS NULL'))
         batch_op.create_index('ix_notices_trial_id_kind', ['trial_id', 'kind'], unique=False)
 
     op.create_table('organisations',
@@ -251,6 +252,7 @@ def upgrade() -> None:
     sa.Column('place', sa.String(), nullable=False),
     sa.Column('search', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint("stage <> 'unknown' OR status IS NULL", name=op.f('ck_register_entries_unknown_is_silence')),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_register_entries_organisation_id')),
     sa.ForeignKeyConstraint(['register_name'], ['registers.name'], name=op.f('fk_register_entries_register_name')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_register_entries')),
@@ -291,6 +293,15 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_scenarios_lead_id'), ['lead_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_scenarios_status'), ['status'], unique=False)
 
+    op.create_table('channels',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('mail', 'wecom', 'dingtalk', 'feishu', 'webhook', name='channelkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('address', sa.String(), nullable=False),
+    sa.Column('secret', sa.String(), nullable=True),
+    sa.Column('set_at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_channels_account_id')),
+    sa.PrimaryKeyConstraint('account_id', 'kind', name=op.f('pk_channels'))
+    )
     op.create_table('contacts',
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('email', sa.String(), nullable=False),
@@ -299,6 +310,46 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_contacts_account_id')),
     sa.PrimaryKeyConstraint('account_id', name=op.f('pk_contacts')),
     sa.UniqueConstraint('email', name=op.f('uq_contacts_email'))
+    )
+    op.create_table('deliveries',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('notice_id', sa.String(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('channel', sa.Enum('mail', 'wecom', 'dingtalk', 'feishu', 'webhook', name='channelkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state', sa.Enum('due', 'sent', 'failed', 'dropped', name='deliverystate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('leased_until', Instant(), nullable=True),
+    sa.Column('batch', sa.String(), nullable=True),
+    sa.Column('error', sa.String(), nullable=True),
+    sa.Column('sent_at', Instant(), nullable=True),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_deliveries_account_id')),
+    sa.ForeignKeyConstraint(['notice_id'], ['notices.id'], name=op.f('fk_deliveries_notice_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_deliveries')),
+    sa.UniqueConstraint('notice_id', 'account_id', 'channel', name=op.f('uq_deliveries_notice_id_account_id_channel'))
+    )
+    with op.batch_alter_table('deliveries', schema=None) as batch_op:
+        batch_op.create_index('ix_deliveries_account_id_id', ['account_id', 'id'], unique=False)
+        batch_op.create_index('ix_deliveries_due', ['channel', 'at'], unique=False, sqlite_where=sa.text("state = 'due'"), postgresql_where=sa.text("state = 'due'"))
+        batch_op.create_index('ix_deliveries_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('feeds',
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.Column('serial', sa.String(), nullable=False),
+    sa.Column('renewed_at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_feeds_account_id')),
+    sa.PrimaryKeyConstraint('account_id', name=op.f('pk_feeds')),
+    sa.UniqueConstraint('serial', name=op.f('uq_feeds_serial'))
+    )
+    op.create_table('preferences',
+    sa.Column('mail', sa.Boolean(), nullable=False),
+    sa.Column('gathered', sa.Boolean(), nullable=False),
+    sa.Column('quiet_from', sa.Integer(), nullable=False),
+    sa.Column('quiet_until', sa.Integer(), nullable=False),
+    sa.Column('working_days', sa.Boolean(), nullable=False),
+    sa.Column('account_id', sa.String(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_preferences_account_id')),
+    sa.PrimaryKeyConstraint('account_id', name=op.f('pk_preferences'))
     )
     op.create_table('register_versions',
     sa.Column('entry_id', sa.String(), nullable=False),
@@ -463,6 +514,21 @@ def upgrade() -> None:
         batch_op.create_index('ix_batches_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_batches_unseen', ['state'], unique=False, sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
 
+    op.create_table('calendar_entries',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('review', 'report', 'end', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('state', sa.Enum('owed', 'done', 'cancelled', name='entrystate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('sequence', sa.Integer(), nullable=False),
+    sa.Column('changed_at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_calendar_entries_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_calendar_entries'))
+    )
+    with op.batch_alter_table('calendar_entries', schema=None) as batch_op:
+        batch_op.create_index('ix_calendar_entries_due_at_id', ['due_at', 'id'], unique=False)
+        batch_op.create_index('ix_calendar_entries_trial_id', ['trial_id'], unique=False)
+
     op.create_table('citations',
     sa.Column('note', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
@@ -504,8 +570,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.create_index('ix_clocks_due_at_id', ['due_at', 'id'], unique=False)
-        batch_op.create_index('ix_clocks_open', ['trial_id', 'due_at'], unique=False, sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.create_index('ix_clocks_running', ['due_at', 'id'], unique=False, sqlite_where=sa.text('ended_at IS NULL AND first_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL AND first_at IS NULL'))
         batch_op.create_index('ix_clocks_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+
+    op.create_table('column_meanings',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('heading', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('field', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_column_meanings_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'heading', name=op.f('pk_column_meanings'))
+    )
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.create_index('ix_column_meanings_organisation_id_heading', ['organisation_id', 'heading'], unique=False)
 
     op.create_table('counters',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -777,6 +855,32 @@ def upgrade() -> None:
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_suspensions_trial_id'), ['trial_id'], unique=False)
 
+    op.create_table('uploads',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('organisation_id', sa.String(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('sent', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('received', 'checking', 'checked', 'keeping', 'kept', 'failed', name='uploadstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('beat_at', Instant(), nullable=False),
+    sa.Column('headings', JSON, nullable=False),
+    sa.Column('samples', JSON, nullable=False),
+    sa.Column('columns', JSON, nullable=False),
+    sa.Column('through', sa.Boolean(), nullable=False),
+    sa.Column('partial', sa.Boolean(), nullable=False),
+    sa.Column('done', sa.Integer(), nullable=False),
+    sa.Column('found', JSON, nullable=False),
+    sa.Column('batch_id', sa.String(), nullable=True),
+    sa.Column('problem', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_uploads_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_uploads'))
+    )
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.create_index('ix_uploads_at', ['at'], unique=False)
+        batch_op.create_index('ix_uploads_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('votes',
     sa.Column('matter', sa.Enum('ethics', 'rereview', 'opinion', 'diligence', 'sign', 'approve', 'verify', name='mattername', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('value', sa.Enum('for', 'against', 'abstain', name='value', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -831,14 +935,14 @@ def upgrade() -> None:
 
     op.create_table('batch_notes',
     sa.Column('batch_id', sa.String(), nullable=False),
-    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('line', sa.Integer(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('field', sa.String(), nullable=False),
     sa.Column('code', sa.String(), nullable=False),
     sa.Column('given', JSON, nullable=False),
     sa.Column('report_id', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
-    sa.PrimaryKeyConstraint('batch_id', 'number', name=op.f('pk_batch_notes'))
+    sa.PrimaryKeyConstraint('batch_id', 'line', 'number', name=op.f('pk_batch_notes'))
     )
     op.create_table('corrective_items',
     sa.Column('id', sa.String(), nullable=False),
@@ -869,6 +973,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_corrective_items_due_at_id', ['due_at', 'id'], unique=False)
         batch_op.create_index('ix_corrective_items_incident_id', ['incident_id'], unique=False)
         batch_op.create_index('ix_corrective_items_trial_id_due_at', ['trial_id', 'due_at', 'id'], unique=False)
+        batch_op.create_index('ix_corrective_items_waiting', ['due_at', 'id'], unique=False, sqlite_where=sa.text('verified_at IS NULL'), postgresql_where=sa.text('verified_at IS NULL'))
 
     op.create_table('feedback',
     sa.Column('period_start', Instant(), nullable=False),
@@ -914,6 +1019,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
+        batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.create_index('ix_feedback_trial_id_site_key_period_start', ['trial_id', 'site_key', 'period_start'], unique=False)
 
     op.create_table('final_reports',
@@ -1107,12 +1213,14 @@ def downgrade() -> None:
     op.drop_table('final_reports')
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.drop_index('ix_feedback_trial_id_site_key_period_start')
+        batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
 
     op.drop_table('feedback')
     with op.batch_alter_table('corrective_items', schema=None) as batch_op:
+        batch_op.drop_index('ix_corrective_items_waiting', sqlite_where=sa.text('verified_at IS NULL'), postgresql_where=sa.text('verified_at IS NULL'))
         batch_op.drop_index('ix_corrective_items_trial_id_due_at')
         batch_op.drop_index('ix_corrective_items_incident_id')
         batch_op.drop_index('ix_corrective_items_due_at_id')
@@ -1128,6 +1236,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
     op.drop_table('votes')
+    with op.batch_alter_table('uploads', schema=None) as batch_op:
+        batch_op.drop_index('ix_uploads_trial_id_id')
+        batch_op.drop_index('ix_uploads_at')
+
+    op.drop_table('uploads')
     with op.batch_alter_table('suspensions', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_suspensions_trial_id'))
 
@@ -1173,9 +1286,13 @@ def downgrade() -> None:
 
     op.drop_table('decisions')
     op.drop_table('counters')
+    with op.batch_alter_table('column_meanings', schema=None) as batch_op:
+        batch_op.drop_index('ix_column_meanings_organisation_id_heading')
+
+    op.drop_table('column_meanings')
     with op.batch_alter_table('clocks', schema=None) as batch_op:
         batch_op.drop_index('ix_clocks_trial_id_due_at')
-        batch_op.drop_index('ix_clocks_open', sqlite_where=sa.text('ended_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL'))
+        batch_op.drop_index('ix_clocks_running', sqlite_where=sa.text('ended_at IS NULL AND first_at IS NULL'), postgresql_where=sa.text('ended_at IS NULL AND first_at IS NULL'))
         batch_op.drop_index('ix_clocks_due_at_id')
 
     op.drop_table('clocks')
@@ -1185,6 +1302,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_citations_entry_id_id')
 
     op.drop_table('citations')
+    with op.batch_alter_table('calendar_entries', schema=None) as batch_op:
+        batch_op.drop_index('ix_calendar_entries_trial_id')
+        batch_op.drop_index('ix_calendar_entries_due_at_id')
+
+    op.drop_table('calendar_entries')
     with op.batch_alter_table('batches', schema=None) as batch_op:
         batch_op.drop_index('ix_batches_unseen', sqlite_where=sa.text("state != 'kept'"), postgresql_where=sa.text("state != 'kept'"))
         batch_op.drop_index('ix_batches_trial_id_id')
@@ -1209,7 +1331,16 @@ def downgrade() -> None:
         batch_op.drop_index('ix_register_versions_entry_id_digest')
 
     op.drop_table('register_versions')
+    op.drop_table('preferences')
+    op.drop_table('feeds')
+    with op.batch_alter_table('deliveries', schema=None) as batch_op:
+        batch_op.drop_index('ix_deliveries_state_id')
+        batch_op.drop_index('ix_deliveries_due', sqlite_where=sa.text("state = 'due'"), postgresql_where=sa.text("state = 'due'"))
+        batch_op.drop_index('ix_deliveries_account_id_id')
+
+    op.drop_table('deliveries')
     op.drop_table('contacts')
+    op.drop_table('channels')
     with op.batch_alter_table('scenarios', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_scenarios_status'))
         batch_op.drop_index(batch_op.f('ix_scenarios_lead_id'))
@@ -1258,6 +1389,7 @@ def downgrade() -> None:
     op.drop_table('organisations')
     with op.batch_alter_table('notices', schema=None) as batch_op:
         batch_op.drop_index('ix_notices_trial_id_kind')
+        batch_op.drop_index('ix_notices_fresh', sqlite_where=sa.text('expanded_at IS NULL'), postgresql_where=sa.text('expanded_at IS NULL'))
         batch_op.drop_index(batch_op.f('ix_notices_account_id'))
 
     op.drop_table('notices')

@@ -9,9 +9,8 @@ from sandbox.acts.incidents import IncidentFiled, keep_incident
 from sandbox.acts.light import add, assess, indicators_counting
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
-from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.cadence import end_of_working_days
 from sandbox.rules.incident_clocks import GRAVEST
-from sandbox.rules.working_days import add_working_days
 from sandbox.store.allegations import (
     ALLEGATIONS,
     AllegationFields,
@@ -43,14 +42,14 @@ def enter_allegation(act: Act, given: AllegationFields) -> Made:
     count_alleged(act, row)
     assess(act)
     put_due(act, DueKind.ALLEGATION_WAITS, row["id"], row["decide_by"], act.trial["id"])
-    notify(act, "allegation_entered", role="regulator", dedupe=row["id"])
+    notify(act, "allegation_entered", role="regulator", dedupe=row["id"], urgent=given.severity is Severity.S1)
     return Made(id=row["id"])
 
 
 def _decide_by(act: Act, severity: str | None, received: datetime) -> datetime:
     if severity == Severity.S1:
         return received + GRAVEST_WITHIN
-    return end_of_day(add_working_days(local_day(received, act.zone), DECIDE_WITHIN, act.place.calendar), act.zone)
+    return end_of_working_days(received, DECIDE_WITHIN, act.place)
 
 
 def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:

@@ -9,12 +9,14 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.batches import drop_batch
+from sandbox.acts.corrective import look_at_overdue
 from sandbox.acts.coverage import next_report_due
 from sandbox.acts.held import apply_held
 from sandbox.acts.holding import held_until
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
+from sandbox.acts.reminders import LADDERS, remind
 from sandbox.acts.schedule import arm_review, convene, notify, put_due, remind_next
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import YELLOW_AFTER
@@ -30,7 +32,8 @@ from sandbox.store.reviews import REVIEWS, ReviewState
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
-LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE, DueKind.KILL_SWITCH)
+LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE, DueKind.KILL_SWITCH,
+            DueKind.ITEM_LONG_OVERDUE)
 GRACE = timedelta(hours=24)
 A_MOMENT = timedelta(minutes=1)
 
@@ -163,15 +166,15 @@ def item_overdue(act: Act, due: Mapping[str, Any]) -> None:
     """A corrective item is past its date and not done: the light is looked at, and both sides are told."""
     item = act.row(ITEMS, due["object_id"])
     if item["done_at"] is None:
-        assess(act, Light.YELLOW)
+        look_at_overdue(act, may_stop=False)
         for role in ("firm", "regulator"):
             notify(act, "item_overdue", role=role, dedupe=f"{item['id']}:{item['due_at'].isoformat()}")
 
 
 def item_long_overdue(act: Act, due: Mapping[str, Any]) -> None:
-    """A critical one, for longer than a week."""
+    """A critical one, for longer than a week: the trial stops."""
     if act.row(ITEMS, due["object_id"])["done_at"] is None:
-        assess(act, Light.RED)
+        look_at_overdue(act)
 
 
 def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
@@ -190,6 +193,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
     DueKind.ALLEGATION_WAITS: allegation_waits,
+    **dict.fromkeys(LADDERS, remind),
 }
 
 

@@ -1,26 +1,34 @@
 """Corrective items (整改事项): added, changed by an officer alone, done by one person and verified by another."""
 
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.light import assess
+from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
-from sandbox.rules.cadence import CRITICAL_OVERDUE, end_of_day, local_day
+from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.facts import DAY
+from sandbox.rules.lifecycle import Cause
+from sandbox.rules.risk import CRITICAL_DAYS_LATE, Light, mitigation_light
 from sandbox.store.corrective import (
     ITEMS,
     CorrectiveChange,
     CorrectiveDone,
     CorrectiveFields,
     CorrectiveVerdict,
+    overdue_items,
 )
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
 
 ORIGINS = (("incident_id", INCIDENTS), ("review_id", REVIEWS))
+LONG_OVERDUE = timedelta(days=CRITICAL_DAYS_LATE, seconds=1)
+"""After this a critical item is late for longer than the rule of the light bears."""
 TAKES_ITEMS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 
 
@@ -53,9 +61,20 @@ def arm_item(act: Act, item: dict[str, Any]) -> None:
     """The light is looked at when the item becomes overdue, and again when a critical one is so for long."""
     put_due(act, DueKind.ITEM_OVERDUE, item["id"], item["due_at"], act.trial["id"])
     if item["critical"]:
-        put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + CRITICAL_OVERDUE, act.trial["id"])
+        put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + LONG_OVERDUE, act.trial["id"])
     else:
         drop_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"])
+
+
+def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
+    """Assess the light by what is overdue on the act's trial now; where that turns it red, the trial stops. What only
+    the calendar brings about may stop it by its own due alone, which waits for a person after a gap of the clock."""
+    late = overdue_items(act.connection, act.trial["id"], act.now)
+    worst = max(((act.now - due) / DAY for due, critical in late if critical and may_stop), default=0.0)
+    by_rule = mitigation_light(len(late), worst)
+    assess(act, by_rule)
+    if by_rule is Light.RED:
+        trip(act, Cause.RISK_RED)
 
 
 def _disarm(act: Act, item_id: str) -> None:
@@ -75,7 +94,6 @@ def change_corrective_item(act: Act, given: CorrectiveChange) -> Made:
         changed["due_at"] = end_of_day(given.due_on, act.zone)
     act.update(ITEMS, item["id"], **changed, verdict=given.reason)
     arm_item(act, {**item, **changed})
-    assess(act)
     return Made(id=item["id"])
 
 
@@ -104,5 +122,6 @@ def verify_corrective_item(act: Act, given: CorrectiveVerdict) -> Made:
     else:
         act.update(ITEMS, item["id"], verdict=given.verdict, done_by=None, done_at=None)
         arm_item(act, item)
+        look_at_overdue(act)
         notify(act, "item_sent_back", role="firm", dedupe=f"{item['id']}:{act.seq}")
     return Made(id=item["id"])

@@ -11,7 +11,7 @@ from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, sus
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
-from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.cadence import end_of_working_days
 from sandbox.rules.facts import Decision
 from sandbox.rules.lifecycle import (
     CAUSE_BY_PARTY,
@@ -25,7 +25,6 @@ from sandbox.rules.lifecycle import (
     moves_from,
 )
 from sandbox.rules.needs import groups_for, unmet
-from sandbox.rules.working_days import add_working_days
 from sandbox.store.dues import DueKind
 from sandbox.store.facts import load_facts
 from sandbox.store.fields import canonical
@@ -79,7 +78,7 @@ def row_from(act: Act, name: str) -> Move:
 
 def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> tuple[str, ...]:
     """Every need of the move that does not hold now."""
-    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, decision)
+    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
     return unmet(row, facts)
 
 
@@ -122,8 +121,7 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     if waiting:
         return str(waiting)
     decision = act.id("de")
-    last = add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, act.place.calendar)
-    expires = end_of_day(last, act.zone)
+    expires = end_of_working_days(act.now, DECIDE_WITHIN, act.place)
     act.insert(DECISIONS, {
         "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,
         "digest": digest, "proposed_by": act.actor.id, "proposed_at": act.now, "expires_at": expires,

@@ -9,14 +9,13 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, invalid
-from sandbox.acts.schedule import arm_review, drop_due, last_held, notify, plan_next_review, plan_review
+from sandbox.acts.schedule import arm_review, last_held, notify, plan_next_review, plan_review, release_review
 from sandbox.acts.trials import own_seat
 from sandbox.rules.access import Relation
 from sandbox.rules.cadence import cap_at, days_after
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reviewing import COURSES, QUESTIONS, Sitting, advice, quorum
 from sandbox.rules.risk import Light
-from sandbox.store.dues import DueKind
 from sandbox.store.fields import Fields
 from sandbox.store.reviews import (
     OPINIONS,
@@ -106,8 +105,7 @@ def conclude_review(act: Act, given: ConclusionFields) -> Made:
         raise invalid("departure", "departure_missing", advised=word(f"choice.{advised}"))
     act.update(REVIEWS, review["id"], state=ReviewState.HELD.value, held_at=act.now, log_e=act.trial["log_e"],
                advised=advised, **given.model_dump(mode="json"))
-    for kind in (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE):
-        drop_due(act, kind, review["id"])
+    release_review(act, review["id"], review["due_at"])
     if review["kind"] == ReviewKind.PERIODIC and act.trial["state"] in (*RUNNING, "suspended", "retrospective"):
         plan_next_review(act, act.now, _evidence_before(act, review["id"]))
     act.change_trial()
@@ -196,11 +194,11 @@ def clear_yellow(act: Act, given: ClearGiven) -> Made:
 
 def _held_for_yellow(act: Act, reason: str) -> str:
     """The look that cleared the light is a review that was held: the open one, or one made for it."""
-    review = act.connection.execute(sa.select(REVIEWS.c.id).where(
+    found = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.due_at).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
-        REVIEWS.c.state == ReviewState.OPEN)).scalar()
-    review = review or plan_review(act, ReviewKind.YELLOW, act.now, open_now=True, reason="yellow")
+        REVIEWS.c.state == ReviewState.OPEN)).first()
+    review, due = found or (plan_review(act, ReviewKind.YELLOW, act.now, open_now=True, reason="yellow"), act.now)
     act.update(REVIEWS, review, state=ReviewState.HELD.value, held_at=act.now, conclusion=reason,
                recommendation=Recommendation.CONTINUE.value)
-    drop_due(act, DueKind.REVIEW_OVERDUE, review)
+    release_review(act, review, due)
     return str(review)

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.coverage import next_report_due, second_report_due
 from sandbox.rules.cadence import (
+    REMINDERS,
     YELLOW_AFTER,
+    Rung,
     cap_at,
     end_of_day,
     local_day,
     next_due,
     overdue_trigger_at,
+    reminders,
 )
 from sandbox.rules.facts import DAY, parse_day
 from sandbox.rules.lifecycle import RUNNING
@@ -22,6 +25,7 @@ from sandbox.rules.reporting import report_reminders
 from sandbox.rules.reviewing import Candidate, Sitting, interval_days, pair, sitting, solo
 from sandbox.rules.risk import Light
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.channels import ENTRIES, EntryKind, EntryState
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
@@ -31,10 +35,12 @@ from sandbox.store.reviews import REVIEWS, SITTERS, ReviewKind, ReviewState
 from sandbox.store.trials import SEATS
 
 OPENS_BEFORE = timedelta(days=7)
+REVIEW_RUNGS = tuple(rung for rung in REMINDERS if -rung.days != OPENS_BEFORE.days)
+"""At the rung that is left out the review opens, and whoever sits on it is told that."""
 KILL_SWITCH_LATE = 38
 IDLE_DAYS = {"admitted": ((60, 80, 87), 90), "correction": ((30, 45, 55), 60)}
 WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_FEEDBACK, DueKind.FEEDBACK_LATE,
-                 DueKind.FEEDBACK_MISSING, DueKind.END_DATE, DueKind.KILL_SWITCH)
+                 DueKind.FEEDBACK_MISSING, DueKind.END_DATE, DueKind.KILL_SWITCH, DueKind.REMIND_REVIEW)
 WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
 
 _drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),
@@ -43,7 +49,10 @@ _put = Statement(sa.text(
     "INSERT INTO dues (id, kind, object_id, trial_id, at, attempts) VALUES (:id, :kind, :object_id, :trial_id, :at, 0) "
     "ON CONFLICT (kind, object_id) DO UPDATE SET id = excluded.id, at = excluded.at, attempts = 0",
 ).bindparams(sa.bindparam("at", type_=DUES.c.at.type)))
-_notify = Statement(sa.insert(NOTICES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in NOTICES.c}))
+_NOTICE = tuple(column.name for column in NOTICES.c)
+_notify = Statement(sa.text(
+    f"INSERT INTO notices ({', '.join(_NOTICE)}) VALUES ({', '.join(f':{name}' for name in _NOTICE)}) "
+    "ON CONFLICT (dedupe) DO NOTHING").bindparams(*(sa.bindparam(c.name, type_=c.type) for c in NOTICES.c)))
 
 
 def put_due(act: Act, kind: DueKind, object_id: str, at: datetime, trial_id: str | None = None) -> None:
@@ -58,19 +67,44 @@ def drop_due(act: Act, kind: DueKind, object_id: str) -> None:
 
 
 def drop_dues(act: Act, kinds: Iterable[DueKind] = tuple(DueKind)) -> None:
-    """Drop the trial's dues of these kinds."""
-    act.connection.execute(sa.delete(DUES).where(DUES.c.trial_id == act.trial["id"], DUES.c.kind.in_(list(kinds))))
+    """Drop the trial's dues of these kinds; with its end date every date of its calendar."""
+    kinds = list(kinds)
+    act.connection.execute(sa.delete(DUES).where(DUES.c.trial_id == act.trial["id"], DUES.c.kind.in_(kinds)))
+    if DueKind.END_DATE in kinds:
+        cancel_entries(act)
 
 
 def notify(act: Act, kind: str, *, account: str | None = None, role: str | None = None, dedupe: str = "",
            **content: Any) -> None:
-    """A notice in the act's transaction: to one account, or to everyone of a role who sees the trial."""
+    """A notice in the act's transaction: to one account, or to everyone of a role who sees the trial. With `dedupe` it
+    is told once, however often the same is asked."""
     trial_id = act.trial.get("id")
     key = f"{kind}:{account or role}:{dedupe or act.seq}"
     _notify.run(act.connection, {
         "id": act.id("no"), "dedupe": key, "kind": kind, "account_id": account, "role": role, "trial_id": trial_id,
-        "content": content, "at": act.now, "sent_at": None,
+        "content": content, "at": act.now, "expanded_at": None,
     })
+
+
+_enter = Statement(sa.text(
+    "INSERT INTO calendar_entries (id, kind, trial_id, due_at, state, sequence, changed_at) "
+    "VALUES (:id, :kind, :trial_id, :due_at, :state, 0, :now) ON CONFLICT (id) DO UPDATE SET due_at = excluded.due_at, "
+    "state = excluded.state, sequence = calendar_entries.sequence + 1, changed_at = excluded.changed_at "
+    "WHERE calendar_entries.due_at <> excluded.due_at OR calendar_entries.state <> excluded.state",
+).bindparams(sa.bindparam("due_at", type_=ENTRIES.c.due_at.type), sa.bindparam("now", type_=ENTRIES.c.due_at.type)))
+
+
+def enter(act: Act, kind: EntryKind, object_id: str, due_at: datetime, state: EntryState = EntryState.OWED) -> None:
+    """A date as calendars show it. The same again changes nothing; anything else raises its sequence."""
+    _enter.run(act.connection, {"id": object_id, "kind": kind.value, "trial_id": act.trial["id"], "due_at": due_at,
+                                "state": state.value, "now": act.now})
+
+
+def cancel_entries(act: Act) -> None:
+    """The trial stands still or has ended: its open dates are cancelled until they are entered again."""
+    act.connection.execute(sa.update(ENTRIES).where(
+        ENTRIES.c.trial_id == act.trial["id"], ENTRIES.c.state == EntryState.OWED,
+    ).values(state=EntryState.CANCELLED, sequence=ENTRIES.c.sequence + 1, changed_at=act.now))
 
 
 def arm_idle(act: Act) -> None:
@@ -90,6 +124,7 @@ def arm_running(act: Act) -> None:
     arm_feedback(act)
     arm_kill_switch(act)
     put_due(act, DueKind.END_DATE, trial["id"], trial["ends_at"], trial["id"])
+    enter(act, EntryKind.END, f"{trial['id']}-end", trial["ends_at"])
     planned = act.connection.execute(sa.select(REVIEWS).where(
         REVIEWS.c.trial_id == trial["id"],
         REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)))).mappings().all()
@@ -109,6 +144,7 @@ def arm_feedback(act: Act, not_before: datetime | None = None) -> None:
     put_due(act, DueKind.FEEDBACK_LATE, trial["id"], max(due + YELLOW_AFTER, not_before or due), trial["id"])
     arm_missing(act, not_before)
     remind_next(act, due)
+    enter(act, EntryKind.REPORT, f"{trial['id']}-report", due)
 
 
 def arm_missing(act: Act, not_before: datetime | None = None) -> None:
@@ -143,6 +179,46 @@ def arm_review(act: Act, review: dict[str, Any]) -> None:
     cap = cap_at(last_held(act) or trial["starts_at"], trial["tier"], act.zone)
     at = max(overdue_trigger_at(review["due_at"], trial["tier"], act.zone, cap), review["due_at"])
     put_due(act, DueKind.REVIEW_OVERDUE, review["id"], at, trial["id"])
+    remind_of(act, review)
+
+
+def remind_of(act: Act, review: Mapping[str, Any]) -> None:
+    """Its reminders and its date in the calendars."""
+    arm_reminders(act, DueKind.REMIND_REVIEW, review["id"], review["due_at"], interval_of(act, review), REVIEW_RUNGS)
+    enter(act, EntryKind.REVIEW, review["id"], review["due_at"])
+
+
+def interval_of(act: Act, review: Mapping[str, Any]) -> int:
+    """Whole days from when the review began to be owed: the last one held, or the day it was called."""
+    held = sa.select(sa.func.max(REVIEWS.c.held_at)).where(REVIEWS.c.trial_id == act.trial["id"])
+    since = act.connection.execute(held).scalar() if review["kind"] == ReviewKind.PERIODIC else review["opened_at"]
+    return int((review["due_at"] - (since or act.trial["starts_at"] or act.now)).days)
+
+
+_due_at = Statement(sa.select(DUES.c.at, DUES.c.attempts).where(
+    DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type), DUES.c.object_id == sa.bindparam("object_id")))
+
+
+def arm_reminders(act: Act, kind: DueKind, object_id: str, due_at: datetime, interval_days: int,
+                  ladder: tuple[Rung, ...]) -> None:
+    """Owe the next rung of an object's ladder; `acts/reminders.py` climbs it. Safe to call again, and when the due time
+    has moved: a rung that has come due and waits for its tick is left to it, since it looks at the record anew."""
+    standing = _due_at.first(act.connection, {"kind": kind.value, "object_id": object_id})
+    if standing and (standing["at"] <= act.now or standing["attempts"]):
+        return
+    ahead = (at for at, _ in reminders(due_at, interval_days, act.zone, ladder) if at > act.now)
+    following = next(ahead, None)
+    if following:
+        put_due(act, kind, object_id, following, act.trial.get("id"))
+    elif standing:
+        drop_due(act, kind, object_id)
+
+
+def release_review(act: Act, review_id: str, due_at: datetime, state: EntryState = EntryState.DONE) -> None:
+    """Nothing is owed for a review that was held, or dropped (then its date is cancelled)."""
+    for kind in (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_REVIEW):
+        drop_due(act, kind, review_id)
+    enter(act, EntryKind.REVIEW, review_id, due_at, state)
 
 
 def last_held(act: Act) -> datetime | None:
@@ -164,6 +240,8 @@ def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = F
         convene(act, review)
     if act.trial["state"] in RUNNING:
         arm_review(act, review)
+    else:  # the emergency review of a stopped trial is not forgotten either
+        remind_of(act, review)
     return str(review["id"])
 
 
@@ -181,7 +259,7 @@ def plan_next_review(act: Act, held: datetime, log_e_before: float = 0.0) -> str
 
 def convene(act: Act, review: Mapping[str, Any]) -> None:
     """Who sits on a review that opens now, and a notice to each: the whole panel, a duty pair, or one."""
-    candidates = _candidates(act)
+    candidates = panel_of(act)
     of = sitting(review["kind"], act.trial["tier"], _number(act), simplified=act.trial["simplified"], calm=_calm(act))
     on_duty = {Sitting.PAIR: pair, Sitting.SOLO: solo}.get(of, lambda _: ())(candidates)
     if on_duty:
@@ -194,10 +272,10 @@ def convene(act: Act, review: Mapping[str, Any]) -> None:
 
 def running_panel(act: Act) -> tuple[str, ...]:
     """The accounts that sit on the panel that accompanies the trial."""
-    return tuple(one.account for one in _candidates(act))
+    return tuple(one.account for one in panel_of(act))
 
 
-def _candidates(act: Act) -> list[Candidate]:
+def panel_of(act: Act) -> list[Candidate]:
     """The running panel: seats accepted and not ended, with how often each was on duty on this trial."""
     times = sa.select(sa.func.count()).select_from(SITTERS.join(REVIEWS, REVIEWS.c.id == SITTERS.c.review_id)).where(
         SITTERS.c.account_id == SEATS.c.account_id, REVIEWS.c.trial_id == act.trial["id"]).scalar_subquery()

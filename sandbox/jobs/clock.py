@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Clock
 from sandbox.acts.refusals import Refused
+from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import Ticked, tick
 from sandbox.store.dues import PULSE
@@ -67,6 +68,7 @@ def walk(program: Program, clock: Shifted, until: datetime) -> list[Ticked]:
     while clock() < until:
         clock.forward(min(clock() + STEP, until))
         ticked = tick(program)
+        deliver(program)
         if ticked.eventful:
             eventful.append(ticked)
     return eventful

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 import sandbox.acts.aliases
 import sandbox.acts.allegations
 import sandbox.acts.batches
+import sandbox.acts.channels
 import sandbox.acts.citations
 import sandbox.acts.clock
 import sandbox.acts.clocks

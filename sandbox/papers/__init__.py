@@ -1,1 +1,1 @@
-"""What leaves the house and must prove itself outside it: signed permits and the keys that they are checked with."""
+"""What leaves the house: signed permits and the keys that they are checked with, letters to people, their calendars."""

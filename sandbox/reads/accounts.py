@@ -9,10 +9,8 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role, Scope
 from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, SESSIONS, TOKENS
-from sandbox.store.dues import NOTICES
 from sandbox.store.ids import hash_secret
 from sandbox.store.organisations import ALIASES, ORGANISATIONS
-from sandbox.store.scope import of_seen_trials
 
 BROWSER_SCOPES = frozenset(scope.value for scope in Scope)
 
@@ -172,16 +170,3 @@ def token(connection: sa.Connection, actor: Actor, token_id: str) -> dict[str, A
     found = row.first()
     return dict(found) if found else None
 
-
-def notices(connection: sa.Connection, actor: Actor, limit: int = 50) -> tuple[dict[str, Any], ...]:
-    """Notices to the actor or to the actor's role about trials they see, newest first."""
-    mine = sa.or_(NOTICES.c.account_id == actor.id, sa.and_(
-        NOTICES.c.role == actor.role.value,
-        sa.or_(NOTICES.c.trial_id.is_(None), of_seen_trials(NOTICES.c.trial_id, actor))))
-    rows = connection.execute(sa.select(NOTICES).where(mine).order_by(NOTICES.c.id.desc()).limit(limit)).mappings()
-    return tuple(dict(row) for row in rows)
-
-
-def notices_waiting(connection: sa.Connection) -> int:
-    """Notices that no channel has taken yet."""
-    return int(connection.execute(sa.select(sa.func.count()).where(NOTICES.c.sent_at.is_(None))).scalar_one())

@@ -13,6 +13,7 @@ from sandbox.reads.steps import next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.cadence import CLOCKS as KNOWN
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
 from sandbox.store.accounts import ACCOUNTS, INVITATIONS
@@ -61,9 +62,9 @@ class Task:
     title_en: str | None = None
 
 
-def tasks(connection: sa.Connection, actor: Actor, now: datetime) -> tuple[Task, ...]:
+def tasks(connection: sa.Connection, actor: Actor, now: datetime, place: Jurisdiction) -> tuple[Task, ...]:
     """What this actor has to do, soonest due first; what has no date last."""
-    steps = _steps(connection, actor, now) if actor.role in STEPPING else ()
+    steps = _steps(connection, actor, now, place) if actor.role in STEPPING else ()
     return _soonest((*own_tasks(connection, actor, now), *steps))
 
 
@@ -114,15 +115,16 @@ def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> lis
     """Grave incidents still open: to be mitigated within a day of the firm's knowing."""
     found = _run(connection, _of(
         INCIDENTS, "incident", trial_id, INCIDENTS.c.aware_at, INCIDENTS.c.severity, INCIDENTS.c.state == "open",
-        INCIDENTS.c.severity.in_(("S1", "S2")), of_seen_trials(INCIDENTS.c.trial_id, actor)))
+        INCIDENTS.c.state != "closed", INCIDENTS.c.severity.in_(("S1", "S2")),
+        of_seen_trials(INCIDENTS.c.trial_id, actor)))
     return [replace(task, due_at=task.due_at and task.due_at + MITIGATE) for task in found]
 
 
-def _steps(connection: sa.Connection, actor: Actor, now: datetime) -> list[Task]:
+def _steps(connection: sa.Connection, actor: Actor, now: datetime, place: Jurisdiction) -> list[Task]:
     """Steps that are this person's own, on the trials that have stood still longest."""
     query = lines(actor).where(TRIALS.c.state.in_(STEPPING[actor.role])).order_by(TRIALS.c.state_since).limit(SHOWN)
     rows = connection.execute(query).mappings().all()
-    found = next_steps(connection, actor, rows, RELATIONS[actor.role], now)
+    found = next_steps(connection, actor, rows, RELATIONS[actor.role], now, place)
     return [Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name, row["title_hant"],
                  row["title_en"]) for row in rows if (step := found[row["id"]]) and step.own]
 
@@ -132,7 +134,7 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
     reports = [Task("report", row["id"], row["title"], row["id"], row["due_at"], row["state"], None, row["title_hant"],
                     row["title_en"]) for row in soon]
     items = _of(ITEMS, "item", trial_id, ITEMS.c.due_at, sa.null(), ITEMS.c.done_at.is_(None),
-                of_seen_trials(ITEMS.c.trial_id, actor))
+                ITEMS.c.verified_at.is_(None), of_seen_trials(ITEMS.c.trial_id, actor))
     return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
             *_run(connection, items)]
 

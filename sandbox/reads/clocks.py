@@ -7,13 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, keyset
+from sandbox.reads.pages import Page, soonest_due
+from sandbox.reads.records import matching, of_trials
 from sandbox.rules.access import Actor
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import Clock
 from sandbox.store.clocks import CLOCKS, missed
 from sandbox.store.scope import of_seen_trials
-from sandbox.store.trials import TRIALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +28,13 @@ class ClockLine:
 
 
 def clocks(connection: sa.Connection, actor: Actor, now: datetime, *, trial_id: str | None = None,
-           object_id: str | None = None, running: bool = False, cursor: str | None = None,
+           object_id: str | None = None, running: bool = False, q: str | None = None, cursor: str | None = None,
            limit: int = 50) -> Page[ClockLine]:
     """The clocks of the actor's trials, soonest out first; `running` leaves out those that ended or were told."""
-    query = sa.select(CLOCKS, TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_title_hant"),
-                      TRIALS.c.title_en.label("trial_title_en")).join(TRIALS, TRIALS.c.id == CLOCKS.c.trial_id)
-    query = query.where(of_seen_trials(CLOCKS.c.trial_id, actor))
-    query = query.where(CLOCKS.c.trial_id == trial_id) if trial_id else query
+    query = matching(of_trials(CLOCKS, actor, trial_id), q)
     query = query.where(CLOCKS.c.object_id == object_id) if object_id else query
     query = query.where(CLOCKS.c.ended_at.is_(None), CLOCKS.c.first_at.is_(None)) if running else query
-    return keyset(connection, query, due_key(connection, CLOCKS), cursor, lambda row: line(row, now), limit,
-                  newest_first=False)
+    return soonest_due(connection, query, CLOCKS, cursor, lambda row: line(row, now), limit)
 
 
 def clock(connection: sa.Connection, actor: Actor, now: datetime, clock_id: str) -> ClockLine | None:
@@ -51,12 +47,4 @@ def clock(connection: sa.Connection, actor: Actor, now: datetime, clock_id: str)
 def line(row: Mapping[Any, Any], now: datetime) -> ClockLine:
     """A row with its rule and where it stands."""
     state = str(row["outcome"]) if row["outcome"] else "told" if row["first_at"] else "running"
-    return ClockLine({name: value for name, value in row.items() if name != "_key"}, KNOWN[row["key"]], state,
-                     missed(row, now))
-
-
-def due_key(connection: sa.Connection, table: sa.Table) -> sa.ColumnElement[str]:
-    """Due time and id as one sortable text."""
-    due = sa.cast(sa.type_coerce(table.c.due_at, sa.DateTime), sa.String) if connection.dialect.name == "sqlite" \
-        else sa.func.to_char(table.c.due_at, "YYYY-MM-DD HH24:MI:SS.US")
-    return due + table.c.id
+    return ClockLine(dict(row), KNOWN[row["key"]], state, missed(row, now))

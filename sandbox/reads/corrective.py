@@ -6,45 +6,35 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.clocks import due_key
-from sandbox.reads.pages import Page, keyset
+from sandbox.reads.pages import Page, soonest_due
+from sandbox.reads.records import matching, of_trials
 from sandbox.rules.access import Actor
 from sandbox.store.corrective import ITEMS
-from sandbox.store.scope import of_seen_trials
-from sandbox.store.trials import TRIALS
 
 STATES = ("open", "overdue", "done", "verified")
 
 
 def items(connection: sa.Connection, actor: Actor, now: datetime, *, trial_id: str | None = None,
           incident_id: str | None = None, review_id: str | None = None, state: str | None = None,
-          cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+          q: str | None = None, cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
     """Items of the actor's trials with their `state`, soonest due first."""
-    query = _seen(actor)
-    for column, value in ((ITEMS.c.trial_id, trial_id), (ITEMS.c.incident_id, incident_id),
-                          (ITEMS.c.review_id, review_id)):
+    query = matching(of_trials(ITEMS, actor, trial_id), q, ITEMS.c.what)
+    for column, value in ((ITEMS.c.incident_id, incident_id), (ITEMS.c.review_id, review_id)):
         query = query.where(column == value) if value else query
     query = query.where(*_in_state(state, now)) if state else query
-    return keyset(connection, query, due_key(connection, ITEMS), cursor, lambda row: _item(row, now), limit,
-                  newest_first=False)
+    return soonest_due(connection, query, ITEMS, cursor, lambda row: _item(row, now), limit)
 
 
 def item(connection: sa.Connection, actor: Actor, now: datetime, item_id: str) -> dict[str, Any] | None:
     """One item, or None when it is missing or not theirs."""
-    row = connection.execute(_seen(actor).where(ITEMS.c.id == item_id)).mappings().first()
+    row = connection.execute(of_trials(ITEMS, actor, None).where(ITEMS.c.id == item_id)).mappings().first()
     return _item(row, now) if row else None
-
-
-def _seen(actor: Actor) -> sa.Select[Any]:
-    return sa.select(ITEMS, TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_title_hant"),
-                     TRIALS.c.title_en.label("trial_title_en")).join(
-        TRIALS, TRIALS.c.id == ITEMS.c.trial_id).where(of_seen_trials(ITEMS.c.trial_id, actor))
 
 
 def _in_state(state: str, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return {
-        "open": (ITEMS.c.done_at.is_(None),),
-        "overdue": (ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now),
+        "open": (ITEMS.c.verified_at.is_(None), ITEMS.c.done_at.is_(None)),
+        "overdue": (ITEMS.c.verified_at.is_(None), ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now),
         "done": (ITEMS.c.done_at.is_not(None), ITEMS.c.verified_at.is_(None)),
         "verified": (ITEMS.c.verified_at.is_not(None),),
     }[state]
@@ -57,4 +47,4 @@ def _item(row: Mapping[Any, Any], now: datetime) -> dict[str, Any]:
         state = "done"
     else:
         state = "overdue" if row["due_at"] < now else "open"
-    return {**{name: value for name, value in row.items() if name != "_key"}, "state": state}
+    return {**row, "state": state}

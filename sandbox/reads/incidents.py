@@ -46,11 +46,8 @@ class Whole:
         found = [*_told(self.row, self.versions), *_reported(self.reports), *_timed(self.clocks, now),
                  *_corrected(self.items), *(Happened(one["at"], "file", one["author_id"], one["name"], one["id"])
                                             for one in self.files)]
-        return tuple(sorted(found, key=lambda one: (one.at, ORDER.get(one.what, 1)), reverse=True))
-
-
-ORDER = {"filed": 0}
-"""At one instant: the filing comes before what it starts."""
+        in_order = sorted(found, key=lambda one: (one.at, one.what != "filed"))
+        return tuple(in_order[::-1])
 
 
 def incident(connection: sa.Connection, actor: Actor, now: datetime, incident_id: str) -> Whole | None:
@@ -93,7 +90,7 @@ def _timed(lines: tuple[ClockLine, ...], now: datetime) -> Iterator[Happened]:
             yield Happened(one.row["first_at"], "clock_told", None, key, clock)
         if one.row["outcome"] in ends:
             yield Happened(one.row["ended_at"], ends[one.row["outcome"]], one.row["ended_by"], key, clock)
-        if one.late and one.row["due_at"] < now:
+        if one.late and one.row["started_at"] < one.row["due_at"] < now:
             yield Happened(one.row["due_at"], "clock_missed", None, key, clock)
 
 

@@ -5,9 +5,12 @@ import binascii
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
+
+from sandbox.store.types import Instant
 
 T = TypeVar("T")
 SHOWN, MOST = 50, 200
@@ -52,3 +55,25 @@ def keyset(connection: sa.Connection, query: sa.Select[Any], key: sa.ColumnEleme
     rows = connection.execute(query.add_columns(key.label("_key")).order_by(order).limit(limit + 1)).mappings().all()
     following = encode(rows[limit - 1]["_key"]) if len(rows) > limit else None
     return Page(tuple(make(row) for row in rows[:limit]), following)
+
+
+def soonest_due(connection: sa.Connection, query: sa.Select[Any], table: sa.Table, cursor: str | None,
+                make: Callable[[Mapping[Any, Any]], T], limit: int = SHOWN) -> Page[T]:
+    """One page of a query by the table's `due_at`, then `id`: the order of an index, so that a slice is read and no
+    more. The query is already narrowed and filtered."""
+    place = sa.tuple_(table.c.due_at, table.c.id)
+    if cursor:
+        query = query.where(place > sa.tuple_(*_due_place(cursor), types=(Instant(), sa.String())))
+    limit = max(1, min(limit, MOST))
+    rows = connection.execute(query.order_by(table.c.due_at, table.c.id).limit(limit + 1)).mappings().all()
+    last = rows[limit - 1] if len(rows) > limit else None
+    following = encode(f"{last['due_at'].isoformat()} {last['id']}") if last else None
+    return Page(tuple(make(row) for row in rows[:limit]), following)
+
+
+def _due_place(cursor: str) -> tuple[datetime, str]:
+    due, _, row_id = decode(cursor).partition(" ")
+    try:
+        return datetime.fromisoformat(due).astimezone(UTC), row_id
+    except (ValueError, OverflowError) as error:
+        raise BadCursor(cursor) from error

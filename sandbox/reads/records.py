@@ -6,8 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.clocks import due_key
-from sandbox.reads.pages import Page, keyset
+from sandbox.reads.pages import Page, keyset, soonest_due
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import COUNTS, KEPT
@@ -23,13 +22,17 @@ TITLE = (TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_t
 
 
 def of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[Any]:
+<<<<<<< HEAD
     """Rows of a table with their trial's titles, narrowed to what the actor sees, and to one trial if it is named."""
+=======
+    """Rows of a table with their trial's names, of the trials that the actor sees, or of one of them."""
+>>>>>>> main
     query = sa.select(table, *TITLE).join(TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(of_seen_trials(table.c.trial_id, actor))
     return query.where(table.c.trial_id == trial_id) if trial_id else query
 
 
-def _matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
+def matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Narrowed to rows whose trial, or one of the further columns, contains the words."""
     if not q:
         return query
@@ -45,8 +48,13 @@ def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
              limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Reports, newest filed first."""
+<<<<<<< HEAD
     query = _matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
     return keyset(connection, query, FEEDBACK.c.id, cursor, plain_row, limit)
+=======
+    query = matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
+    return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
+>>>>>>> main
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
@@ -90,7 +98,11 @@ def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = No
               severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
               limit: int = 50) -> Page[dict[str, Any]]:
     """Incidents, newest filed first."""
+<<<<<<< HEAD
     query = _matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
+=======
+    query = matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
+>>>>>>> main
     for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity), (INCIDENTS.c.kind, kind)):
         query = query.where(column == value) if value else query
     return keyset(connection, query, INCIDENTS.c.id, cursor, plain_row, limit)
@@ -100,14 +112,22 @@ def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None
             kind: str | None = None, q: str | None = None, cursor: str | None = None,
             limit: int = 50) -> Page[dict[str, Any]]:
     """Reviews, soonest due first. A reviewer's list is of trials where they sit on the running panel."""
+<<<<<<< HEAD
     query = _matching(of_trials(REVIEWS, actor, trial_id), q)
+=======
+    query = matching(of_trials(REVIEWS, actor, trial_id), q)
+>>>>>>> main
     if actor.role is Role.REVIEWER:
         mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
                                                  SEATS.c.accepted.is_(True))
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
+<<<<<<< HEAD
     return keyset(connection, query, due_key(connection, REVIEWS), cursor, plain_row, limit, newest_first=False)
+=======
+    return soonest_due(connection, query, REVIEWS, cursor, _plain, limit)
+>>>>>>> main
 
 
 def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:

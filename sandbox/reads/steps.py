@@ -16,6 +16,7 @@ from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import Facts
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import ROWS, Move
 from sandbox.rules.needs import NEEDS, groups_for, unmet
 from sandbox.store.facts import facts_of_many
@@ -95,19 +96,19 @@ class _Sight:
 
 
 def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], relation: Relation,
-              now: datetime) -> Step | None:
+              now: datetime, place: Jurisdiction) -> Step | None:
     """The actor's step on a trial they see and stand to in this relation; None where only time and use lead on."""
-    return next_steps(connection, actor, [row], relation, now)[row["id"]]
+    return next_steps(connection, actor, [row], relation, now, place)[row["id"]]
 
 
 def next_steps(connection: sa.Connection, actor: Actor, rows: Sequence[Mapping[Any, Any]], relation: Relation,
-               now: datetime) -> dict[str, Step | None]:
+               now: datetime, place: Jurisdiction) -> dict[str, Step | None]:
     """The same for several trials, by id, in as many queries as for one."""
     if not rows:
         return {}
     groups = SEATED_READ if relation in SEATED else {
         "sections", *(group for row in rows for group in groups_for(_ahead(row)))}
-    facts = facts_of_many(connection, rows, groups, now)
+    facts = facts_of_many(connection, rows, groups, now, place)
     standing, proposed = _standing(connection, rows), _proposed(connection, rows, now)
     return {row["id"]: _step(_Sight(row, actor, relation, facts[row["id"]], standing.get(row["id"], {}),
                                     proposed.get(row["id"], frozenset()))) for row in rows}

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Relation, may_move
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import NEEDS, groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
@@ -154,10 +155,10 @@ class NextMove:
 
 
 def next_moves(connection: sa.Connection, row: Mapping[Any, Any], relation: Relation,
-               now: datetime) -> tuple[NextMove, ...]:
+               now: datetime, place: Jurisdiction) -> tuple[NextMove, ...]:
     """Every move from the trial's state, in the table's order; `row` and `relation` come from `trial`."""
     moves = moves_from(row["state"])
-    facts = load_facts(connection, row, groups_for(moves), now)
+    facts = load_facts(connection, row, groups_for(moves), now, place)
     waiting = {d.move: d.id for d in connection.execute(sa.select(DECISIONS.c.move, DECISIONS.c.id).where(
         DECISIONS.c.trial_id == row["id"], DECISIONS.c.outcome == "waiting"))}
     return tuple(NextMove(move, may_move(move, relation), unmet(move, facts), waiting.get(move.name))

@@ -8,7 +8,7 @@ first_due(start, tier, zone)                the first review of a trial
 next_due(held, last_cap_anchor, tier, zone) the next one; never past cap_at(last_cap_anchor, tier, zone)
 planned_count(start, end, tier)             reviews in a trial that runs to its end
 overdue_trigger_at(due, tier, zone, cap)    when an unheld review suspends the trial
-reminders(due, interval_days, zone)         (instant, Rung) of REMINDERS, earliest first
+reminders(due, interval_days, zone, ladder) (instant, Rung) of a ladder (REMINDERS), earliest first
 feedback_due(start, tier, n, zone)          deadline of the n-th report, from 1
 feedback_period(start, tier, n, zone), period_at(start, tier, at, zone), feedback_count(start, end, tier)
 period_number(start, days, at, zone)        the same where the schedule is the trial's own; 0 and below before the start
@@ -25,12 +25,11 @@ from types import MappingProxyType
 
 from dateutil.relativedelta import relativedelta
 
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.working_days import Calendar, add_working_days, eu_last_day, eu_last_day_of_months
 
 DAY = timedelta(days=1)
 YELLOW_AFTER = timedelta(hours=24)
-CRITICAL_OVERDUE = timedelta(days=7)
-"""A critical corrective item that is overdue for longer turns the light red; any other overdue one, yellow."""
 
 
 # Instants and days
@@ -46,6 +45,11 @@ def local_day(instant: datetime, zone: tzinfo) -> date:
 def end_of_day(day: date, zone: tzinfo) -> datetime:
     """24:00 of a local day, which is the next midnight in `zone`, in UTC."""
     return datetime.combine(day + DAY, time(), zone).astimezone(UTC)
+
+
+def end_of_working_days(start: datetime, days: int, place: Jurisdiction) -> datetime:
+    """24:00 of the working day that is so many after the day of `start`, in the sandbox's own place."""
+    return end_of_day(add_working_days(local_day(start, place.zone), days, place.calendar), place.zone)
 
 
 def days_after(instant: datetime, days: int, zone: tzinfo) -> datetime:
@@ -148,9 +152,10 @@ REMINDERS = (
 )
 
 
-def reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
-    """The reminders of one review, earliest first; none at or before the moment its interval began."""
-    sent = (rung for rung in REMINDERS if interval_days > max(rung.over_days, -rung.days))
+def reminders(due: datetime, interval_days: int, zone: tzinfo,
+              ladder: tuple[Rung, ...] = REMINDERS) -> tuple[tuple[datetime, Rung], ...]:
+    """The reminders of one due time, earliest first; none at or before the moment its interval began."""
+    sent = (rung for rung in ladder if interval_days > max(rung.over_days, -rung.days))
     return tuple((days_after(due, rung.days, zone), rung) for rung in sent)
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from sandbox.rules.jurisdiction import CITY, Jurisdiction
+
 DAY = timedelta(days=1)
 
 
@@ -155,6 +157,7 @@ class Facts:
     now: datetime
     trial: TrialFacts
     groups: Mapping[str, Any] = field(default_factory=dict)
+    place: Jurisdiction = CITY
 
     def _group(self, name: str) -> Any:
         try:

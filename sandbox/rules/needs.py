@@ -6,11 +6,11 @@ of dossier, panel, votes:<matter>, reviews, incidents, decision, clock.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sandbox.rules.cadence import TIERS
+from sandbox.rules.cadence import TIERS, end_of_working_days
 from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
 from sandbox.rules.evaluation import evaluation
 from sandbox.rules.facts import Facts, Seat, Vote, parse_day
@@ -21,8 +21,7 @@ CONSTITUENCIES = ("industry", "research", "market")
 REREVIEWERS = 5
 NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
 DAY_LIMIT_WITH_EXTENSION = 360
-SILENT_DAYS = 14
-"""Ten working days of silence are never fewer than fourteen calendar days."""
+SILENT_WORKING_DAYS = 10
 IDLE = {"admitted": (90, 3), "correction": (60, 3)}
 """Days without a step, and reminders that must have been sent, before a lapse."""
 EXTERNAL_CAUSES = (Cause.VOLUNTARY, Cause.END_DATE_REACHED)
@@ -258,8 +257,12 @@ def retrospective_complete(facts: Facts) -> bool:
     section = facts.section("retrospective")
     if stop is None or section is None or section.at < stop.at:
         return False
-    waited = facts.now - facts.trial.state_since >= timedelta(days=SILENT_DAYS)
-    return section.body.get("firm_took_part") is True or waited
+    return section.body.get("firm_took_part") is True or _silent_since(facts, facts.trial.state_since)
+
+
+def _silent_since(facts: Facts, at: datetime) -> bool:
+    """Whether ten working days of the sandbox's own calendar have gone by."""
+    return facts.now >= end_of_working_days(at, SILENT_WORKING_DAYS, facts.place)
 
 
 def evidence_sufficient(facts: Facts) -> bool:
@@ -290,7 +293,7 @@ def exit_report_countersigned(facts: Facts) -> bool:
     if report is None or answer is None or answer.at < report.at:
         return False
     said = answer.body["answer"]
-    waited = said != "silent" or facts.now - report.at >= timedelta(days=SILENT_DAYS)
+    waited = said != "silent" or _silent_since(facts, report.at)
     return waited and answer.role == ("firm" if said in ("countersigned", "objected") else "regulator")
 
 

@@ -40,6 +40,10 @@ class PauseFields(Fields):
     ground: Long
 
 
+RUNNING = sa.text("ended_at IS NULL AND first_at IS NULL")
+"""Clocks whose duty is still to be done: few of all that ever ran, and what most queries are about."""
+
+
 class RunningClock(Row, table=True):
     """One clock of one object. `first_at`: a first report was made in time; the complete one ends the clock."""
 
@@ -51,8 +55,7 @@ class RunningClock(Row, table=True):
         sa.CheckConstraint("due_at >= started_at", name="due_after_start"),
         sa.Index("ix_clocks_due_at_id", "due_at", "id"),
         sa.Index("ix_clocks_trial_id_due_at", "trial_id", "due_at", "id"),
-        sa.Index("ix_clocks_open", "trial_id", "due_at", sqlite_where=sa.text("ended_at IS NULL"),
-                 postgresql_where=sa.text("ended_at IS NULL")),
+        sa.Index("ix_clocks_running", "due_at", "id", sqlite_where=RUNNING, postgresql_where=RUNNING),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")

@@ -49,6 +49,10 @@ class CorrectiveVerdict(Fields):
     verdict: Long
 
 
+WAITING = sa.text("verified_at IS NULL")
+"""Items that still wait for somebody: to be done, or to be verified."""
+
+
 class CorrectiveItem(Row, table=True):
     """Due at 24:00 of its day. Whether it is overdue is computed; whoever did it cannot verify it."""
 
@@ -60,6 +64,7 @@ class CorrectiveItem(Row, table=True):
         sa.Index("ix_corrective_items_trial_id_due_at", "trial_id", "due_at", "id"),
         sa.Index("ix_corrective_items_due_at_id", "due_at", "id"),
         sa.Index("ix_corrective_items_incident_id", "incident_id"),
+        sa.Index("ix_corrective_items_waiting", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")

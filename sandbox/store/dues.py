@@ -26,6 +26,7 @@ class DueKind(StrEnum):
     REMIND_IDLE = "remind_idle"
     LAPSE = "lapse"
     EXPIRE_DECISION = "expire_decision"
+    REMIND_REVIEW = "remind_review"
     DROP_BATCH = "drop_batch"
     CLOCK_RUN_OUT = "clock_run_out"
     ITEM_OVERDUE = "item_overdue"
@@ -73,12 +74,15 @@ class Hold(Row, table=True):
 
 
 class Notice(Row, table=True):
-    """A message to one account (or to all of a role): key and values of its word; waits until mail is configured."""
+    """A message to one account (or to all of a role): kind and values of its word. The outbox makes a delivery of it
+    for each person and channel, and marks it `expanded_at`."""
 
     __tablename__ = "notices"
     __table_args__ = (
         sa.UniqueConstraint("dedupe"),
         sa.Index("ix_notices_trial_id_kind", "trial_id", "kind"),
+        sa.Index("ix_notices_fresh", "id", sqlite_where=sa.text("expanded_at IS NULL"),
+                 postgresql_where=sa.text("expanded_at IS NULL")),
     )
     id: str = Field(primary_key=True)
     dedupe: str
@@ -88,7 +92,7 @@ class Notice(Row, table=True):
     trial_id: str | None = None
     content: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
     at: datetime = Field(sa_column=when(nullable=False))
-    sent_at: datetime | None = Field(default=None, sa_column=when())
+    expanded_at: datetime | None = Field(default=None, sa_column=when())
 
 
 class Pulse(Row, table=True):

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.dues import DUES, NOTICES, DueKind
@@ -34,19 +35,20 @@ Rows = Sequence[Mapping[Any, Any]]
 
 
 def load_facts(connection: sa.Connection, row: Mapping[Any, Any], groups: Iterable[str], now: datetime,
-               decision: f.Decision | None = None) -> f.Facts:
+               place: Jurisdiction, decision: f.Decision | None = None) -> f.Facts:
     """The trial's facts with these groups. `decision` is the one being confirmed, if any."""
     groups = set(groups)
-    loaded = facts_of_many(connection, [row], groups - {"decision"}, now)[row["id"]].groups
-    return f.Facts(now, trial_facts(row), {**loaded, "decision": decision} if "decision" in groups else loaded)
+    loaded = facts_of_many(connection, [row], groups - {"decision"}, now, place)[row["id"]].groups
+    return f.Facts(now, trial_facts(row), {**loaded, "decision": decision} if "decision" in groups else loaded, place)
 
 
-def facts_of_many(connection: sa.Connection, rows: Rows, groups: Iterable[str], now: datetime) -> dict[str, f.Facts]:
+def facts_of_many(connection: sa.Connection, rows: Rows, groups: Iterable[str], now: datetime,
+                  place: Jurisdiction) -> dict[str, f.Facts]:
     """The facts of several trials by id, each group in as many queries as for one. No decision is being confirmed."""
     loaded = {name: LOADERS[name](connection, rows, now) for name in groups if name != "decision"}
     confirming = {"decision": None} if "decision" in groups else {}
     return {row["id"]: f.Facts(now, trial_facts(row), {**{name: found[row["id"]] for name, found in loaded.items()},
-                                                       **confirming}) for row in rows}
+                                                       **confirming}, place) for row in rows}
 
 
 def _by_trial(connection: sa.Connection, rows: Rows, table: sa.Table, *order: Any, where: tuple[Any, ...] = (),

@@ -161,7 +161,8 @@ class FileFolder:
 
     @contextmanager
     def _locked(self, how: int) -> Iterator[None]:
-        self._arriving.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.path, self._arriving):
+            folder.mkdir(exist_ok=True, mode=0o700)
         lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, how)

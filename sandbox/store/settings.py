@@ -14,7 +14,7 @@ from sandbox.rules.jurisdiction import Jurisdiction, Profile
 from sandbox.rules.working_days import Calendar, known_country
 
 PREFIX = "SANDBOX_"
-SECRETS = ("secret_key", "database_url", "mail_url", "messenger_urls")
+SECRETS = ("secret_key", "database_url", "mail_url")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST_SECRET = 32
 
@@ -55,6 +55,29 @@ class Settings(BaseModel):
     sign_in_failures: Annotated[int, Field(ge=1)] = Field(10, description="failed sign-ins of one account in 5 minutes")
     public_rate: Annotated[int, Field(ge=1)] = Field(60, description="codes of permits tried a minute from one address")
     tick_seconds: Annotated[int, Field(ge=1, le=60)] = Field(15, description="seconds between two ticks")
+
+    mail_url: str | None = Field(None, description="smtp://user:password@host:587 or smtps://…; mail waits without it")
+    mail_from: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
+        "sandbox@localhost", description="the address that mails come from")
+    wecom_url: str = Field("https://qyapi.weixin.qq.com", description="where WeCom's robots live")
+    dingtalk_url: str = Field("https://oapi.dingtalk.com", description="where DingTalk's robots live")
+    feishu_url: str = Field("https://open.feishu.cn", description="where Feishu's robots live")
+    webhook_hosts: str = Field("", description="hosts inside the city's own network that webhooks may call, by comma")
+
+    @field_validator("wecom_url", "dingtalk_url", "feishu_url")
+    @classmethod
+    def _messenger(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+            raise ValueError(f"{value!r}: a messenger's address starts with https://")
+        return value.rstrip("/")
+
+    @field_validator("mail_url")
+    @classmethod
+    def _mail(cls, value: str | None) -> str | None:
+        if value and (urlsplit(value).scheme not in ("smtp", "smtps") or not urlsplit(value).hostname):
+            raise ValueError("SANDBOX_MAIL_URL is smtp://host:port or smtps://host:port, with user:password@ if needed")
+        return value or None
 
     @field_validator("base_url")
     @classmethod

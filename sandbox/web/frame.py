@@ -45,17 +45,21 @@ NAV = (
     Place("registers", (REGULATOR, FIRM, DEPARTMENT)),
     Place("accounts", (ADMINISTRATOR, REGULATOR), gap=True),
     Place("organisations", (ADMINISTRATOR, REGULATOR)),
-    Place("settings", (ADMINISTRATOR, *AT_TRIALS), gap=True),
+    Place("messages", (ADMINISTRATOR, *AT_TRIALS), gap=True),
+    Place("settings", (ADMINISTRATOR, *AT_TRIALS)),
 )
 PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
             "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents")}
 """Where a kind of task is dealt with, besides the board, which counts all."""
+PART_OF = dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents")
+"""Pages that belong to a place whose address is another."""
 KINDS = {"error": "bad", "success": "good"}
 
 
 def framed() -> dict[str, Any]:
     """The frame of the page at this address."""
-    return frame(request.path.split("/")[1] or "board")
+    first = request.path.split("/")[1] or "board"
+    return frame(PART_OF.get(first, first))
 
 
 def frame(current: str) -> dict[str, Any]:
@@ -91,5 +95,5 @@ def waiting() -> Mapping[str, int]:
 def my_tasks(connection: sa.Connection, who: Actor) -> tuple[Task, ...]:
     """What waits for the person of this request, found once: the board's heading and the navigation agree."""
     if "tasks" not in g:
-        g.tasks = tasks(connection, who, program().clock())
+        g.tasks = tasks(connection, who, program().clock(), program().settings.place)
     return cast(tuple[Task, ...], g.tasks)

@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
 from sandbox.jobs.uploads import Uploads
-from sandbox.web import api, health, live, pages, public, signin, wellknown
+from sandbox.web import api, feeds, health, live, messages, pages, public, signin, wellknown
 from sandbox.web.guard import PUBLIC
 from sandbox.web.problems import handle_problems
 from sandbox.web.reader import LANGUAGES, languages, locale, said, t, titled
@@ -21,7 +21,7 @@ from sandbox.words import show
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MOST_BYTES = 24 * 1024 * 1024
-ROOMS = (signin, pages, api, health, live, public, wellknown)
+ROOMS = (signin, pages, messages, feeds, api, health, live, public, wellknown)
 """Each has `enter(app)`, which registers its routes."""
 HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -76,6 +77,16 @@ def city_on_postgres(postgres: Callable[[], str], tmp_path: Path) -> Iterator[Ci
         yield City(program, enter_cast(program))
 
 
+@pytest.fixture(scope="module")
+def dutch(filled: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[City, RegisterReport]]:
+    """A city that has read the Dutch register with its log."""
+    folder = tmp_path_factory.mktemp("dutch")
+    shutil.copy(filled[0], folder)
+    for program in running(settings_in(folder), still()):
+        city = City(program, filled[1])
+        yield city, city.read("dutch-algorithm-register", DUTCH, LOG)
+
+
 def own(**changes: Any) -> Mapping:
     """A mapping of a small list with Chinese headings."""
     said = {"name": "city-filings", "zone": "Asia/Shanghai",
@@ -96,8 +107,9 @@ def filings(*rows: tuple[str, ...], encoding: str = "utf-8") -> tuple[str, bytes
 
 
 @needs_lists
-def test_the_dutch_register_comes_in_with_its_history_and_a_second_time_nothing_comes(city: City) -> None:
-    first = city.read("dutch-algorithm-register", DUTCH, LOG)
+def test_the_dutch_register_comes_in_with_its_history_and_a_second_time_nothing_comes(
+        dutch: tuple[City, RegisterReport]) -> None:
+    city, first = dutch
     assert (first.records, first.bodies, first.taken, first.without_body) == (1530, 336, 1530, 0)
     assert first.statuses == {"in_gebruik": 1392, "ontwikkeling": 73, "buiten_gebruik": 65}
     assert first.stages == {"in_use": 1392, "early": 73, "retired": 65}
@@ -111,8 +123,10 @@ def test_the_dutch_register_comes_in_with_its_history_and_a_second_time_nothing_
 
 
 @needs_lists
-def test_dutch_renames_are_proposed_and_joined_by_a_person_alone(city: City) -> None:
-    assert city.read("dutch-algorithm-register", DUTCH, LOG).proposals == 22
+def test_dutch_renames_are_proposed_and_joined_by_a_person_alone(
+        dutch: tuple[City, RegisterReport]) -> None:
+    city, read = dutch
+    assert read.proposals == 22
     with city.program.reading() as connection:
         waiting = {one["name"]: one for one in reads.proposals(connection, "waiting").items}
     assert {name: (one["other"], one["times"]) for name, one in waiting.items()} == {
@@ -130,8 +144,8 @@ def test_dutch_renames_are_proposed_and_joined_by_a_person_alone(city: City) -> 
 
 
 @needs_lists
-def test_the_history_of_a_dutch_entry_is_its_lines_of_the_log(city: City) -> None:
-    city.read("dutch-algorithm-register", DUTCH, LOG)
+def test_the_history_of_a_dutch_entry_is_its_lines_of_the_log(dutch: tuple[City, RegisterReport]) -> None:
+    city, _ = dutch
     history = city.entry("54217140")["history"]
     lines = (DATA / LOG).read_text().splitlines()
     assert [(one["field"], one["event"]) for one in history] == [("title", "changed")] * 2 + [(None, "added")]

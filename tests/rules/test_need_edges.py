@@ -1,12 +1,17 @@
 """The edges of each need: how votes round, what a day counts, which version and which panel an answer belongs to."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
 from sandbox.rules.facts import ReviewFacts, parse_day
+from sandbox.rules.jurisdiction import CITY, Jurisdiction, Profile
 from sandbox.rules.lifecycle import ROWS
+from sandbox.rules.working_days import Calendar
 from tests.rules.facts_met import (
     BODIES,
     DAY,
@@ -314,10 +319,20 @@ def test_an_emergency_review_that_is_only_planned_is_not_held():
     assert not holds("emergency_review_held", planned)
 
 
-@pytest.mark.parametrize(("days", "complete"), [(14, True), (13, False)])
-def test_the_regulator_completes_the_report_alone_after_fourteen_days_of_silence(days, complete):
+@pytest.mark.parametrize(("days", "complete"), [(15, True), (14, False)])
+def test_the_regulator_completes_the_report_alone_after_ten_working_days_of_silence(days, complete):
     alone = says("retrospective", firm_took_part=False)
     assert holds("retrospective_complete", alone, trial(state_since=NOW - days * DAY)) is complete
+
+
+def test_working_days_of_silence_are_those_of_the_sandbox_s_own_place():
+    """Ten working days from Monday 28 September: China has its golden week in between, Germany one Saturday off."""
+    alone, since = says("retrospective", firm_took_part=False), datetime(2026, 9, 28, 1, tzinfo=UTC)
+    german = Jurisdiction(Profile.EU_AUTHORITY, ZoneInfo("Europe/Berlin"), Calendar("DE"))
+    for place, waits in ((CITY, [11, 12, 15]), (german, [11, 12])):
+        assert [day for day in (11, 12, 15, 16, 19) if not holds(
+            "retrospective_complete", alone, trial(state_since=since),
+            partial(replace, now=datetime(2026, 10, day, 16, tzinfo=UTC), place=place))] == waits
 
 
 def test_a_report_about_an_earlier_stop_is_not_this_retrospective():
@@ -395,10 +410,10 @@ def test_a_score_without_gates_reaches_nothing():
 
 @pytest.mark.parametrize(("answer", "role", "days", "countersigned"), [
     ("countersigned", "firm", 2, True), ("objected", "firm", 2, True), ("dissolved", "regulator", 2, True),
-    ("silent", "regulator", 13, False), ("silent", "regulator", 14, True),
-    ("countersigned", "regulator", 2, False), ("dissolved", "firm", 2, False), ("silent", "firm", 14, False),
+    ("silent", "regulator", 14, False), ("silent", "regulator", 15, True),
+    ("countersigned", "regulator", 2, False), ("dissolved", "firm", 2, False), ("silent", "firm", 15, False),
 ])
-def test_the_firm_answers_itself_and_a_regulator_records_that_it_is_silent_for_fourteen_days_or_gone(
+def test_the_firm_answers_itself_and_a_regulator_records_that_it_is_silent_for_ten_working_days_or_gone(
         answer, role, days, countersigned):
     answered = replace(filed("countersignature", {"answer": answer}, role=role), at=NOW - days * DAY)
     assert holds("exit_report_countersigned", dated("exit_report", NOW - days * DAY), group(

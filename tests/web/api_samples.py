@@ -19,7 +19,8 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
        "withdraw_filing": "fang", "retract_feedback": "fang", "retract_incident": "fang", "decide_retraction": "rui",
         "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
-       "withdraw_citation": "fang", "revoke_token": "fang", "answer_assignment": "rui", "give_opinion": "rui",
+       "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
+       "answer_assignment": "rui", "give_opinion": "rui",
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
@@ -173,5 +174,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "withdraw_citation": _plain,
     "issue_token": lambda world: {"scopes": ["read"]},
     "revoke_token": _plain,
+    "set_channels": lambda world: {"feishu": "a-robots-key-1", "quiet_from": 21},
+    "try_channels": _plain,
+    "retry_delivery": _plain,
+    "renew_calendar": _plain,
     "rotate_key": _plain,
 }

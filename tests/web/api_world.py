@@ -24,9 +24,11 @@ from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.evidence import keep_file
+from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.store.channels import DELIVERIES
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.files import FileOf
 from sandbox.store.log import verify
@@ -48,7 +50,8 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "clocks": "ck_00000000000aaaaaaaaaa",
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
-           "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa"}
+           "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
+           "deliveries": "dv_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -100,6 +103,8 @@ def make_world(settings: Settings) -> World:
     for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
         furnish(world, firm, own)
     hand_out(world)
+    for firm, own in ((cast.fang, world.hers), (cast.gao, world.theirs)):
+        own["deliveries"] = undelivered(world, firm)
     return world
 
 
@@ -170,6 +175,16 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)
+
+
+def undelivered(world: World, firm: Actor) -> str:
+    """A message that was given up: the webhook's address is inside a private network."""
+    world.acts.do("set_channels", firm, {"webhook": "https://10.1.2.3/hook"})
+    world.acts.do("try_channels", firm, {})
+    deliver(world.program)
+    with world.program.reading() as connection:
+        return str(connection.execute(sa.select(DELIVERIES.c.id).where(
+            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalar_one())
 
 
 def clocks_of_complaint(world: World, firm: Actor, trial: str) -> tuple[str, str]:

@@ -351,6 +351,6 @@ def test_the_side_shows_each_role_its_places(as_: Any, cast: Cast) -> None:
         html = as_(actor).get("/settings").text
         return re.findall(r'<li[^>]*><a href="(/[a-z]*)"', html.split('class="side"')[1].split("</nav>")[0])
 
-    assert places(cast.ada) == ["/", "/accounts", "/organisations", "/settings"]
+    assert places(cast.ada) == ["/", "/accounts", "/organisations", "/messages", "/settings"]
     assert "/accounts" in places(cast.lin) and "/trials" in places(cast.lin)
     assert "/accounts" not in places(cast.fang) and "/incidents" in places(cast.fang)

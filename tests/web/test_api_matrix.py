@@ -26,6 +26,7 @@ SEES: dict[str, dict[str, tuple[str, ...]]] = {
     "decisions": {"lin": HERS}, "holds": {"lin": HERS},
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
+    "deliveries": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
     **{noun: dict.fromkeys(PEOPLE, HERS) for noun in ("registers", "entries", "aliases")},
     "tokens": {"ada": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
 }

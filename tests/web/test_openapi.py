@@ -95,4 +95,6 @@ def sample(name: str, schema: dict[str, Any]) -> str:
     """A value that the parameter takes."""
     if "$ref" in schema:
         schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return {"cursor": "", "limit": "7"}.get(name) or str(schema.get("enum", ["x"])[0]) * (name != "cursor")
+    if schema.get("type") == "integer":
+        return "7"
+    return str(schema.get("enum", ["x"])[0]) * (name != "cursor")

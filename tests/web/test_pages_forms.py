@@ -152,7 +152,7 @@ def test_a_refused_move_tells_every_unmet_need_and_keeps_the_reason(
     assert answer.status_code == 409 and "It is time" in answer.text
     with program.reading() as connection:
         trial = trials.trial(connection, cast.lin, made.trial) or {}
-        found = trials.next_moves(connection, trial, trial["relation"], program.clock())
+        found = trials.next_moves(connection, trial, trial["relation"], program.clock(), program.settings.place)
     unmet = next(one.unmet for one in found if one.move.name == "start_trial")
     assert answer.text.count("Held by:") == len(unmet) > 5
     assert f"/trials/{made.trial}/sections/redress" in answer.text
@@ -305,10 +305,10 @@ def test_an_incident_is_amended_and_its_earlier_version_stays(
     made = program.acts.do("file_incident", cast.fang, {
         "kind": "incident", "severity": "S3", "occurred_at": (later() - DAY).isoformat(), "description": "First",
     }, running)
-    answer = at(cast.fang).send(f"/incidents/{made.id}", {"state": "mitigated", "mitigation": "Barrier set"})
+    answer = at(cast.fang).send(f"/incidents/{made.id}/amend", {"state": "mitigated", "mitigation": "Barrier set"})
     page = text_of(at(cast.fang).get(f"{answer.location}?lang=en").text)
     assert "Barrier set" in page and "Earlier versions" in page and "First" in page
-    milder = at(cast.fang).send(f"/incidents/{made.id}", {"severity": "S4"})
+    milder = at(cast.fang).send(f"/incidents/{made.id}/amend", {"severity": "S4"})
     assert milder.status_code == 422 and 'class="err-sum"' in milder.text
 
 

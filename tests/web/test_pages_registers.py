@@ -3,17 +3,21 @@
 import csv
 import io
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
-from cast import Cast
+from cast import Cast, adopt
+from conftest import running, settings_in, still
 from desk import Desks, Page, desks
 
 from sandbox.jobs.program import Program
 from sandbox.rules.access import Actor
 
-MAPPING = {"name": "city-filings", "zone": "Asia/Shanghai",
+MAPPING: dict[str, Any] = {"name": "city-filings", "zone": "Asia/Shanghai",
            "register": {"name": "city-filings", "title": "算法备案清单", "title_en": "City filings"}, "sources": [{
                "makes": "entries", "columns": {
                    "备案编号": "key", "算法名称": "title", "主体名称": "body", "状态": "status"},
@@ -21,9 +25,28 @@ MAPPING = {"name": "city-filings", "zone": "Asia/Shanghai",
 ROWS = (("A-1", "街面清扫", "海睿", "使用中"), ("A-2", "=夜间巡检", "另一家", ""), ("A-3", "客服问答", "", "试用"))
 
 
-@pytest.fixture
-def at(program: Program) -> Desks:
-    return desks(program)
+@pytest.fixture(scope="module")
+def town(filled: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Cast]]:
+    """One program for the file: each test reads a register of its own."""
+    folder = tmp_path_factory.mktemp("registers")
+    shutil.copy(filled[0], folder)
+    for program in running(settings_in(folder), still()):
+        yield program, filled[1]
+
+
+@pytest.fixture(scope="module")
+def at(town: tuple[Program, Cast]) -> Desks:
+    return desks(town[0])
+
+
+@pytest.fixture(scope="module")
+def cast(town: tuple[Program, Cast]) -> Cast:
+    return town[1]
+
+
+def keys(at: Desks, cast: Cast, query: str) -> list[str]:
+    """The keys of the entries that a list with this query would export."""
+    return [one["key"] for one in at(cast.lin).get(f"/registers/entries?export=json&{query}").get_json()]
 
 
 def listed(*rows: tuple[str, ...]) -> bytes:
@@ -32,36 +55,37 @@ def listed(*rows: tuple[str, ...]) -> bytes:
     return out.getvalue().encode("gb18030")
 
 
-def read(at: Desks, who: Actor, content: bytes, name: str = "list.csv", **more: Any) -> Any:
-    desk = at(who)
+def read(at: Desks, who: Actor, content: bytes, name: str = "list.csv", of: str = "city-filings", **more: Any) -> Any:
+    desk, mapping = at(who), {**MAPPING, "register": {**MAPPING["register"], "name": of}}
     hidden = Page(desk.get("/registers/import?lang=en").text).fields
     return desk.post("/registers/import", {
-        **hidden, "mapping": "own", "map": (io.BytesIO(json.dumps(MAPPING).encode()), "map.json"),
+        **hidden, "mapping": "own", "map": (io.BytesIO(json.dumps(mapping).encode()), "map.json"),
         "list": (io.BytesIO(content), name), **more})
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def stocked(at: Desks, cast: Cast) -> Desks:
     assert read(at, cast.lin, listed(*ROWS)).status_code == 200
     return at
 
 
 def test_a_list_is_checked_first_then_kept_and_a_second_time_adds_nothing(at: Desks, cast: Cast) -> None:
-    checked = read(at, cast.lin, listed(*ROWS), draft="1")
+    checked = read(at, cast.lin, listed(*ROWS), of="first", draft="1")
     assert checked.status_code == 200 and "Checked; nothing is kept yet" in checked.text
     assert Page(checked.text).faults() == [] and "The list was read" not in checked.text
-    assert "There are no entries yet" in at(cast.lin).get("/registers/entries").text
-    kept = read(at, cast.lin, listed(*ROWS))
+    assert keys(at, cast, "register=first") == []
+    kept = read(at, cast.lin, listed(*ROWS), of="first")
     assert "The list was read" in kept.text and "Not stated: 1" in kept.text and "No status is given" in kept.text
-    assert "Nothing new" in read(at, cast.lin, listed(*ROWS)).text
+    assert "Nothing new" in read(at, cast.lin, listed(*ROWS), of="first").text
 
 
 def test_a_list_with_bad_lines_is_refused_by_line_and_keeps_nothing(at: Desks, cast: Cast) -> None:
-    refused = read(at, cast.lin, listed(*ROWS, ("", "无编号", "", ""), ("A-1", "另一个", "", "")))
+    bad = ("", "无编号", "", "")
+    refused = read(at, cast.lin, listed(*ROWS, bad, ("A-1", "另一个", "", "")), of="second")
     assert refused.status_code == 422 and Page(refused.text).faults() == []
     assert "list.csv, line 5" in refused.text and "list.csv, line 6" in refused.text
-    assert "There are no entries yet" in at(cast.lin).get("/registers/entries").text
-    assert "The list was read" in read(at, cast.lin, listed(*ROWS, ("", "无编号", "", "")), partial="1").text
+    assert keys(at, cast, "register=second") == []
+    assert "The list was read" in read(at, cast.lin, listed(*ROWS, bad), of="second", partial="1").text
 
 
 @pytest.mark.parametrize(("content", "name"), (
@@ -90,17 +114,18 @@ def test_only_a_regulator_reads_lists_and_everyone_reads_entries(stocked: Desks,
 
 def test_entries_are_found_by_words_stage_status_and_body_and_exports_hold_exactly_these(stocked: Desks,
                                                                                          cast: Cast) -> None:
-    def keys(query: str) -> list[str]:
-        found = stocked(cast.fang).get(f"/registers/entries?export=json&{query}").get_json()
-        return [one["key"] for one in found]
+    read(stocked, cast.lin, listed(*ROWS), of="third")
 
-    assert sorted(keys("")) == ["A-1", "A-2", "A-3"]
-    assert keys("q=ａ-1") == keys("q=清扫 海睿") == keys("stage=in_use") == keys("body=海睿") == ["A-1"]
-    assert keys("register=city-filings&status=试用") == keys("stage=other") == ["A-3"]
-    assert keys("stage=unknown") == ["A-2"] and keys("stage=early") == keys("kind=incident") == []
-    table = stocked(cast.fang).get("/registers/entries?export=csv&q=巡检").get_data().decode("utf-8-sig")
+    def found(query: str) -> list[str]:
+        return keys(stocked, cast, f"register=third&{query}")
+
+    assert sorted(found("")) == ["A-1", "A-2", "A-3"]
+    assert found("q=ａ-1") == found("q=清扫 海睿") == found("stage=in_use") == found("body=海睿") == ["A-1"]
+    assert found("status=试用") == found("stage=other") == ["A-3"]
+    assert found("stage=unknown") == ["A-2"] and found("stage=early") == found("kind=incident") == []
+    table = stocked(cast.fang).get("/registers/entries?register=third&export=csv&q=巡检").get_data().decode("utf-8-sig")
     assert [row[3] for row in csv.reader(io.StringIO(table))][1] == "'=夜间巡检"
-    sheet = stocked(cast.fang).client.get("/registers/entries?export=xlsx&q=巡检").get_data()
+    sheet = stocked(cast.fang).client.get("/registers/entries?register=third&export=xlsx&q=巡检").get_data()
     book = openpyxl.load_workbook(io.BytesIO(sheet))
     assert [row[3].value for row in book.active.iter_rows(min_row=2)] == ["'=夜间巡检"]
 
@@ -114,7 +139,7 @@ def test_an_entry_shows_its_rows_its_versions_and_what_changed(stocked: Desks, c
 
 
 def entry_path(at: Desks, cast: Cast, key: str) -> str:
-    found = at(cast.lin).get(f"/registers/entries?export=json&q={key}").get_json()
+    found = at(cast.lin).get(f"/registers/entries?register=city-filings&export=json&q={key}").get_json()
     return f"/registers/entries/{found[0]['id']}"
 
 
@@ -130,10 +155,9 @@ def test_a_person_decides_whether_a_name_like_a_firms_is_the_firms(stocked: Desk
     assert stocked(cast.fang).get("/registers/names").status_code == 403
 
 
-def test_a_firm_finds_an_entry_cites_it_and_takes_it_back_without_a_script(stocked: Desks, cast: Cast,
-                                                                           adopted: Any) -> None:
-    trial, fang = adopted(1)[0], stocked(cast.fang)
-    pick = fang.get(f"/trials/{trial}/citations?q=清扫&lang=en")
+def test_a_firm_finds_an_entry_cites_it_and_takes_it_back_without_a_script(stocked: Desks, cast: Cast) -> None:
+    trial, fang = adopt(stocked.program, cast, 1)[0], stocked(cast.fang)
+    pick = fang.get(f"/trials/{trial}/citations?register=city-filings&q=清扫&lang=en")
     assert "Nothing is cited yet" in pick.text
     cite = next(link for link in Page(pick.text).links if link.startswith(f"/trials/{trial}/citations/re_"))
     assert fang.send(cite, {"note": "The same system"}).status_code == 303

@@ -134,7 +134,9 @@ def busy_days(walk: Walk) -> Story:
     yield from walk.runs(6)
     walk.settle(told["id"])
     yield from walk.runs(55)
-    walk.incident("S3", text="两天日志缺失，原因待查。（演示）")
+    lost = walk.incident("S3", text="两天日志缺失，原因待查。（演示）")
+    walk.put_right(lost["id"], "补齐缺失两天的日志并说明原因。（演示）", 14, done=True)
+    walk.put_right(lost["id"], "为日志中断增加告警，并演练一次。（演示）", 365)
     yield from walk.runs(LONG)
 
 
@@ -255,9 +257,11 @@ def harmed(walk: Walk) -> Story:
     """An S1 incident: stopped in the act that told of it."""
     yield from walk.started()
     yield from walk.runs(25)
-    told = walk.incident("S1", text="误动作致关键设施停运四小时，无人伤亡，原因待查。（演示）")
+    told = walk.incident("S1", harms=("infrastructure",),
+                         text="误动作致关键设施停运四小时，无人伤亡，原因待查。（演示）")
     yield walk.after(hours=6)
     walk.settle(told["id"], "mitigated", walk.firm)
+    walk.report_in_full(told["id"])
 
 
 def in_retrospective(walk: Walk) -> Story:

@@ -340,15 +340,32 @@ class Walk:
             self.act("conclude_review", "regulator", review, recommendation=recommendation,
                      conclusion="评审组意见一致；记录完整，限度内运行。（演示）")
 
-    def incident(self, severity: str | None = None, kind: str = "incident", text: str = "") -> dict[str, Any]:
+    def incident(self, severity: str | None = None, kind: str = "incident", text: str = "",
+                 harms: tuple[str, ...] = ()) -> dict[str, Any]:
         """Something that happened two hours ago and is told now."""
         happened = (self.hand.now() - timedelta(hours=2)).isoformat()
         return self.act("file_incident", self.firm, kind=kind, severity=severity, occurred_at=happened,
-                        aware_at=happened, description=text or "现场人员发现建议异常，已改由人工办理。（演示）")
+                        harms=list(harms), aware_at=happened,
+                        description=text or "现场人员发现建议异常，已改由人工办理。（演示）")
 
     def settle(self, incident: str, state: str = "closed", who: str = "regulator") -> None:
         """An incident mitigated or closed."""
         self.act("update_incident", who, incident, state=state, mitigation="已查明原因并整改，当事人知情。（演示）")
+
+    def put_right(self, incident: str, what: str, days: int, *, done: bool = False) -> None:
+        """A corrective item of an incident, due so many days ahead; done, it was verified by the regulator."""
+        due = (self.hand.now() + timedelta(days=days)).date().isoformat()
+        item = self.act("add_corrective_item", "regulator", what=what, owner="运行负责人", due_on=due,
+                        incident_id=incident)
+        if done:
+            self.act("finish_corrective_item", self.firm, item["id"], done="已完成，记录附后。（演示）")
+            self.act("verify_corrective_item", "regulator2", item["id"], accept=True, verdict="现场核验属实。（演示）")
+
+    def report_in_full(self, incident: str) -> None:
+        """The final report of an incident."""
+        self.act("file_final_report", self.firm, incident, root_cause="新版本未覆盖该工况。（演示）",
+                 harm="停运四小时，无人伤亡。（演示）", redress="已向受影响单位说明并致歉。（演示）",
+                 measures="增加工况测试与人工复核。（演示）")
 
     def tune(self) -> None:
         """A corrective plan, and the exposure goes down."""

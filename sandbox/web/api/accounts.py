@@ -52,26 +52,9 @@ class Me(Shape):
 def me(connection: sa.Connection) -> Me:
     """Who I am, and what waits for me, soonest due first."""
     who = actor()
-    waiting = [Task.of(asdict(task)) for task in board.tasks(connection, who, program().clock())]
+    found = board.tasks(connection, who, program().clock(), program().settings.place)
+    waiting = [Task.of(asdict(task)) for task in found]
     return Me.of(seen(reads.account(connection, account_id=who.id)), scopes=sorted(who.scopes), tasks=waiting)
-
-
-class Notice(Shape):
-    """One message to the caller, or to everyone of the caller's role who sees its trial: `content` holds the values of
-    its kind. `sent_at` is null until a channel has taken it."""
-
-    id: str
-    kind: str
-    trial_id: str | None
-    content: dict[str, Any]
-    at: datetime
-    sent_at: datetime | None
-
-
-@rows.shows("/notices")
-def notices(connection: sa.Connection) -> Listing[Notice]:
-    """What I was told, newest first; the last fifty."""
-    return whole(reads.notices(connection, actor()), Notice.of)
 
 
 class Account(Shape):

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 import sqlalchemy as sa
-from flask import Response, send_file
+from flask import Response
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import ACTS
 from sandbox.acts.refusals import NotFound
-from sandbox.jobs.evidence import folder, keep_file
+from sandbox.jobs.evidence import keep_file
 from sandbox.reads import files as reads
-from sandbox.store.door import Busy
 from sandbox.store.files import FileFields, FileOf
 from sandbox.store.sections import SECTIONS
 from sandbox.web.api import asking
@@ -19,10 +18,10 @@ from sandbox.web.api.asking import Doing, Paged
 from sandbox.web.api.endpoint import Endpoint, Rows, answered, seen
 from sandbox.web.api.shapes import Listing, Shape, listed
 from sandbox.web.api.trials import trial_row
+from sandbox.web.attachments import BYTES, as_attachment
 from sandbox.web.reader import actor, program
 
 rows = Rows("files")
-BYTES = "application/octet-stream"
 
 
 class EvidenceFile(Shape):
@@ -67,20 +66,6 @@ def content(_endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
     with program().reading() as connection:
         found = seen(reads.file(connection, actor(), ids["id"]))
     return as_attachment(found["blob"], found["name"])
-
-
-def as_attachment(blob: str, name: str) -> Response:
-    """A file to be saved, whatever a browser would make of it: no type of its own, no script, no frame."""
-    try:
-        response = send_file(folder(program()).of(blob), BYTES, as_attachment=True, download_name=name,
-                             conditional=False, etag=False, last_modified=0)
-    except FileNotFoundError as error:
-        raise Busy from error
-    response.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
-    response.headers["Cache-Control"] = "no-store"
-    for needless in ("Last-Modified", "Expires"):
-        response.headers.pop(needless, None)
-    return response
 
 
 def take(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:

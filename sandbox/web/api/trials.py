@@ -168,7 +168,7 @@ class MoveLine(Shape):
 def moves(connection: sa.Connection, id: str) -> Listing[MoveLine]:
     """What can happen next, who may do it, and every need that is not met."""
     row = trial_row(connection, id)
-    return whole(reads.next_moves(connection, row, row["relation"], program().clock()), _move)
+    return whole(reads.next_moves(connection, row, row["relation"], program().clock(), program().settings.place), _move)
 
 
 def _move(found: reads.NextMove) -> MoveLine:

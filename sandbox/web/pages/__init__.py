@@ -4,12 +4,17 @@ from flask import Flask
 
 from sandbox.web.pages import (
     adoption,
+    allegations,
     boards,
     citations,
+    clocks,
     corrections,
+    corrective,
     decisions,
     feedback,
+    files,
     holds,
+    incident,
     incidents,
     links,
     moves,
@@ -29,9 +34,11 @@ from sandbox.web.pages import (
 )
 from sandbox.web.pages.shapes import PAGES
 
-NOUNS = (adoption, boards, citations, corrections, decisions, feedback, holds, incidents, links, moves, panel, permits,
-         register_entries, register_lists, register_names, registers, reviews, scenarios, sections, timetable, trials,
-         uploads, votes)
+NOUNS = (
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
+    incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names, registers,
+    reviews, scenarios, sections, timetable, trials, uploads, votes,
+)
 """Reading a noun's file puts its routes on the blueprint."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import g, redirect, url_for
 
-from sandbox.reads import accounts, board, risk, scenarios, steps, trials
+from sandbox.reads import accounts, board, messages, risk, scenarios, steps, trials
 from sandbox.reads.board import Owed
 from sandbox.reads.live import board_mark
 from sandbox.rules.access import Role
@@ -58,6 +58,7 @@ class BoardPage(LivePage):
     silence: list[Plain]
     caps: list[Plain]
     notices: int
+    notices_url: str
     columns: list[Plain]
     rows: list[Plain]
     more: int
@@ -78,7 +79,7 @@ def regulator(connection: sa.Connection) -> BoardPage:
         live=live(connection),
         at=moment(now()), n=len(waiting), counts=_counts(board.counts_at_work(connection, actor())),
         todo=tasks.todo(waiting), silence=_silence(connection), caps=_near_caps(working, known),
-        notices=accounts.notices_waiting(connection),
+        notices=messages.waiting(connection), notices_url=url_for("messages.deliveries", state="due"),
         columns=[{"key": key, "label": t(f"page.col.{key}"), "num": key == "used"} for key in COLUMNS], rows=rows,
         more=max(0, len(working) - AT_WORK_SHOWN), trials_url=url_for("pages.trials_list"),
         decisions_url=url_for("pages.decisions_list"))
@@ -221,7 +222,7 @@ def _lacking(connection: sa.Connection, row: Mapping[str, Any]) -> Plain:
     """Before a start: what is still missing, as one list."""
     if row["starts_at"] is not None:
         return {"lacking": "", "needs": []}
-    found = trials.next_moves(connection, row, row["relation"], now())
+    found = trials.next_moves(connection, row, row["relation"], now(), program().settings.place)
     way = steps.way_ahead(row, found)
     if way is None or not way.permitted or not way.unmet:
         return {"lacking": "", "needs": []}

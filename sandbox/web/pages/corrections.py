@@ -11,7 +11,9 @@ from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, records, risk
 from sandbox.rules.access import Relation, Role
 from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
+from sandbox.store.files import FileOf
 from sandbox.web.guard import page
+from sandbox.web.pages import files
 from sandbox.web.pages.feedback import READERS, event_label, given_report, period, report_form
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.sections import shown
@@ -38,6 +40,7 @@ class ReportPage(PageContext):
     body: list[Plain]
     corrections: list[Plain]
     correct_url: str | None
+    evidence: Plain
 
 
 @page(PAGES, "/feedback/<feedback_id>", roles=READERS)
@@ -51,7 +54,8 @@ def report(feedback_id: str) -> Any:
             title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
             sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
             corrections=[_correction(found) for found in one["corrections"]],
-            correct_url=url_for("pages.correct", feedback_id=feedback_id) if may else None))
+            correct_url=url_for("pages.correct", feedback_id=feedback_id) if may else None,
+            evidence=files.beside(connection, row, FileOf.FEEDBACK, feedback_id)))
 
 
 def _one(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -113,6 +117,7 @@ def correction(correction_id: str) -> Any:
         if one is None:
             raise NotFound
         row = own(connection, one["trial_id"])
+        evidence = files.beside(connection, row, FileOf.CORRECTION, correction_id)
     form = form_of(CorrectionDecision, url_for("pages.correction", correction_id=correction_id),
                    t("page.correction.decide"))
     if request.method == "POST":
@@ -120,7 +125,7 @@ def correction(correction_id: str) -> Any:
         if done is not None:
             return gone(url_for("pages.trial_feedback", trial_id=row["id"]), t(f"page.correction.{done.state}"))
     waits = one["state"] == "waiting" and actor().role is Role.REGULATOR
-    return render(_correction_page(row, one, form if waits else None), 422 if form.errors else 200)
+    return render(_correction_page(row, one, evidence, form if waits else None), 422 if form.errors else 200)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,17 +139,20 @@ class CorrectionPage(PageContext):
     reason: str
     columns: list[Plain]
     rows: list[Plain]
+    evidence: Plain
     form: Form | None
     errors: dict[str, list[str]]
 
 
-def _correction_page(row: Mapping[str, Any], one: Mapping[str, Any], form: Form | None) -> CorrectionPage:
+def _correction_page(row: Mapping[str, Any], one: Mapping[str, Any], evidence: Plain,
+                     form: Form | None) -> CorrectionPage:
     before, after = ({each["label"]: show(each.get("text", "").splitlines(), locale())
                       for each in shown(FeedbackFields, _readable(one[side]))} for side in ("before", "after"))
     rows = [{"field": label, "before": before.get(label, ""), "after": after.get(label, "")}
             for label in dict.fromkeys((*before, *after)) if before.get(label, "") != after.get(label, "")]
     return CorrectionPage(
         title=t("page.correction.title"), over=back(row), reason=one["reason"], rows=rows, form=form,
+        evidence=evidence,
         sub=t("page.correction.line", state=value_word(CorrectionState, one["state"])),
         columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("field", "before", "after")],
         errors=form.errors if form else {})

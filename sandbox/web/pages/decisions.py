@@ -229,7 +229,7 @@ def _needs(connection: sa.Connection, row: Mapping[str, Any], trial: Mapping[str
     """The move's needs as they stand now; the one that this vote meets is left out."""
     if (row["move"], trial["state"]) not in ROWS:
         return [{"met": False, "text": t("page.decision.left", state=word(f"state.{trial['state']}"))}]
-    found = next(one for one in trials.next_moves(connection, trial, trial["relation"], now())
+    found = next(one for one in trials.next_moves(connection, trial, trial["relation"], now(), program().settings.place)
                  if one.move.name == row["move"])
     rest = tuple(name for name in found.move.needs if name != SECOND)
     return need_rows(rest, found.unmet, trial["id"], row["id"])

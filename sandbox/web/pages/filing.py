@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from sandbox.acts.refusals import Invalid, KeyReused, NotPermitted, Refused, Unmet
 from sandbox.store.faults import code_of, word_of
 from sandbox.web.codec import field_dicts, from_form, kind_of, placed, to_form
-from sandbox.web.pages.shapes import Form, Plain
+from sandbox.web.pages.shapes import Form, FormPage, Plain, render
 from sandbox.web.reader import actor, program, said, t
 from sandbox.words import Word
 
@@ -25,7 +25,7 @@ STANDS_AT = {
     "long_ground": "long_ground", "drain_hours": "drain_hours", "period_backwards": "period_end",
     "nil_with_numbers": "nil",
     "exposures_missing": "exposures", "severity_missing": "severity", "aware_before": "aware_at",
-    "appeal_ground": "new_facts",
+    "appeal_ground": "new_facts", "harm_is_gravest": "harms", "one_origin": "incident_id",
 }
 """Rules over a whole form: the field beside which each is said."""
 
@@ -153,3 +153,17 @@ def gone(url: str, text: str, kind: str = "good") -> Response:
     """On to the next page, with a sentence of what was done."""
     flash(text, kind)
     return redirect(url, 303)
+
+
+def asked(form: Form, act: str, model: type[BaseModel], on: str, *, title: str, sub: str, over: list[Plain],
+          done: tuple[str | Callable[[Any], str], str], given: Mapping[str, Any] | None = None,
+          aside: tuple[Plain, ...] = ()) -> Any:
+    """A page that is the form of one act: shown, shown again with what is wrong, or done and gone on from. `done` says
+    where to (an address, or one made from what was done) and the sentence to say there."""
+    if request.method == "POST":
+        made, form = tried(lambda: do(act, {**read(model), **(given or {})}, on), form)
+        if made is not None:
+            url, text = done
+            return gone(url(made) if callable(url) else url, text)
+    return render(FormPage(title=title, over=over, sub=sub, form=form, errors=form.errors, aside=aside),
+                  422 if form.errors else 200)

@@ -1,24 +1,21 @@
 """Incidents, near misses and complaints: all of them, those of one trial, filing one, amending it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar
 
-import sqlalchemy as sa
 from flask import flash, request, url_for
 
-from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, incidents, records, risk
+from sandbox.reads import records, risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.risk import INDICATORS
-from sandbox.store.incidents import IncidentFields, IncidentKind, IncidentState, IncidentUpdate, Severity
+from sandbox.store.incidents import IncidentFields, IncidentKind, IncidentState, Severity
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
-from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import (
     PAGES,
     Form,
@@ -29,7 +26,7 @@ from sandbox.web.pages.shapes import (
     render,
     value_word,
 )
-from sandbox.web.pages.times import moment, now
+from sandbox.web.pages.times import moment
 from sandbox.web.pages.tracks import back, head_of
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, said, t, titled
@@ -50,8 +47,27 @@ def incidents_list() -> Any:
     with program().reading() as connection:
         return listed(Listing(
             name="incidents", endpoint="pages.incidents_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
-            plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+            plain=_plain, actions=beside(),
+            filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
             page=lambda cursor, limit: records.incidents(connection, actor(), cursor=cursor, limit=limit, **chosen)))
+
+
+def beside(trial_id: str | None = None) -> list[Plain]:
+    """The lists that belong to incidents: of every trial, or of one."""
+    found = [{"label": t("page.incident.see_clocks"), "url": url_for("pages.clocks_list", trial=trial_id)},
+             {"label": t("page.incident.see_items"), "url": url_for("pages.corrective_items_list", trial=trial_id)}]
+    if actor().role is Role.REGULATOR and trial_id is None:
+        found.append({"label": t("page.incident.see_allegations"), "url": url_for("pages.allegations_list")})
+    return found
+
+
+def of_trial(trial_id: str, relation: Relation) -> list[Plain]:
+    """What belongs to the incidents of one trial: filing one first, where this person may."""
+    files = {"label": t("page.incident.see_files"), "url": url_for("pages.trial_files", trial_id=trial_id)}
+    filing = {"label": t("page.incident.new"), "url": url_for("pages.new_incident", trial_id=trial_id), "kind": "main"}
+    entering = {"label": t("page.incident.new_allegation"), "url": url_for("pages.new_allegation", trial_id=trial_id)}
+    return [*([filing] if relation in FILERS else []), *beside(trial_id), files,
+            *([entering] if relation is Relation.OFFICER else [])]
 
 
 def enum_words(of: type[StrEnum]) -> dict[str, str]:
@@ -96,10 +112,8 @@ def trial_incidents(trial_id: str) -> Any:
         row = own(connection, trial_id)
         cursor = request.args.get("cursor")
         found = records.incidents(connection, actor(), trial_id, cursor=cursor, limit=SHOWN)
-        filing = [{"label": t("page.incident.new"), "url": url_for("pages.new_incident", trial_id=trial_id),
-                   "kind": "main"}]
         return render(TrialIncidentsPage(
-            head=head_of(connection, row, "trial_incidents", filing if row["relation"] in FILERS else []),
+            head=head_of(connection, row, "trial_incidents", of_trial(trial_id, row["relation"])),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}")} for one in COLUMNS],
             rows=[_cells(one) for one in found.items],
             next_url=url_for("pages.trial_incidents", trial_id=trial_id, cursor=found.next) if found.next else None,
@@ -136,70 +150,3 @@ def _what_follows() -> Plain:
     return {"title": t("page.incident.follows"), "id": "h-follows",
             "bullets": [t(f"page.incident.follows_{severity}") for severity in Severity],
             "text": t("page.incident.honest")}
-
-
-@dataclass(frozen=True, kw_only=True)
-class IncidentPage(PageContext):
-    """One incident as it is known now, what it said before, and the form that amends it."""
-
-    template: ClassVar[str] = "incident.html"
-    title: str
-    over: list[Plain]
-    sub: str
-    facts: list[Plain]
-    body: list[Plain]
-    versions: list[Plain]
-    form: Form | None
-    errors: dict[str, list[str]]
-
-
-@page(PAGES, "/incidents/<incident_id>", methods=("GET", "POST"), roles=READERS)
-def incident(incident_id: str) -> Any:
-    """Read an incident; those who may, amend, mitigate or close it."""
-    with program().reading() as connection:
-        found = incidents.incident(connection, actor(), now(), incident_id)
-        if found is None:
-            raise NotFound
-        one = {**found.row, "versions": found.versions}
-        row = own(connection, one["trial_id"])
-        form = form_of(IncidentUpdate, url_for("pages.incident", incident_id=incident_id), t("page.incident.amend"),
-                       values={})
-        if request.method == "POST":
-            done, form = tried(lambda: do("update_incident", read(IncidentUpdate), incident_id), form)
-            if done is not None:
-                return gone(url_for("pages.incident", incident_id=incident_id), t("page.incident.amended"))
-        may = row["relation"] in FILERS and one["state"] != "closed"
-        return render(_incident_page(connection, row, one, form if may or form.errors else None),
-                      422 if form.errors else 200)
-
-
-def _incident_page(connection: sa.Connection, row: Mapping[str, Any], one: Mapping[str, Any],
-                   form: Form | None) -> IncidentPage:
-    parts = [value_word(Severity, one["severity"])] if one["severity"] else []
-    return IncidentPage(
-        title=t("page.incident.title", kind=value_word(IncidentKind, one["kind"])), over=back(row),
-        sub=" · ".join(said(part) for part in (*parts, value_word(IncidentState, one["state"]))),
-        facts=_facts(connection, one), body=_body(one),
-        versions=[_version(found) for found in reversed(one["versions"])], form=form and replace(form, prefix="u-"),
-        errors=form.errors if form else {})
-
-
-def _body(one: Mapping[str, Any]) -> list[Plain]:
-    done = [{"label": t("field.mitigation"), "text": one["mitigation"]}] if one["mitigation"] else []
-    return shown(IncidentFields, one) + done
-
-
-def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:
-    name = accounts.names(connection, {one["author_id"]}).get(one["author_id"], "")
-    return [{"label": t("page.col.state"), "text": said(value_word(IncidentState, one["state"]))},
-            {"label": t("page.incident.version"), "text": str(one["version"])},
-            {"label": t("page.incident.author"), "text": name},
-            {"label": t("page.col.filed"), "text": moment(one["at"])}]
-
-
-def _version(one: Mapping[str, Any]) -> Plain:
-    body = one["body"]
-    parts = [value_word(Severity, body["severity"])] if body.get("severity") else []
-    parts += [value_word(IncidentState, body["state"])] if body.get("state") else []
-    return {"at": moment(one["at"]), "iso": one["at"].isoformat(), "text": t("page.incident.was", parts=parts)
-            if parts else t("page.incident.changed"), "note": body.get("description", "")}

@@ -44,8 +44,8 @@ def move(trial_id: str, name: str) -> Any:
         raise NotFound
     with program().reading() as connection:
         row = own(connection, trial_id)
-        found = next((one for one in trials.next_moves(connection, row, row["relation"], now())
-                      if one.move.name == name), None)
+        moves = trials.next_moves(connection, row, row["relation"], now(), program().settings.place)
+        found = next((one for one in moves if one.move.name == name), None)
     form = form_of(MoveFields, url_for("pages.move", trial_id=trial_id, name=name), t(f"move.{name}"),
                    kind="stop" if name in HEAVY else "main")
     if request.method == "POST":

@@ -14,10 +14,12 @@ from sandbox.reads import accounts, trials
 from sandbox.reads.steps import SIGNED_OFF
 from sandbox.rules.access import Role
 from sandbox.rules.dossier import DIMENSIONS
+from sandbox.store.files import FileOf
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS, Value
 from sandbox.web.codec import choice, kind_of, label
 from sandbox.web.guard import page
+from sandbox.web.pages import files
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
 from sandbox.web.pages.lights import indicator_word, number, unit_word
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, render, value_word
@@ -44,6 +46,7 @@ class SectionPage(PageContext):
     body: list[Plain]
     votes: list[Plain]
     vote_action: Plain | None
+    evidence: Plain
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -102,7 +105,8 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], one: trials.Section
     return SectionPage(
         title=t(f"section.{kind}"), over=back(row), lead=_lead(one, form), facts=_facts(connection, one), form=form,
         body=shown(one.kind.fields, one.body) if one.version and form is None else [], votes=cast,
-        vote_action=_vote_action(row, one), errors=form.errors if form else {})
+        vote_action=_vote_action(row, one),
+        evidence=files.beside(connection, row, FileOf.SECTION, kind), errors=form.errors if form else {})
 
 
 def _lead(one: trials.SectionState, form: Form | None) -> str:

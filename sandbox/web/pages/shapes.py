@@ -76,6 +76,25 @@ class FormPage(PageContext):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordPage(PageContext):
+    """One record, read: what it says, what hangs on it, what happened. What can be done is behind its buttons."""
+
+    template: ClassVar[str] = "record.html"
+    title: str
+    over: list[Plain]
+    sub: str
+    facts: list[Plain]
+    actions: list[Plain] = field(default_factory=list)
+    body: list[Plain] = field(default_factory=list)
+    tables: list[Plain] = field(default_factory=list)
+    """Tables: {title, id, columns, rows, none}."""
+    reports: list[Plain] = field(default_factory=list)
+    """Panels of facts: {title, id, facts}."""
+    versions: list[Plain] = field(default_factory=list)
+    history: list[Plain] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListPage(PageContext):
     """A list with filters in its address; all of it is what `list_page` in `_list.html` takes."""
 

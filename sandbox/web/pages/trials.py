@@ -150,7 +150,7 @@ def trial(trial_id: str) -> Any:
     """The overview of one trial."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        found = trials.next_moves(connection, row, row["relation"], now())
+        found = trials.next_moves(connection, row, row["relation"], now(), program().settings.place)
         return render(_overview(connection, row, found))
 
 
@@ -175,7 +175,8 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
 
 def _next(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain:
     waiting = board.own_tasks(connection, actor(), now(), row["id"])
-    step = None if waiting else steps.next_step(connection, actor(), row, row["relation"], now())
+    place = program().settings.place
+    step = None if waiting else steps.next_step(connection, actor(), row, row["relation"], now(), place)
     shown = tasks.next_of(waiting[0] if waiting else None, step, row["id"])
     return {**shown, "other": _other(row)}
 

@@ -1,0 +1,94 @@
+"""Reminders by ladder: each rung tells whom it names, once, while the thing is not done. One row of LADDERS a kind.
+
+A ladder has one due, at its next rung. When that has come, the latest rung that has passed is told, and the due moves
+to the next one ahead: a server that was down for a week tells one reminder, marked late, not all that it missed. The
+record is looked at anew each time, so a thing that was done, dropped or put off is not reminded of by mistake.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.acts.act import Act
+from sandbox.acts.schedule import REVIEW_RUNGS, interval_of, notify, panel_of, put_due
+from sandbox.rules.access import Role
+from sandbox.rules.cadence import Rung, reminders
+from sandbox.store.dues import DueKind
+from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
+
+LATE_AFTER = timedelta(hours=1)
+"""A reminder told later than this says so."""
+Party = tuple[str, str]
+"""Who is told: ("account", its id) or ("role", its name)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a ladder is about, as the record stands: when it is due, how long it had, and who answers to each name of
+    the ladder's rungs."""
+
+    due_at: datetime
+    interval_days: int
+    to: Mapping[str, Iterable[Party]]
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The kind of notice it tells, its rungs, and how its object is looked at; None when nothing is owed any more."""
+
+    notice: str
+    rungs: tuple[Rung, ...]
+    look: Callable[[Act, str], Owed | None]
+
+
+def remind(act: Act, due: Mapping[str, Any]) -> None:
+    """Tell the latest rung that has come, and owe the next."""
+    ladder = LADDERS[DueKind(due["kind"])]
+    owed = ladder.look(act, due["object_id"])
+    if owed is None:
+        return
+    rungs = reminders(owed.due_at, owed.interval_days, act.zone, ladder.rungs)
+    come = [(at, rung) for at, rung in rungs if at <= act.now]
+    if come:
+        _tell(act, ladder.notice, due["object_id"], owed, *come[-1])
+    ahead = next((at for at, _ in rungs if at > act.now), None)
+    if ahead:
+        put_due(act, DueKind(due["kind"]), due["object_id"], ahead, due["trial_id"])
+
+
+def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung: Rung) -> None:
+    """Each party once, in the first capacity that the rung names."""
+    told: set[Party] = set()
+    for capacity in rung.to:
+        for kind, name in owed.to.get(capacity, ()):
+            if (kind, name) not in told:
+                told.add((kind, name))
+                notify(act, notice, **{kind: name}, dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}",
+                       days=rung.days, due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
+                       object=object_id, **owed.content)
+
+
+# Reviews
+
+
+def owed_review(act: Act, review_id: str) -> Owed | None:
+    """A review that is neither held nor dropped. The reviewers are those on duty for it, the whole panel where nobody
+    is; the rest of the panel stands in as substitutes."""
+    review = act.row(REVIEWS, review_id)
+    if review["state"] not in (ReviewState.PLANNED, ReviewState.OPEN):
+        return None
+    panel = [("account", one.account) for one in panel_of(act)]
+    on_duty = [("account", account) for account in act.connection.execute(
+        sa.select(SITTERS.c.account_id).where(SITTERS.c.review_id == review_id)).scalars()]
+    return Owed(review["due_at"], interval_of(act, review), {
+        "reviewer": on_duty or panel, "officer": [("role", Role.REGULATOR.value)],
+        "substitute": [one for one in panel if one not in on_duty]}, {})
+
+
+LADDERS: Mapping[DueKind, Ladder] = {
+    DueKind.REMIND_REVIEW: Ladder("review_due", REVIEW_RUNGS, owed_review),
+}

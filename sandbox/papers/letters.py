@@ -1,0 +1,69 @@
+"""Messages to people: notices as one letter in the recipient's language. It names trials by number, never a firm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from sandbox.rules.notices import sentence
+from sandbox.words import say, word
+
+ONE = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One notice on its way: what it is, about which trial, and since when."""
+
+    id: str
+    kind: str
+    content: dict[str, Any]
+    trial_id: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One notice as the letter says it, with where to look."""
+
+    id: str
+    kind: str
+    trial_id: str | None
+    at: datetime
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a channel carries. `reference` is the same however often it is sent, so that a repeat can be known."""
+
+    reference: str
+    subject: str
+    items: tuple[Item, ...]
+    foot: str
+
+    @property
+    def text(self) -> str:
+        """All of it as plain text."""
+        return "\n\n".join((*(f"{item.text}\n{item.url}" for item in self.items), self.foot))
+
+
+def letter(notices: Sequence[Told], reference: str, locale: str, zone: tzinfo, url: str) -> Letter:
+    """The notices in this language, as one letter. Raises KeyError for a notice without words, which is a bug."""
+    items = tuple(_item(one, locale, zone, url) for one in notices)
+    about = items[0].text if len(items) == ONE else say(word("message.many", n=len(items)), locale)
+    return Letter(reference, say(word("message.subject", about=about), locale), items,
+                  say(word("message.foot", settings=f"{url}/settings/channels", reference=reference), locale))
+
+
+def _item(one: Told, locale: str, zone: tzinfo, url: str) -> Item:
+    said = say(sentence(one.kind, one.content), locale, zone)
+    text = say(word("message.about", trial=one.trial_id, text=said), locale) if one.trial_id else said
+    return Item(one.id, one.kind, one.trial_id, one.at, text, f"{url}{_path(one)}")
+
+
+def _path(one: Told) -> str:
+    """Where the thing is; a review by its own page."""
+    thing = str(one.content.get("object", ""))
+    return f"/reviews/{thing}" if thing.startswith("rv_") else f"/trials/{one.trial_id}" if one.trial_id else "/"
