@@ -22,11 +22,7 @@ TITLE = (TRIALS.c.title.label("trial_title"), TRIALS.c.title_hant.label("trial_t
 
 
 def of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[Any]:
-<<<<<<< HEAD
-    """Rows of a table with their trial's titles, narrowed to what the actor sees, and to one trial if it is named."""
-=======
     """Rows of a table with their trial's names, of the trials that the actor sees, or of one of them."""
->>>>>>> main
     query = sa.select(table, *TITLE).join(TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(of_seen_trials(table.c.trial_id, actor))
     return query.where(table.c.trial_id == trial_id) if trial_id else query
@@ -40,21 +36,15 @@ def matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any])
     return query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in columns)))
 
 
-def plain_row(row: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row without the key that the pages of its list go by."""
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "_key"}
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
              limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
     """Reports, newest filed first."""
-<<<<<<< HEAD
-    query = _matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
-    return keyset(connection, query, FEEDBACK.c.id, cursor, plain_row, limit)
-=======
     query = matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
     return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
->>>>>>> main
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
@@ -98,36 +88,24 @@ def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = No
               severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
               limit: int = 50) -> Page[dict[str, Any]]:
     """Incidents, newest filed first."""
-<<<<<<< HEAD
-    query = _matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
-=======
     query = matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
->>>>>>> main
     for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity), (INCIDENTS.c.kind, kind)):
         query = query.where(column == value) if value else query
-    return keyset(connection, query, INCIDENTS.c.id, cursor, plain_row, limit)
+    return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
 
 
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
             kind: str | None = None, q: str | None = None, cursor: str | None = None,
             limit: int = 50) -> Page[dict[str, Any]]:
     """Reviews, soonest due first. A reviewer's list is of trials where they sit on the running panel."""
-<<<<<<< HEAD
-    query = _matching(of_trials(REVIEWS, actor, trial_id), q)
-=======
     query = matching(of_trials(REVIEWS, actor, trial_id), q)
->>>>>>> main
     if actor.role is Role.REVIEWER:
         mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
                                                  SEATS.c.accepted.is_(True))
         query = query.where(REVIEWS.c.trial_id.in_(mine))
     query = query.where(REVIEWS.c.state == state) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
-<<<<<<< HEAD
-    return keyset(connection, query, due_key(connection, REVIEWS), cursor, plain_row, limit, newest_first=False)
-=======
     return soonest_due(connection, query, REVIEWS, cursor, _plain, limit)
->>>>>>> main
 
 
 def next_review(connection: sa.Connection, trial_id: str, kind: str | None = None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
-from sandbox.reads.records import of_trials, plain_row
+from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import Period, Schedule, Span, Told, periods
@@ -61,10 +61,14 @@ def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[To
             *(Told((one[0], one[1]), one[2], planned=True) for one in connection.execute(plans)))
 
 
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_key"}
+
+
 def plans(connection: sa.Connection, actor: Actor, trial_id: str, cursor: str | None = None,
           limit: int = 50) -> Page[dict[str, Any]]:
     """Plans not to use, newest filed first."""
-    return keyset(connection, of_trials(NO_USE, actor, trial_id), NO_USE.c.id, cursor, plain_row, limit)
+    return keyset(connection, of_trials(NO_USE, actor, trial_id), NO_USE.c.id, cursor, _plain, limit)
 
 
 def held_filings(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
@@ -72,13 +76,13 @@ def held_filings(connection: sa.Connection, actor: Actor, trial_id: str | None =
     """Filings that were held to be checked, newest first."""
     query = of_trials(HELD, actor, trial_id)
     query = query.where(HELD.c.state == state) if state else query
-    return keyset(connection, query, HELD.c.id, cursor, plain_row, limit)
+    return keyset(connection, query, HELD.c.id, cursor, _plain, limit)
 
 
 def held_filing(connection: sa.Connection, actor: Actor, held_id: str) -> dict[str, Any] | None:
     """One of them, or None when missing or not theirs to see."""
     row = connection.execute(of_trials(HELD, actor, None).where(HELD.c.id == held_id)).mappings().first()
-    return plain_row(row) if row else None
+    return _plain(row) if row else None
 
 
 def retractions(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
@@ -86,14 +90,14 @@ def retractions(connection: sa.Connection, actor: Actor, trial_id: str | None = 
     """Retractions, newest first."""
     query = of_trials(RETRACTIONS, actor, trial_id)
     query = query.where(RETRACTIONS.c.state == state) if state else query
-    return keyset(connection, query, RETRACTIONS.c.id, cursor, plain_row, limit)
+    return keyset(connection, query, RETRACTIONS.c.id, cursor, _plain, limit)
 
 
 def retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> dict[str, Any] | None:
     """One of them, or None when missing or not theirs to see."""
     row = connection.execute(of_trials(RETRACTIONS, actor, None).where(
         RETRACTIONS.c.id == retraction_id)).mappings().first()
-    return plain_row(row) if row else None
+    return _plain(row) if row else None
 
 
 def retractions_of(connection: sa.Connection, column: str, row_id: str) -> tuple[dict[str, Any], ...]:

@@ -33,16 +33,10 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-<<<<<<< HEAD
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
     *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *accounts.rows, *imports.rows, *permits.rows, *registers.rows, *batches.rows,
-=======
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
-    *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows,
-    *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
+    *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
     *batches.rows,
->>>>>>> main
 )
 
 
