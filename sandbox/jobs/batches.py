@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -16,13 +16,13 @@ import orjson
 import sqlalchemy as sa
 
 from sandbox.acts.batches import BatchFiled, BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
-from sandbox.acts.feedback import EVENTS, TAKES_REPORTS
 from sandbox.acts.places import outside
-from sandbox.acts.refusals import NotFound, Refused
+from sandbox.acts.refusals import Refused
+from sandbox.jobs.line_terms import Terms, terms_of
 from sandbox.jobs.program import Program
 from sandbox.rules.access import Actor
 from sandbox.rules.cadence import period_number
-from sandbox.rules.reporting import Schedule, Span, joined, same_version
+from sandbox.rules.reporting import Span, joined, same_version
 from sandbox.store.batches import (
     COUNTS,
     KEPT,
@@ -40,9 +40,7 @@ from sandbox.store.ids import new_id, new_ids
 from sandbox.store.lines import SLICE, leaf_of, matches, root_of, salts, seal_of
 from sandbox.store.log import current_tree, leaf_hash
 from sandbox.store.reports import Read
-from sandbox.store.scope import seen_trial
 from sandbox.store.spool import Spool
-from sandbox.store.trials import LIMITS
 from sandbox.store.types import MILLION, Instant, instant_text
 
 MOST_LINES = 200_000
@@ -56,7 +54,6 @@ CROWDED = 1024
 """Filings that wait for the door when a batch is told to come back."""
 TRIES = 5
 MILLISECOND = timedelta(milliseconds=1)
-AT = "%Y-%m-%d %H:%M"
 KEYS = 500
 
 
@@ -103,35 +100,6 @@ class Taken:
     repeated: list[tuple[int, str]] = field(default_factory=list)
     exposures: float = 0.0
     events: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a trial asks of a line, beside what every report must be."""
-
-    trial: Mapping[str, Any]
-    now: datetime
-    first: datetime
-    events: frozenset[str]
-    zone: tzinfo
-
-    @property
-    def schedule(self) -> Schedule:
-        """The trial's reporting periods."""
-        return Schedule(self.trial["starts_at"], self.trial["feedback_days"], self.zone)
-
-    def faults(self, values: Mapping[str, Any]) -> list[Fault]:
-        """What is wrong with a report for this trial."""
-        late, early = values["period_end"] > self.now, values["period_start"] < self.first
-        across = self.schedule.spans_two((values["period_start"], values["period_end"]))
-        if not (late or early or across) and self.events.issuperset(values["events"]):
-            return []
-        found = [Fault("period_end", "in_future")] if late else []
-        found += [Fault("period_start", "before_start")] if early else []
-        if across is not None and not (late or early):
-            found.append(Fault("period_end", "spans_periods", {"at": across.astimezone(self.zone).strftime(AT)}))
-        return found + [Fault(f"events.{name}", "unknown_event") for name in values["events"]
-                        if name not in self.events]
 
 
 class _Overtaken(Exception):
@@ -454,20 +422,6 @@ def drop(program: Program, batch_id: str | None) -> None:
     with suppress(Busy, Unknown):
         while batch_id and program.door.submit(job):
             pass
-
-
-def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
-    """What this trial asks. Raises NotFound, NotPermitted, Refused as the act would."""
-    program.acts.permit("file_batch", actor, trial_id)
-    with program.reading() as connection:
-        trial = seen_trial(connection, actor, trial_id)
-        names = connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == trial_id)).scalars().all()
-    if trial is None:
-        raise NotFound
-    if trial["state"] not in TAKES_REPORTS:
-        raise Refused("no_exposure_allowed", state=trial["state"])
-    first = trial["starts_at"].astimezone(program.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), program.settings.zone)
 
 
 _before = (

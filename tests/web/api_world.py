@@ -184,7 +184,7 @@ def undelivered(world: World, firm: Actor) -> str:
     deliver(world.program)
     with world.program.reading() as connection:
         return str(connection.execute(sa.select(DELIVERIES.c.id).where(
-            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalar_one())
+            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalars().first())
 
 
 def clocks_of_complaint(world: World, firm: Actor, trial: str) -> tuple[str, str]:

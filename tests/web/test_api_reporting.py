@@ -31,7 +31,7 @@ def test_a_filing_that_is_held_answers_that_it_waits_to_be_confirmed(world: Worl
 
 def test_each_period_says_where_its_reporting_stands_and_what_is_untold(world: World) -> None:
     found = world.client("fang").get(f"/trials/{world.hers['running']}/periods")["items"]
-    assert [(one["number"], one["standing"]) for one in found] == [(2, "not_due"), (1, "due")]
+    assert [(one["number"], one["standing"]) for one in found] == [(2, "not_due"), (1, "missing")]
     assert found[1]["untold"][0]["start"] == (START + 7 * DAY).isoformat().replace("+00:00", "Z")
 
 

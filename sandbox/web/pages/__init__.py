@@ -13,6 +13,7 @@ from sandbox.web.pages import (
     decisions,
     feedback,
     files,
+    held,
     holds,
     incident,
     incidents,
@@ -35,8 +36,9 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
-    incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names, registers,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held,
+    holds,     incident, incidents,
+    links, moves, panel, permits, register_entries, register_lists, register_names, registers,
     reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
