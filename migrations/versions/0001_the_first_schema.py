@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_7aa3e730'
+revision = '0001_bc4314e6'
 down_revision = None
 
 
@@ -692,7 +692,10 @@ def upgrade() -> None:
     sa.UniqueConstraint('trial_id', 'source_key', name=op.f('uq_incidents_trial_id_source_key'))
     )
     with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.create_index('ix_incidents_kind_id', ['kind', 'id'], unique=False)
         batch_op.create_index('ix_incidents_open', ['trial_id', 'severity'], unique=False, sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
+        batch_op.create_index('ix_incidents_severity_id', ['severity', 'id'], unique=False)
+        batch_op.create_index('ix_incidents_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
 
     op.create_table('islands',
@@ -1269,7 +1272,10 @@ def downgrade() -> None:
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
         batch_op.drop_index('ix_incidents_trial_id_id')
+        batch_op.drop_index('ix_incidents_state_id')
+        batch_op.drop_index('ix_incidents_severity_id')
         batch_op.drop_index('ix_incidents_open', sqlite_where=sa.text("state <> 'closed'"), postgresql_where=sa.text("state <> 'closed'"))
+        batch_op.drop_index('ix_incidents_kind_id')
 
     op.drop_table('incidents')
     with op.batch_alter_table('files', schema=None) as batch_op:

@@ -22,7 +22,7 @@ from sandbox.store.door import Door, Transaction
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Fields, canonical, defaults_of
 from sandbox.store.ids import new_id
-from sandbox.store.scope import OWNED, relation_to, seen_trial, trial_of
+from sandbox.store.scope import OWNED, held_trial, relation_to, trial_of
 from sandbox.store.trials import TRIALS
 
 Clock = Callable[[], datetime]
@@ -163,8 +163,9 @@ class Act:
             self.update(TRIALS, trial_id, **values)
 
     def row(self, table: sa.Table, row_id: str) -> dict[str, Any]:
-        """One row by id; raises NotFound."""
-        found = self.connection.execute(sa.select(table).where(table.c.id == row_id)).mappings().first()
+        """One row by id, locked until the act ends where the database locks rows; raises NotFound."""
+        query = sa.select(table).where(table.c.id == row_id).with_for_update(key_share=True)
+        found = self.connection.execute(query).mappings().first()
         if found is None:
             raise NotFound
         return dict(found)
@@ -279,10 +280,12 @@ class Acts:
 
     def _arrive(self, transaction: Transaction, kind: ActKind, actor: Actor, on: str | None,
                 request: str | None) -> Act:
+        if on is not None and "\0" in on:  # no id has one, and PostgreSQL cannot even look for it
+            raise NotFound
         act = Act(transaction, self.clock(), self.place, actor, object_id=on, logged_as=kind.name, request=request)
         if kind.on in OWNED:
             trial_id = on if kind.on == "trial" else trial_of(act.connection, actor, kind.on, on or "")
-            row = seen_trial(act.connection, actor, trial_id or "")
+            row = held_trial(act.connection, actor, trial_id or "")
             if row is None:
                 raise NotFound
             act.relation, act.trial = relation_to(act.connection, actor, row["id"]), Held(row)

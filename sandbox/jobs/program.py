@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import local
+from typing import IO
 
 import sqlalchemy as sa
 
@@ -24,12 +26,14 @@ import sandbox.acts.keys
 import sandbox.acts.no_use
 import sandbox.acts.panel
 import sandbox.acts.registers
+import sandbox.acts.replays
 import sandbox.acts.retractions
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
 import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.counted import CountedActs
+from sandbox.jobs.presence import enter
 from sandbox.store.door import Door
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
@@ -45,23 +49,36 @@ class Program:
     writer: sa.Engine
     door: Door
     acts: Acts
+    _seen: IO[str]
+    _open: local = field(default_factory=local, repr=False, compare=False)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection that sees one snapshot and cannot write."""
+        """A connection that sees one snapshot and cannot write. Inside another reading of the same thread it is that
+        one: a thread that held one connection and waited for a second could wait for ever."""
+        held = getattr(self._open, "connection", None)
+        if held is not None:
+            yield held
+            return
         with self.readers.connect() as connection, connection.begin():
-            yield connection
+            self._open.connection = connection
+            try:
+                yield connection
+            finally:
+                self._open.connection = None
 
     def close(self) -> None:
         """Answer everything accepted, then let go of the database."""
         self.door.close()
         self.readers.dispose()
         self.writer.dispose()
+        self._seen.close()
 
 
 def open_program(settings: Settings, clock: Clock) -> Program:
-    """Open the database at the settings' address; its schema must be current (`migrate`)."""
+    """Open the database at the settings' address; its schema must be current (`migrate`). Raises InUse."""
+    seen = enter(settings.data)
     url = database_url(settings.data, settings.database_url)
     writer, readers = make_engine(url, writing=True), make_engine(url, writing=False)
     door = Door(writer)
-    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.place))
+    return Program(settings, clock, readers, writer, door, CountedActs(door, clock, settings.place), seen)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 ADVISORY = 7_340_212
 """The advisory lock held while a PostgreSQL database is migrated; SQLite's own write lock does the same there."""
+NOTE = "moved_to"
+"""The file in a data folder that says where its database went (`move`); while it lies there the old one stays shut."""
 
 
 class SchemaRefused(Exception):
@@ -28,12 +30,20 @@ def prepare(settings: Settings) -> str:
     """Make or migrate the database; returns its revision. Any number of processes may start at once.
 
     One transaction: a kill leaves the old schema whole. Raises SchemaRefused."""
+    _refuse_moved(settings)
     engine = make_engine(database_url(settings.data, settings.database_url), writing=True)
     try:
         with _alone(engine) as connection:
             return _migrate(connection)
     finally:
         engine.dispose()
+
+
+def _refuse_moved(settings: Settings) -> None:
+    note = settings.data / NOTE
+    if settings.database_url is None and note.exists():
+        raise SchemaRefused(f"this database was moved to {note.read_text().strip()}: set SANDBOX_DATABASE_URL to that; "
+                            f"to go on with the old file instead, remove {NOTE} from the data folder")
 
 
 @contextmanager

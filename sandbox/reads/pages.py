@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sandbox.store.types import Instant
 
 T = TypeVar("T")
-SHOWN, MOST = 50, 200
+SHOWN, MOST = 50, 5_000
+"""How many a page shows; how many an export reads at once."""
 
 
 class BadCursor(ValueError):
@@ -22,10 +23,12 @@ class BadCursor(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Items in order, and the cursor after the last (None at the end)."""
+    """Items in order, and the cursor after the last (None at the end). `looked`: how many rows were looked at where
+    that, and not the items, ended the page."""
 
     items: tuple[T, ...]
     next: str | None
+    looked: int = 0
 
 
 def encode(value: Any) -> str:

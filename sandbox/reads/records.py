@@ -1,19 +1,21 @@
 """Feedback, incidents and reviews as people may know them: lists over trials, and single records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, keyset, soonest_due
+from sandbox.reads import walks
+from sandbox.reads.pages import Page, soonest_due
+from sandbox.reads.walks import Wanted
 from sandbox.rules.access import Actor, Role
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import COUNTS, KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEW_DATES, REVIEWS, SITTERS
-from sandbox.store.scope import of_seen_trials, seats_of
+from sandbox.store.scope import EVERYTHING, of_seen_trials, seats_of
 from sandbox.store.sections import DRAFTS
 from sandbox.store.trials import SEATS, TRIALS
 
@@ -30,10 +32,13 @@ def of_trials(table: sa.Table, actor: Actor, trial_id: str | None) -> sa.Select[
 
 def matching(query: sa.Select[Any], q: str | None, *more: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Narrowed to rows whose trial, or one of the further columns, contains the words."""
-    if not q:
-        return query
+    return query.where(_titled(q, *more)) if q else query
+
+
+def _titled(q: str, *more: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    """The trial, or one of the further columns, contains the words."""
     columns = (TRIALS.c.id, TRIALS.c.title, TRIALS.c.title_hant, TRIALS.c.title_en, *more)
-    return query.where(sa.or_(*(column.icontains(q, autoescape=True) for column in columns)))
+    return sa.or_(*(column.icontains(q, autoescape=True) for column in columns))
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
@@ -41,10 +46,23 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
-             limit: int = 50, *, q: str | None = None) -> Page[dict[str, Any]]:
-    """Reports, newest filed first."""
-    query = matching(of_trials(FEEDBACK, actor, trial_id).where(KEPT), q, FEEDBACK.c.id)
-    return keyset(connection, query, FEEDBACK.c.id, cursor, _plain, limit)
+             limit: int = 50, *, q: str | None = None, only: Sequence[str] = ()) -> Page[Any]:
+    """Reports, newest filed first; `q` is a report's number, or looks into the trial's number and titles. With `only`
+    they are tuples of these columns."""
+    return _walked(connection, _reports_wanted(actor, trial_id, q), cursor, limit, only)
+
+
+def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit: int,
+            only: Sequence[str]) -> Page[Any]:
+    columns = [wanted.table.c[name] for name in only] or (*wanted.table.c, *TITLE)
+    return walks.page(connection, wanted, columns, cursor, limit, walks.bare if only else walks.named)
+
+
+def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:
+    """The reports of a list."""
+    if q and q.startswith("fb_"):
+        return _numbered(FEEDBACK, actor, trial_id, q, KEPT)
+    return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, fits=(KEPT,))
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
@@ -86,12 +104,28 @@ def correction(connection: sa.Connection, actor: Actor, correction_id: str) -> d
 
 def incidents(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
               severity: str | None = None, kind: str | None = None, q: str | None = None, cursor: str | None = None,
-              limit: int = 50) -> Page[dict[str, Any]]:
-    """Incidents, newest filed first."""
-    query = matching(of_trials(INCIDENTS, actor, trial_id), q, INCIDENTS.c.id, INCIDENTS.c.description)
-    for column, value in ((INCIDENTS.c.state, state), (INCIDENTS.c.severity, severity), (INCIDENTS.c.kind, kind)):
-        query = query.where(column == value) if value else query
-    return keyset(connection, query, INCIDENTS.c.id, cursor, _plain, limit)
+              limit: int = 50, only: Sequence[str] = ()) -> Page[Any]:
+    """Incidents, newest filed first; `q` is an incident's number, or looks into its description and the trial's number
+    and titles. With `only` they are tuples of these columns."""
+    chosen = {name: value for name, value in (("severity", severity), ("state", state), ("kind", kind)) if value}
+    return _walked(connection, _incidents_wanted(actor, trial_id, chosen, q), cursor, limit, only)
+
+
+def _numbered(table: sa.Table, actor: Actor, trial_id: str | None, number: str,
+              *fits: sa.ColumnElement[bool]) -> Wanted:
+    return Wanted(table, actor, trial_id, exact={"id": number}, fits=(*fits, of_seen_trials(TRIALS.c.id, actor)))
+
+
+def _incidents_wanted(actor: Actor, trial_id: str | None, chosen: Mapping[str, str], q: str | None) -> Wanted:
+    """The incidents of a list. Of what is chosen, one follows an index where the list is of all trials."""
+    if q and q.startswith("in_"):
+        return _numbered(INCIDENTS, actor, trial_id, q, *(INCIDENTS.c[name] == one for name, one in chosen.items()))
+    of_all = trial_id is None and actor.role in EVERYTHING
+    exact = dict(list(chosen.items())[:1]) if of_all else {}
+    fits = [INCIDENTS.c[name] == value for name, value in chosen.items() if name not in exact]
+    if q:
+        fits.append(_titled(q, INCIDENTS.c.description))
+    return Wanted(INCIDENTS, actor, trial_id, exact=exact, fits=tuple(fits))
 
 
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,

@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
+from sandbox.store.bulk import add_rows
 from sandbox.store.dues import DUES, DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK
@@ -76,10 +77,7 @@ KEPT = sa.or_(FEEDBACK.c.batch_id.is_(None), FEEDBACK.c.batch_id.not_in(UNSEEN))
 COUNTS = sa.and_(KEPT, ~FEEDBACK.c.retracted)
 """Those of them that count: a report that was retracted is shown and counts nowhere."""
 
-_add_report = Statement(sa.insert(FEEDBACK).values({c.name: sa.bindparam(c.name, type_=c.type) for c in FEEDBACK.c}))
 _add_batch = Statement(sa.insert(BATCHES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in BATCHES.c}))
-_add_note = Statement(sa.insert(BATCH_NOTES).values({c.name: sa.bindparam(c.name, type_=c.type)
-                                                     for c in BATCH_NOTES.c}))
 _owe = Statement(sa.insert(DUES).values({c.name: sa.bindparam(c.name, type_=c.type) for c in DUES.c}))
 
 
@@ -90,7 +88,7 @@ def blank_report() -> dict[str, Any]:
 
 def insert_reports(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Many reports at once, each row with every column. The one way in for more than one."""
-    _add_report.many(connection, rows)
+    add_rows(connection, FEEDBACK, rows)
 
 
 def insert_batch(connection: sa.Connection, values: Mapping[str, Any], until: datetime) -> None:
@@ -103,7 +101,7 @@ def insert_batch(connection: sa.Connection, values: Mapping[str, Any], until: da
 
 def insert_notes(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """What is said of lines that are not kept."""
-    _add_note.many(connection, rows)
+    add_rows(connection, BATCH_NOTES, rows)
 
 
 def drop_slice(connection: sa.Connection, batch_id: str) -> bool:

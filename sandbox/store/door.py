@@ -21,6 +21,8 @@ T = TypeVar("T")
 BATCH, WAITING = 512, 4096
 SQLITE_ERROR = 1
 """A mistake in a statement; every other operational error is the storage's."""
+RERUN, ATTEMPTS = ("40001", "40P01"), 4
+"""What PostgreSQL says to one of two that stood in each other's way; that job is done again, so many times in all."""
 ADVISORY = 7_340_211
 """The advisory lock on the head of the log, taken first on PostgreSQL: taken last, it deadlocks."""
 
@@ -137,9 +139,19 @@ class Failure:
     """A job's exception, carried to its caller."""
 
     error: BaseException
+    crossed: bool = False
 
 
 def _attempt(transaction: Transaction, job: Job) -> Any:
+    """The job's result or its Failure; one that another session's locks undid is done again."""
+    for _ in range(ATTEMPTS - 1):
+        result = _once(transaction, job)
+        if not (isinstance(result, Failure) and result.crossed and _alive(transaction.connection)):
+            return result
+    return _once(transaction, job)
+
+
+def _once(transaction: Transaction, job: Job) -> Any:
     raw: Any = transaction.connection.connection.driver_connection
     mark = len(transaction.log.entries)
     raw.execute("SAVEPOINT act")
@@ -149,8 +161,13 @@ def _attempt(transaction: Transaction, job: Job) -> Any:
     except BaseException as error:  # noqa: BLE001 carried to its caller whole
         del transaction.log.entries[mark:]
         _undo(transaction.connection, raw)
-        return Failure(_told(error, transaction.connection.dialect))
+        return Failure(_told(error, transaction.connection.dialect), _crossed(error))
     return result
+
+
+def _crossed(error: BaseException) -> bool:
+    """Whether a deadlock or a serialization failure ended the job; each lets go at the savepoint of what it held."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) in RERUN
 
 
 def _undo(connection: sa.Connection, raw: Any) -> None:

@@ -9,13 +9,22 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 READERS = 72
-"""More than the server's threads: a request never waits for a connection."""
+"""Of the embedded file, more than the server's threads: a request never waits for one."""
+SHARED = 16
+"""Of a PostgreSQL server, which other processes share: a request that finds all taken waits for one, at most
+SHARED_WAIT_S. A thread never holds two (`Program.reading`), so that waiting always ends."""
+SHARED_WAIT_S = 10
 PRAGMAS = (
     "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=15000", "cache_size=-65536",
     "wal_autocheckpoint=4000", "temp_store=MEMORY", "recursive_triggers=ON",
 )
 """Without recursive triggers a REPLACE would slip past the log's own."""
-
+LINK: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+                        "tcp_user_timeout": 10_000}
+"""A link that was cut without a word is noticed within seconds."""
+SERVER_SETTINGS = ("synchronous_commit = on", "lock_timeout = '15s'", "idle_in_transaction_session_timeout = '10min'",
+                   "timezone = 'UTC'")
+"""Durable whatever the server's own default; no lock is waited for longer than the embedded file's."""
 
 JSON_BY: dict[str, Any] = {"json_serializer": lambda value: orjson.dumps(value).decode(),
                            "json_deserializer": orjson.loads}
@@ -27,13 +36,25 @@ def database_url(data: Path, url: str | None) -> str:
 
 
 def make_engine(url: str, *, writing: bool) -> sa.Engine:
-    """An engine for the writer (BEGIN IMMEDIATE, one connection) or for readers (query only)."""
-    if url.startswith("sqlite"):
-        return _sqlite(url, writing)
-    return sa.create_engine(
-        url, **JSON_BY, pool_size=2 if writing else READERS, max_overflow=0, pool_pre_ping=True,
-        execution_options={} if writing else {"postgresql_readonly": True},
-    )
+    """An engine for the writer (BEGIN IMMEDIATE, one connection) or for readers (query only, one snapshot each)."""
+    return _sqlite(url, writing) if url.startswith("sqlite") else _postgresql(url, writing)
+
+
+def _postgresql(url: str, writing: bool) -> sa.Engine:
+    """The writer sees at each statement what was committed before it: it takes the lock on the log's head first, and
+    what it then reads must not be older than the lock. A reader sees the same moment to its end."""
+    engine = sa.create_engine(
+        url, **JSON_BY, pool_size=2 if writing else SHARED, max_overflow=0, pool_timeout=SHARED_WAIT_S,
+        pool_pre_ping=True, isolation_level="READ COMMITTED" if writing else "REPEATABLE READ",
+        execution_options={} if writing else {"postgresql_readonly": True}, connect_args=LINK)
+
+    @sa.event.listens_for(engine, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        for setting in SERVER_SETTINGS:
+            connection.execute(f"SET {setting}")
+        connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str, writing: bool) -> sa.Engine:

@@ -58,14 +58,23 @@ def of_seen_trials(column: sa.ColumnElement[str], actor: Actor) -> sa.ColumnElem
     return column.in_(sa.select(TRIALS.c.id).where(trials_seen_by(actor)))
 
 
-_TRIAL = {role: Statement(sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
-    role, sa.bindparam("account_id"), sa.bindparam("organisation_id")))) for role in Role}
+_BY_ID = {role: sa.select(TRIALS).where(TRIALS.c.id == sa.bindparam("trial_id"), _seen(
+    role, sa.bindparam("account_id"), sa.bindparam("organisation_id"))) for role in Role}
+_SEEN = {role: Statement(query) for role, query in _BY_ID.items()}
+_HELD = {role: Statement(query.with_for_update(key_share=True, of=TRIALS)) for role, query in _BY_ID.items()}
 
 
 def seen_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
     """The trial's row; None when it is missing or not the actor's, which is the same."""
-    return _TRIAL[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
-                                                 "organisation_id": actor.organisation_id})
+    return _SEEN[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
+                                                "organisation_id": actor.organisation_id})
+
+
+def held_trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
+    """The trial's row, locked until the act ends where the database locks rows; None when it is missing or not the
+    actor's, which is the same."""
+    return _HELD[actor.role].first(connection, {"trial_id": trial_id, "account_id": actor.id,
+                                                "organisation_id": actor.organisation_id})
 
 
 def relation_to(connection: sa.Connection, actor: Actor, trial_id: str) -> Relation:

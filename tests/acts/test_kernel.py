@@ -17,7 +17,7 @@ from pydantic import ValidationError, field_validator
 from sandbox.acts.act import ACTS, Act, ActKind, Acts, Done, Made
 from sandbox.acts.refusals import KeyReused, NotFound, NotPermitted, Refused, Stale
 from sandbox.jobs.program import Program
-from sandbox.rules.access import PERMISSIONS, SYSTEM_ACTOR, Role, Scope, permission
+from sandbox.rules.access import PERMISSIONS, SYSTEM_ACTOR, Actor, Role, Scope, permission
 from sandbox.store.answers import ANSWERS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.fields import Fields, Row
@@ -239,21 +239,23 @@ def test_a_dry_run_says_the_same_no_as_the_act(program: Program, cast: Cast, tri
 # Not yours is not there
 
 
-@pytest.mark.parametrize("name", OWNING)
-def test_what_is_not_yours_is_not_found_exactly_like_what_does_not_exist(program: Program, cast: Cast, name: str,
-                                                                       objects: dict[str, str]):
-    there, before = objects[str(ACTS[name].on)], counts(program)
-    for stranger in (cast.gao, cast.shen, cast.di, cast.ada):
-        for body in (NONSENSE, {}):
-            answers = [refusal(partial(program.acts.do, name, stranger, body, on=on)) for on in (there, "xx_missing")]
-            assert answers == [(NotFound, (), {})] * 2
+def test_what_is_not_yours_is_not_found_exactly_like_what_does_not_exist(
+        program: Program, cast: Cast, objects: dict[str, str], subtests: pytest.Subtests):
+    before = counts(program)
+    for name in OWNING:
+        with subtests.test(name):
+            there = objects[str(ACTS[name].on)]
+            answers = [refusal(partial(program.acts.do, name, stranger, body, on=on))
+                       for stranger in (cast.gao, cast.shen, cast.di, cast.ada)
+                       for body in (NONSENSE, {}) for on in (there, "xx_missing")]
+            assert answers == [(NotFound, (), {})] * 16
     assert counts(program) == before
 
 
-@pytest.mark.parametrize("name", OWNING)
 @pytest.mark.parametrize("on", [None, "", "%", "\x00", "ES-0001' OR '1'='1"])
-def test_no_object_is_found_by_a_name_that_is_none(program: Program, cast: Cast, name: str, on: str | None, trial: str):
-    assert refusal(lambda: program.acts.do(name, cast.lin, NONSENSE, on=on)) == (NotFound, (), {})
+def test_no_object_is_found_by_a_name_that_is_none(program: Program, cast: Cast, on: str | None, trial: str):
+    found = {name: refusal(partial(program.acts.do, name, cast.lin, NONSENSE, on=on)) for name in OWNING}
+    assert found == dict.fromkeys(OWNING, (NotFound, (), {}))
 
 
 def test_a_recused_reviewer_finds_nothing_any_more(program: Program, cast: Cast, objects: dict[str, str]):
@@ -263,36 +265,40 @@ def test_a_recused_reviewer_finds_nothing_any_more(program: Program, cast: Cast,
         program.acts.do("give_opinion", cast.rui, given, on=objects["review"])
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_who_may_not_do_an_act_is_told_so_before_anything_given_is_looked_at(program: Program, cast: Cast, name: str,
-                                                                           objects: dict[str, str]):
-    row, kind = PERMISSIONS[name], ACTS[name]
-    seeing = [cast.lin, cast.fang, cast.rui] if kind.on else [cast.lin, cast.fang, cast.rui, cast.di, cast.ada]
-    for who in (one for one in seeing if one.role not in row.roles):
-        with pytest.raises(NotFound if kind.on in OFFICERS_ALONE else NotPermitted):
-            program.acts.do(name, who, NONSENSE, on=objects.get(str(kind.on)))
+def of_role(cast: Cast) -> dict[Role, Actor]:
+    """One of the cast of every role."""
+    return {Role.REGULATOR: cast.lin, Role.FIRM: cast.fang, Role.REVIEWER: cast.rui, Role.DEPARTMENT: cast.di,
+            Role.ADMINISTRATOR: cast.ada, Role.SYSTEM: SYSTEM_ACTOR}
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_a_token_without_the_scope_may_not_do_the_act(program: Program, cast: Cast, name: str,
-                                                      objects: dict[str, str]):
-    row, kind = PERMISSIONS[name], ACTS[name]
-    able = {Role.REGULATOR: cast.lin, Role.FIRM: cast.fang, Role.REVIEWER: cast.rui, Role.DEPARTMENT: cast.di,
-            Role.ADMINISTRATOR: cast.ada}
-    for who in (able[role] for role in row.roles if role in able):
-        narrow = replace(who, scopes=frozenset(Scope) - {row.scope})
-        with pytest.raises(NotPermitted):
-            program.acts.do(name, narrow, NONSENSE, on=objects.get(str(kind.on)))
+def test_who_may_not_do_an_act_is_told_so_before_anything_given_is_looked_at(
+        program: Program, cast: Cast, objects: dict[str, str], subtests: pytest.Subtests):
+    seeing = (Role.REGULATOR, Role.FIRM, Role.REVIEWER)
+    for name, kind in ACTS.items():
+        roles = seeing if kind.on else (*seeing, Role.DEPARTMENT, Role.ADMINISTRATOR)
+        for role in (one for one in roles if one not in PERMISSIONS[name].roles):
+            refused = NotFound if kind.on in OFFICERS_ALONE else NotPermitted
+            with subtests.test(name, role=role), pytest.raises(refused):
+                program.acts.do(name, of_role(cast)[role], NONSENSE, on=objects.get(str(kind.on)))
 
 
-@pytest.mark.parametrize("name", ACTS)
-def test_a_body_that_does_not_fit_is_refused_field_by_field_and_keeps_nothing(program: Program, cast: Cast, name: str,
-                                                                            objects: dict[str, str]):
-    row, kind, before = PERMISSIONS[name], ACTS[name], counts(program)
-    able = {Role.REGULATOR: cast.lin, Role.FIRM: cast.fang, Role.REVIEWER: cast.rui, Role.ADMINISTRATOR: cast.ada,
-            Role.SYSTEM: SYSTEM_ACTOR, Role.DEPARTMENT: cast.di}
-    with pytest.raises(ValidationError, match="extra_forbidden"):
-        program.acts.do(name, able[row.roles[0]], NONSENSE, on=objects.get(str(kind.on)))
+def test_a_token_without_the_scope_may_not_do_the_act(
+        program: Program, cast: Cast, objects: dict[str, str], subtests: pytest.Subtests):
+    for name, kind in ACTS.items():
+        row = PERMISSIONS[name]
+        for role in (one for one in row.roles if one is not Role.SYSTEM):
+            narrow = replace(of_role(cast)[role], scopes=frozenset(Scope) - {row.scope})
+            with subtests.test(name, role=role), pytest.raises(NotPermitted):
+                program.acts.do(name, narrow, NONSENSE, on=objects.get(str(kind.on)))
+
+
+def test_a_body_that_does_not_fit_is_refused_field_by_field_and_keeps_nothing(
+        program: Program, cast: Cast, objects: dict[str, str], subtests: pytest.Subtests):
+    before = counts(program)
+    for name, kind in ACTS.items():
+        able = of_role(cast)[PERMISSIONS[name].roles[0]]
+        with subtests.test(name), pytest.raises(ValidationError, match="extra_forbidden"):
+            program.acts.do(name, able, NONSENSE, on=objects.get(str(kind.on)))
     assert counts(program) == before
 
 

@@ -12,8 +12,8 @@ from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
+from sandbox.reads import trials as reads
 from sandbox.store.reviews import REVIEWS
-from sandbox.store.scope import seen_trial
 from sandbox.store.trials import COUNTERS
 
 DAY = timedelta(days=1)
@@ -141,4 +141,4 @@ def test_a_recusal_from_one_panel_closes_the_whole_trial(
                 for panel in ("running", "review"))
     acts.do("recuse_reviewer", cast.rui, {"reason": "Shares in the firm"}, first)
     with program.reading() as connection:
-        assert seen_trial(connection, cast.rui, trial) is None
+        assert reads.trial(connection, cast.rui, trial) is None

@@ -18,7 +18,6 @@ from sandbox.store.door import Busy
 from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
 from sandbox.store.log import LOG
 from sandbox.store.reviews import REVIEWS
-from sandbox.store.settings import Settings
 from sandbox.store.trials import SUSPENSIONS, TRIALS
 
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
@@ -82,12 +81,12 @@ def test_everything_due_is_done_once(program: Program, clock: Shifted, adopted: 
     assert rows(program, sa.select(REVIEWS.c.opened_at)) == [(REVIEW_OPENS,)] * 10  # each late report calls one too
 
 
-def test_two_processes_share_the_work_and_repeat_none(program: Program, settings: Settings, clock: Shifted,
+def test_two_processes_share_the_work_and_repeat_none(program: Program, clock: Shifted,
                                                       adopted: Adopted) -> None:
     adopted(20)
     clock.forward(REVIEW_OPENS)
     ticking.beat(program, clock())
-    other, done = open_program(settings, clock), []
+    other, done = open_program(program.settings, clock), []
     threads = [threading.Thread(target=lambda of=of: done.append(tick(of))) for of in (program, other)]
     for thread in threads:
         thread.start()
@@ -176,18 +175,18 @@ def test_an_hour_without_a_beat_is_a_gap(program: Program, clock: Shifted, step:
 
 
 @pytest.mark.parametrize(("step", "held"), ((BACK, None), (BACK + SECOND, HoldKind.GAP)))
-def test_a_clock_set_back_more_than_a_minute_is_a_gap(program: Program, settings: Settings, step: timedelta,
+def test_a_clock_set_back_more_than_a_minute_is_a_gap(program: Program, step: timedelta,
                                                       held: HoldKind | None) -> None:
     tick(program)
-    behind = open_program(settings, lambda: START - step)
+    behind = open_program(program.settings, lambda: START - step)
     assert tick(behind).held is held
     behind.close()
 
 
-def test_two_processes_note_one_gap_once(program: Program, settings: Settings, clock: Shifted) -> None:
+def test_two_processes_note_one_gap_once(program: Program, clock: Shifted) -> None:
     tick(program)
     clock.forward(START + DAY)
-    other = open_program(settings, Shifted(clock, START + DAY + SECOND))
+    other = open_program(program.settings, Shifted(clock, START + DAY + SECOND))
     ticking._note_gap(program, clock())
     ticking._hold(other, HoldKind.GAP, START, other.clock(), [], f"gap {START.isoformat()}")
     other.close()
@@ -261,6 +260,7 @@ def test_a_person_who_let_a_mass_hold_proceed_did_not_answer_for_later_lateness(
 # Its cost
 
 
+@pytest.mark.only_on("sqlite")
 def test_an_idle_tick_is_one_indexed_query(program: Program) -> None:
     tick(program)
     asked: list[str] = []

@@ -245,6 +245,30 @@ def test_a_job_that_fails_fails_alone(door: Door, readers: sa.Engine, how: str):
     assert names(readers) == ["before", "one", "two"]
 
 
+CROSSED = "DO $$ BEGIN RAISE EXCEPTION 'two stood in each other''s way' USING ERRCODE = '{}'; END $$"
+ON_SERVER = pytest.mark.parametrize("url", ["postgres"], indirect=True)
+
+
+@ON_SERVER
+@pytest.mark.parametrize(("code", "times", "kept"), [("40001", 1, True), ("40P01", 3, True), ("40P01", 4, False)])
+def test_a_job_that_another_session_undid_is_done_again(door: Door, readers: sa.Engine, code: str, times: int,
+                                                       kept: bool):
+    left = [times]
+
+    def crossed(transaction: Transaction) -> int:
+        seq = entered(transaction, "crossed")
+        if left[0]:
+            left[0] -= 1
+            transaction.connection.exec_driver_sql(CROSSED.format(code))
+        return seq
+
+    one, tried, two = together(door, enter("one"), crossed, enter("two"))
+    assert (one, two, left) == (0, 2 if kept else 1, [0])
+    assert tried == 1 if kept else isinstance(tried, Busy)
+    assert logged(readers) == (["one", "crossed", "two"] if kept else ["one", "two"])
+    assert names(readers) == sorted(logged(readers))
+
+
 @BOTH
 @pytest.mark.parametrize("seed", range(4))
 def test_a_storm_of_failing_jobs_among_good_ones_fails_only_itself(door: Door, readers: sa.Engine, seed: int):

@@ -18,7 +18,7 @@ from sandbox.store.engine import make_engine
 from sandbox.store.fields import defaults_of
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.scenarios import SCENARIOS
-from sandbox.store.scope import OWNED, of_seen_trials, relation_to, seats_of, seen_trial, trial_of, trials_seen_by
+from sandbox.store.scope import OWNED, held_trial, of_seen_trials, relation_to, seats_of, trial_of, trials_seen_by
 from sandbox.store.trials import SEATS, TRIALS
 
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
@@ -137,9 +137,9 @@ def test_the_database_shows_each_actor_what_the_rule_says(connection: sa.Connect
 
 @pytest.mark.parametrize("who", ACTORS)
 def test_one_trial_is_found_exactly_by_those_who_see_it(connection: sa.Connection, who: str):
-    found = {trial.id for trial in TRIALS_HERE if seen_trial(connection, ACTORS[who], trial.id) is not None}
+    found = {trial.id for trial in TRIALS_HERE if held_trial(connection, ACTORS[who], trial.id) is not None}
     assert found == {trial.id for trial in TRIALS_HERE if sees(ACTORS[who], trial)}
-    assert seen_trial(connection, ACTORS[who], "ES-9999") is seen_trial(connection, ACTORS[who], "") is None
+    assert held_trial(connection, ACTORS[who], "ES-9999") is held_trial(connection, ACTORS[who], "") is None
 
 
 @pytest.mark.parametrize("who", ACTORS)
@@ -163,11 +163,11 @@ def test_a_seat_opens_its_trial_until_it_is_declined_conflicted_or_ended(connect
 
 
 def test_a_row_read_for_an_act_is_the_whole_trial_with_its_times_in_utc(connection: sa.Connection):
-    row = seen_trial(connection, ACTORS["regulator"], "ES-0000")
+    row = held_trial(connection, ACTORS["regulator"], "ES-0000")
     assert row == dict(connection.execute(sa.select(TRIALS).where(TRIALS.c.id == "ES-0000")).mappings().one())
 
 
 def test_every_kind_of_object_is_reached_through_its_trial(connection: sa.Connection):
     assert all("trial_id" in table.c for kind, table in OWNED.items() if kind != "trial")
-    assert trial_of(connection, SEATS, "st_again") == "ES-0001"
-    assert trial_of(connection, SEATS, "st_missing") is None
+    assert trial_of(connection, ACTORS["regulator"], "seat", "st_again") == "ES-0001"
+    assert trial_of(connection, ACTORS["regulator"], "seat", "st_missing") is None

@@ -116,6 +116,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "change_trial": lambda world: {"title": "Another name"},
     "make_move": _plain,
     "clear_yellow": _plain,
+    "decide_late_red": _plain,
     "adopt_trial": lambda world: {
         "title": "Pilot", "scenario_id": world.hers["open"], "organisation": "New Firm", "tier": "R2",
         "rate_per_day": 10.0, "limits": [{"indicator": "complaint", "per_exposure": 0.1}], "unverified": "Everything"},

@@ -3,19 +3,18 @@
 Whatever is sent with `dry_run` leaves it as it is, so one city serves a whole file of tests."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from api_answers import Checked
 from cast import START, Cast, enter_cast
-from conftest import settings_in, still
+from conftest import still
+from databases import Stencil, settings_in
 from flask import Flask
 from sqlmodel import SQLModel
 
@@ -257,11 +256,9 @@ def lived_in(settings: Settings) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module", name="world")
-def city(empty_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def city(empty: Stencil, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One city for a file of tests."""
-    folder = tmp_path_factory.mktemp("world")
-    shutil.copy(empty_file, folder)
-    yield from lived_in(settings_in(folder))
+    yield from lived_in(empty.on_file(tmp_path_factory.mktemp("world")))
 
 
 @pytest.fixture(scope="module", name="world", params=("sqlite", "postgresql"))

@@ -15,6 +15,7 @@ from sandbox.web.api import (
     files,
     imports,
     incidents,
+    lights,
     log,
     messages,
     openapi,
@@ -36,7 +37,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
     *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
     *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
-    *batches.rows,
+    *batches.rows, *lights.rows,
 )
 
 

@@ -36,12 +36,11 @@ COLUMNS = (Column("allegation"), Column("from"), Column("state"), Column("due"))
 def allegations_list() -> Any:
     """Allegations on every trial, newest entered first."""
     state, q = wanted("state"), wanted("q")
-    with program().reading() as connection:
-        return listed(Listing(
-            name="allegations", endpoint="pages.allegations_list", q=q or "", columns=COLUMNS, cells=_cells,
-            plain=_plain, filters=[choices_of("state", state, enum_words(AllegationState))],
-            page=lambda cursor, limit: reads.allegations(connection, actor(), state=state, q=q, cursor=cursor,
-                                                         limit=limit)))
+    return listed(Listing(
+        name="allegations", endpoint="pages.allegations_list", q=q or "", columns=COLUMNS, cells=_cells,
+        plain=_plain, filters=[choices_of("state", state, enum_words(AllegationState))],
+        page=lambda connection, cursor, limit: reads.allegations(connection, actor(), state=state, q=q, cursor=cursor,
+                                                     limit=limit)))
 
 
 def _cells(one: Mapping[str, Any]) -> Plain:

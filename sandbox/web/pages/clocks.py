@@ -34,13 +34,12 @@ AS_LAW = (Mark.READ, Mark.REPORTED)
 def clocks_list() -> Any:
     """Clocks of every trial this person sees, soonest out first."""
     running, trial, q = wanted("running"), wanted("trial"), wanted("q")
-    with program().reading() as connection:
-        return listed(Listing(
-            name="clocks", endpoint="pages.clocks_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
-            filters=[choices_of("running", running, {"1": t("page.clocks.running")}),
-                     choices_of("trial", trial, {trial: trial} if trial else {})],
-            page=lambda cursor, limit: reads.clocks(connection, actor(), now(), trial_id=trial, q=q,
-                                                    running=running == "1", cursor=cursor, limit=limit)))
+    return listed(Listing(
+        name="clocks", endpoint="pages.clocks_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
+        filters=[choices_of("running", running, {"1": t("page.clocks.running")}),
+                 choices_of("trial", trial, {trial: trial} if trial else {})],
+        page=lambda connection, cursor, limit: reads.clocks(connection, actor(), now(), trial_id=trial, q=q,
+                                                running=running == "1", cursor=cursor, limit=limit)))
 
 
 def cells(one: ClockLine) -> Plain:

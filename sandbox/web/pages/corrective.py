@@ -31,13 +31,12 @@ def corrective_items_list() -> Any:
     """Corrective items of every trial this person sees, soonest due first."""
     state, trial, q = wanted("item_state"), wanted("trial"), wanted("q")
     state = state if state in reads.STATES else None
-    with program().reading() as connection:
-        return listed(Listing(
-            name="items", endpoint="pages.corrective_items_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
-            filters=[choices_of("item_state", state, {one: t(f"page.item.{one}") for one in reads.STATES}),
-                     choices_of("trial", trial, {trial: trial} if trial else {})],
-            page=lambda cursor, limit: reads.items(connection, actor(), now(), trial_id=trial, state=state, q=q,
-                                                   cursor=cursor, limit=limit)))
+    return listed(Listing(
+        name="items", endpoint="pages.corrective_items_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
+        filters=[choices_of("item_state", state, {one: t(f"page.item.{one}") for one in reads.STATES}),
+                 choices_of("trial", trial, {trial: trial} if trial else {})],
+        page=lambda connection, cursor, limit: reads.items(connection, actor(), now(), trial_id=trial, state=state, q=q,
+                                               cursor=cursor, limit=limit)))
 
 
 def cells(one: Mapping[str, Any]) -> Plain:

@@ -62,7 +62,7 @@ def decisions_list() -> Any:
         def count(**less: None) -> int:
             return board.count_decisions(connection, actor(), **{**chosen, **less})
 
-        def slice_of(cursor: str | None, limit: int) -> Page[dict[str, Any]]:
+        def slice_of(connection: sa.Connection, cursor: str | None, limit: int) -> Page[dict[str, Any]]:
             found = board.decisions(connection, actor(), **chosen, cursor=cursor, limit=limit, waiting_first=True)
             people.update(accounts.names(connection, {one["proposed_by"] for one in found.items}))
             return found

@@ -1,90 +1,59 @@
-"""Exports of exactly what a list is filtered to: CSV, XLSX or JSON, bounded, and harmless to open in a spreadsheet."""
+"""Exports of exactly what a list is filtered to, sent while they are read: CSV, XLSX or JSON of any length.
 
-import csv
-import io
-import json
-import unicodedata
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+Each chunk is read in a moment of its own, so that a slow download holds nothing back; rows filed meanwhile are newer
+than all of them and not in it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
-from flask import Response
+import sqlalchemy as sa
+from flask import Response, stream_with_context
 
-from sandbox.acts.refusals import Refused
+from sandbox.papers.sheets import as_csv, as_json, as_xlsx
 from sandbox.reads.pages import MOST, Page
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import now
 from sandbox.web.reader import program, t
 
-ROWS = 10_000
-"""More is for the API's cursors; the person is asked to narrow the filters, never given a part in silence."""
-FORMULA = ("=", "+", "-", "@", "|", "%", "\t", "\r", "\n")
+Slice = Callable[[sa.Connection, str | None, int], Page[Any]]
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+EXPORTS = {"csv": (as_csv, "text/csv"), "xlsx": (as_xlsx, WORKBOOK), "json": (as_json, "application/json")}
 
 
-def exported(name: str, kind: str, page: Callable[[str | None, int], Page[Any]],
-             plain: Callable[[Any], Plain]) -> Response:
-    """The export as a download. Raises Refused when there is more than one export may hold."""
-    rows = list(_rows(page, plain))
-    body, mimetype = EXPORTS[kind](rows)
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """The columns of an export, and a slice of rows that are tuples of just these."""
+
+    names: tuple[str, ...]
+    page: Slice
+
+
+def exported(name: str, kind: str, of: Exported | None, page: Slice, plain: Callable[[Any], Plain] | None) -> Response:
+    """The export as a download, by its own rows or a list's. What goes wrong before the first row goes wrong here."""
+    chunks = _chunks(of.page if of else page)
+    first = next(chunks)
+    rows: Iterator[Any] = chain((first,), chunks)
+    names = of.names if of else ()
+    if plain is not None:
+        names = tuple(plain(first[0])) if first else ()
+        rows = ([tuple(plain(one).values()) for one in chunk] for chunk in rows)
+    write, mimetype = EXPORTS[kind]
+    titles = names if kind == "json" else [t(f"page.col.{one}") for one in names]
+    body = write(titles, rows, program().settings.zone)
     day = now().astimezone(program().settings.zone).date()
-    return Response(body, mimetype=mimetype,
+    return Response(stream_with_context(body), mimetype=mimetype,
                     headers={"Content-Disposition": f'attachment; filename="{name}-{day}.{kind}"'})
 
 
-def _rows(page: Callable[[str | None, int], Page[Any]], plain: Callable[[Any], Plain]) -> Iterator[Plain]:
-    cursor, given = None, 0
+def _chunks(page: Slice) -> Iterator[Sequence[Any]]:
+    cursor = None
     while True:
-        found = page(cursor, MOST)
-        given += len(found.items)
-        if given > ROWS:
-            raise Refused("export_too_large", limit=ROWS)
-        yield from (plain(item) for item in found.items)
+        with program().reading() as connection:
+            found = page(connection, cursor, MOST)
+        yield found.items
         cursor = found.next
         if cursor is None:
             return
-
-
-def safe(value: Any) -> Any:
-    """A cell that no spreadsheet reads as a formula: text that starts like one, full-width forms too, gets a quote."""
-    if isinstance(value, datetime):
-        return value.astimezone(program().settings.zone).isoformat(timespec="seconds")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, str):
-        return value
-    start = unicodedata.normalize("NFKC", value.lstrip(" \u3000"))[:1]
-    return f"'{value}" if value[:1] in FORMULA or start in FORMULA else value
-
-
-def _headings(rows: list[Plain]) -> list[str]:
-    return [t(f"page.col.{name}") for name in rows[0]] if rows else []
-
-
-def _csv(rows: list[Plain]) -> tuple[bytes, str]:
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerows([_headings(rows), *([safe(value) for value in row.values()] for row in rows)])
-    return out.getvalue().encode("utf-8-sig"), "text/csv"
-
-
-def _xlsx(rows: list[Plain]) -> tuple[bytes, str]:
-    import xlsxwriter  # heavy: read where it is used
-    out = io.BytesIO()
-    book = xlsxwriter.Workbook(out, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    sheet = book.add_worksheet()
-    for place, cells in enumerate([_headings(rows), *([safe(value) for value in row.values()] for row in rows)]):
-        sheet.write_row(place, 0, cells)
-    book.close()
-    return out.getvalue(), "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-
-def _json(rows: list[Plain]) -> tuple[bytes, str]:
-    def text(value: Any) -> str:
-        return value.isoformat() if isinstance(value, date) else str(value)
-
-    return json.dumps(rows, ensure_ascii=False, indent=1, default=text).encode(), "application/json"
-
-
-EXPORTS: dict[str, Callable[[list[Plain]], tuple[bytes, str]]] = {"csv": _csv, "xlsx": _xlsx, "json": _json}

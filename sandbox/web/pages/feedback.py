@@ -1,8 +1,9 @@
 """Usage feedback: all reports, those of one trial by month, and filing one with what would follow."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from flask import flash, request, url_for
 from sandbox.acts.feedback import Filed
 from sandbox.acts.refusals import Refused
 from sandbox.reads import board, months, records, reporting, risk
+from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import days_after
 from sandbox.rules.reporting import Period, Standing
@@ -18,6 +20,7 @@ from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
+from sandbox.web.pages.exports import Exported
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, TrialHead, render
@@ -42,13 +45,19 @@ A_LITTLE = timedelta(hours=1)
 @page(PAGES, "/feedback", roles=READERS)
 def feedback_list() -> Any:
     """Reports of every trial this person sees, newest filed first."""
-    with program().reading() as connection:
-        q, trial = wanted("q"), wanted("trial")
-        return listed(Listing(
-            name="feedback", endpoint="pages.feedback_list", q=q or "", columns=COLUMNS, cells=_cells, plain=_plain,
-            filters=[choices_of("trial", trial, {trial: trial} if trial else {})],
-            page=lambda cursor, limit: records.feedback(connection, actor(), trial, cursor, limit, q=q)))
+    q, trial = wanted("q"), wanted("trial")
 
+    def page_of(connection: sa.Connection, cursor: str | None, limit: int, only: Sequence[str] = ()) -> Page[Any]:
+        return records.feedback(connection, actor(), trial, cursor, limit, q=q, only=only)
+
+    return listed(Listing(
+        name="feedback", endpoint="pages.feedback_list", q=q or "", columns=COLUMNS, cells=_cells, page=page_of,
+        filters=[choices_of("trial", trial, {trial: trial} if trial else {})],
+        exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
+
+
+EXPORTED = ("id", "trial_id", "period_start", "period_end", "exposures", "people", "people_new", "region", "site",
+            "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at")
 
 COLUMNS = (Column("trial"), Column("period"), Column("exposures", num=True), Column("events"), Column("filed"))
 
@@ -84,12 +93,6 @@ def events_text(events: Mapping[str, int] | None) -> str:
 def event_label(name: str) -> str:
     """An event's name for people; one that the plan names keeps its own."""
     return t(f"page.event.{name}") if has_word(f"page.event.{name}", "en") else lights.indicator_word(name)
-
-
-def _plain(row: Mapping[str, Any]) -> Plain:
-    names = ("id", "trial_id", "period_start", "period_end", "exposures", "people", "people_new", "region", "site",
-             "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at")
-    return {name: row[name] for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,19 +1,23 @@
 """Incidents, near misses and complaints: all of them, those of one trial, filing one, amending it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, ClassVar
 
+import sqlalchemy as sa
 from flask import flash, request, url_for
 
 from sandbox.reads import records, risk
+from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.incidents import IncidentFields, IncidentKind, IncidentState, Severity
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
+from sandbox.web.pages.exports import Exported
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import (
@@ -37,19 +41,24 @@ SHOWN = 50
 COLUMNS = (Column("incident"), Column("severity"), Column("state"), Column("occurred"), Column("filed"))
 
 
+EXPORTED = ("id", "trial_id", "kind", "severity", "cyber_level", "indicator", "state", "occurred_at", "aware_at",
+            "site", "description", "mitigation", "epoch", "at")
 FILTERS = (("kind", IncidentKind), ("severity", Severity), ("state", IncidentState))
 
 
 @page(PAGES, "/incidents", roles=READERS)
 def incidents_list() -> Any:
     """Incidents of every trial this person sees, newest filed first."""
-    chosen = {name: wanted(name) for name in ("kind", "severity", "state", "q")}
-    with program().reading() as connection:
-        return listed(Listing(
-            name="incidents", endpoint="pages.incidents_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
-            plain=_plain, actions=beside(),
-            filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
-            page=lambda cursor, limit: records.incidents(connection, actor(), cursor=cursor, limit=limit, **chosen)))
+    chosen: dict[str, Any] = {name: wanted(name) for name in ("kind", "severity", "state", "q")}
+
+    def page_of(connection: sa.Connection, cursor: str | None, limit: int, only: Sequence[str] = ()) -> Page[Any]:
+        return records.incidents(connection, actor(), cursor=cursor, limit=limit, only=only, **chosen)
+
+    return listed(Listing(
+        name="incidents", endpoint="pages.incidents_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
+        actions=beside(),
+        filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS], page=page_of,
+        exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
 
 
 def beside(trial_id: str | None = None) -> list[Plain]:
@@ -85,12 +94,6 @@ def _cells(row: Mapping[str, Any]) -> Plain:
         "state": said(value_word(IncidentState, row["state"])), "occurred": moment(row["occurred_at"]),
         "filed": moment(row["at"]),
     }
-
-
-def _plain(row: Mapping[str, Any]) -> Plain:
-    names = ("id", "trial_id", "kind", "severity", "cyber_level", "indicator", "state", "occurred_at", "aware_at",
-             "site", "description", "mitigation", "epoch", "at")
-    return {name: row[name] for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any
 from flask import request, url_for
 
 from sandbox.reads.pages import Page
-from sandbox.web.pages.exports import EXPORTS, exported
+from sandbox.web.pages.exports import EXPORTS, Exported, Slice, exported
 from sandbox.web.pages.shapes import ListPage, Plain, render
-from sandbox.web.reader import t
+from sandbox.web.reader import program, t
 
 SHOWN = 50
 LONGEST = 200
@@ -27,20 +27,22 @@ class Column:
 class Listing:
     """One list: its words (`page.<name>.…`), its filters, and how a slice is read and shown.
 
-    `page` gives a slice by cursor and size; `cells` and `plain` turn an item into a row of the page and of an export;
-    `count` counts what would match without the names given, for the empty list."""
+    `page` gives a slice by cursor and size; `cells` and `plain` turn an item into a row of the page and of an export,
+    where not `exported` reads just what a long list exports; `count` counts what would match without the names given,
+    for the empty list."""
 
     name: str
     endpoint: str
     filters: list[Plain]
     columns: tuple[Column, ...]
-    page: Callable[[str | None, int], Page[Any]]
+    page: Slice
     cells: Callable[[Any], Plain]
-    plain: Callable[[Any], Plain]
+    plain: Callable[[Any], Plain] | None = None
     q: str = ""
     matched: int | None = None
     total: int | None = None
     count: Callable[..., int] | None = None
+    exported: Exported | None = None
     actions: list[Plain] = field(default_factory=list)
 
 
@@ -60,9 +62,10 @@ def listed(of: Listing) -> Any:
     """The list as a page, or as the export the address asks for."""
     kind = request.args.get("export")
     if kind in EXPORTS:
-        return exported(of.name, kind, of.page, of.plain)
+        return exported(of.name, kind, of.exported, of.page, of.plain)
     cursor = request.args.get("cursor")
-    found = of.page(cursor, SHOWN)
+    with program().reading() as connection:
+        found = of.page(connection, cursor, SHOWN)
     filters = [one for one in of.filters if one["options"]]
     chips = _chips(of)
     return render(ListPage(
@@ -73,7 +76,8 @@ def listed(of: Listing) -> Any:
         clear_url=url_for(of.endpoint) if len(chips) > 1 else None,
         exports=[{"label": kind.upper(), "url": _address(of, export=kind)} for kind in EXPORTS],
         next_url=_address(of, cursor=found.next) if found.next else None, left=None,
-        first_url=_address(of) if cursor else None, nothing=_nothing(of, chips), actions=of.actions))
+        first_url=_address(of) if cursor else None, actions=of.actions,
+        nothing=_looked(of, found) if found.looked else _nothing(of, chips)))
 
 
 def _address(of: Listing, without: str = "", **more: str | None) -> str:
@@ -90,6 +94,12 @@ def _chips(of: Listing) -> list[Plain]:
             label = next((o["label"] for o in one["options"] if o["value"] == one["value"]), one["value"])
             found.append({"name": one["name"], "label": t("page.list.chip", what=one["label"], value=label)})
     return [{"label": one["label"], "url": _address(of, without=one["name"]), "name": one["name"]} for one in found]
+
+
+def _looked(of: Listing, found: Page[Any]) -> Plain:
+    """Nothing among so many: not the end of the list, only of what one page looks at."""
+    return {"title": t("page.list.looked", n=found.looked), "text": t("page.list.looked_why"),
+            "actions": [{"label": t("page.list.look_on"), "url": _address(of, cursor=found.next)}]}
 
 
 def _nothing(of: Listing, chips: list[Plain]) -> Plain:

@@ -30,7 +30,8 @@ def names_list() -> Any:
             name="names", endpoint="pages.names_list", columns=COLUMNS, cells=lambda row: _cells(row, named),
             plain=_plain, q=wanted("q") or "",
             filters=[choices_of("state", state, {one.value: t(f"page.names.{one}") for one in ProposalState})],
-            page=lambda cursor, limit: registers.proposals(connection, state, cursor, limit, q=wanted("q"))))
+            page=lambda connection, cursor, limit: registers.proposals(connection, state, cursor, limit,
+                                                                       q=wanted("q"))))
 
 
 def _cells(row: Mapping[str, Any], named: Mapping[str, str]) -> Plain:

@@ -132,7 +132,7 @@ def entries_list() -> Any:
             name="entries", endpoint="pages.entries_list", q=chosen.q or "",
             columns=COLUMNS if chosen.register_name else (*COLUMNS, Column("register")),
             filters=_filters(connection, chosen, named), cells=lambda row: _cells(row, named), plain=_plain,
-            page=lambda cursor, limit: registers.entries(connection, chosen, cursor, limit),
+            page=lambda connection, cursor, limit: registers.entries(connection, chosen, cursor, limit),
             matched=registers.count(connection, chosen), total=registers.count(connection, registers.EntryFilter()),
             count=lambda **less: registers.count(connection, chosen_filter(**less))))
 
@@ -188,7 +188,7 @@ def register_history() -> Any:
             name="changes", endpoint="pages.register_history", q=chosen.q or "", columns=CHANGE_COLUMNS,
             filters=[choices_of("register", chosen.register_name, named),
                      choices_of("field", chosen.field, _fields_offered(chosen.field))],
-            page=lambda cursor, limit: registers.changes(connection, chosen, cursor, limit), cells=_change,
+            page=lambda connection, cursor, limit: registers.changes(connection, chosen, cursor, limit), cells=_change,
             plain=_plain_change, matched=registers.count_changes(connection, chosen),
             total=registers.count_changes(connection, registers.ChangeFilter()),
             count=lambda **less: registers.count_changes(connection, chosen_changes(**less))))

@@ -10,7 +10,8 @@ from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import records, risk, trials
+from sandbox.reads import records, trials
+from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
 from sandbox.rules.risk import Light
@@ -58,11 +59,11 @@ CALLABLE = ("trial", "tune", "suspended", "retrospective", "exit_review")
 def reviews_list() -> Any:
     """Reviews of every trial this person sees, soonest due first."""
     chosen = {name: wanted(name) for name in ("kind", "state", "q")}
-    with program().reading() as connection:
-        return listed(Listing(
-            name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
-            plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
-            page=lambda cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit, **chosen)))
+    return listed(Listing(
+        name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
+        plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+        page=lambda connection, cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit,
+                                                               **chosen)))
 
 
 def _cells(row: Mapping[str, Any]) -> Plain:
@@ -335,7 +336,7 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
     return found
 
 
-def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
+def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:
     """The two indicators that bring most of the evidence, and the fullest cap beside the time gone."""
     leading = sorted(known.indicators, key=lambda one: -one.share)[:2]
     found = [lights.figure(one, row["unit"]) for one in leading]

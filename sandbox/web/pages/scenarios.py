@@ -93,7 +93,8 @@ def scenarios_list() -> Any:
             name="scenarios", endpoint="pages.scenarios_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
             plain=_plain, filters=[choices_of("status", chosen["status"], _statuses())], matched=count(),
             total=scenarios.count(connection, actor()), count=count, actions=_list_actions(),
-            page=lambda cursor, limit: scenarios.scenarios(connection, actor(), **chosen, cursor=cursor, limit=limit)))
+            page=lambda connection, cursor, limit: scenarios.scenarios(connection, actor(), **chosen, cursor=cursor,
+                                                                       limit=limit)))
 
 
 def _statuses() -> dict[str, str]:

@@ -1,0 +1,136 @@
+"""Moving house: every row of one database into an empty one of the other kind, in one transaction, proved before it
+is kept. Ids, receipts and the log's root stay what they were."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.jobs.presence import alone, others_on
+from sandbox.jobs.schema import NOTE, prepare
+from sandbox.store.bulk import add_rows
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.fields import Row, canonical
+from sandbox.store.log import Verified, verify
+from sandbox.store.settings import Settings
+
+CHUNK = 2_000
+
+
+class CannotMove(Exception):
+    """Why not, and what to do; nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Rows by table, and the log as it is on both sides."""
+
+    rows: dict[str, int]
+    log: Verified
+
+
+@dataclass
+class Tally:
+    """How many rows, and a sum over their digests that does not depend on their order."""
+
+    rows: int = 0
+    digest: int = 0
+
+    def passing(self, rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """The same rows, counted on their way."""
+        for row in rows:
+            self.rows += 1
+            self.digest = (self.digest + int.from_bytes(hashlib.sha256(canonical(_hashable(row))).digest())) % 2 ** 256
+            yield row
+
+
+def move(settings: Settings, target_url: str) -> Moved:
+    """Copy everything to the database at the address. Raises CannotMove, and what `prepare` raises.
+
+    One transaction on the target, committed when its rows and its log are proved equal: killed at any moment it leaves
+    the target without a row, and can be run again. The source is read in one snapshot, locked, and not changed."""
+    source_url = database_url(settings.data, settings.database_url)
+    if _same(source_url, target_url):
+        raise CannotMove("both addresses are the same database")
+    source, target = make_engine(source_url, writing=True), make_engine(target_url, writing=True)
+    try:
+        with alone(settings) as free:
+            if not free:
+                raise CannotMove("a server or a command still runs on this data folder: stop it first")
+            for each in (settings, settings.model_copy(update={"database_url": target_url})):
+                prepare(each)
+            with source.connect() as old, target.connect() as new, old.begin(), new.begin():
+                moved = _moved(old, new)
+            _leave_note(settings, target_url)
+        return moved
+    finally:
+        source.dispose()
+        target.dispose()
+
+
+def _same(one: str, other: str) -> bool:
+    return sa.make_url(one) == sa.make_url(other)
+
+
+def _moved(old: sa.Connection, new: sa.Connection) -> Moved:
+    _refuse_others(old)
+    _refuse_rows(new)
+    before = verify(old)
+    if before.problems:
+        raise CannotMove("the log of this database is not intact: run verify, and restore a backup")
+    tallies = {table.name: _copied(old, new, table) for table in Row.metadata.sorted_tables}
+    for table in Row.metadata.sorted_tables:
+        if _tally_of(new, table) != tallies[table.name]:
+            raise CannotMove(f"{table.name} does not hold the same rows there: nothing was kept")
+    after = verify(new)
+    if after != before:
+        raise CannotMove(f"the log there has root {after.root} and not {before.root}: nothing was kept")
+    return Moved({name: tally.rows for name, tally in tallies.items()}, after)
+
+
+def _refuse_others(old: sa.Connection) -> None:
+    if names := others_on(old):
+        raise CannotMove(f"others are connected to this database ({', '.join(names)}): stop them first")
+
+
+def _refuse_rows(new: sa.Connection) -> None:
+    held = [table.name for table in Row.metadata.sorted_tables
+            if new.execute(sa.select(sa.literal_column("1")).select_from(table).limit(1)).first()]
+    if held:
+        raise CannotMove(f"the database there is not empty ({', '.join(held)}): name an empty one")
+
+
+def _copied(old: sa.Connection, new: sa.Connection, table: sa.Table) -> Tally:
+    tally = Tally()
+    rows = tally.passing(_rows(old, table))
+    while chunk := list(islice(rows, CHUNK)):
+        add_rows(new, table, chunk)
+    return tally
+
+
+def _tally_of(connection: sa.Connection, table: sa.Table) -> Tally:
+    tally = Tally()
+    for _ in tally.passing(_rows(connection, table)):
+        pass
+    return tally
+
+
+def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
+    found = connection.execution_options(yield_per=CHUNK).execute(sa.select(table))
+    return (dict(row) for row in found.mappings())
+
+
+def _hashable(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
+
+
+def _leave_note(settings: Settings, target_url: str) -> None:
+    """The embedded file that was left says where everything went; one that was moved back to is open again."""
+    note = settings.data / NOTE
+    if settings.database_url is None:
+        note.write_text(sa.make_url(target_url).render_as_string(hide_password=True) + "\n")
+    elif _same(target_url, database_url(settings.data, None)):
+        note.unlink(missing_ok=True)

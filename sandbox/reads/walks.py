@@ -1,0 +1,129 @@
+"""Long lists: rows that belong to trials, newest first, a page at a time, at the same cost however many there are.
+
+A page follows an index from where the last one ended. Who sees only some trials gets the newest of each of these,
+merged; what no index covers is looked for in so many rows, and then the page ends there and says so.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads.pages import Page, decode, encode
+from sandbox.rules.access import Actor
+from sandbox.store.scope import EVERYTHING, trials_seen_by
+from sandbox.store.trials import TRIALS
+
+LOOKED = 10_000
+"""Rows that one page looks at, at most."""
+CHUNK = 5_000
+"""Rows of one page, at most: what an export reads at once."""
+AT_ONCE = 64
+"""Ids read at once of each of several trials."""
+NEWER_THAN_ALL = "~"
+"""Ids are ASCII letters, digits, hyphens and underscores: all sort before it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of a table is asked for: of one trial or of all the actor sees; `trials` narrows by the trial's own columns;
+    `exact` by a column that an index has before the id; `fits` by anything else."""
+
+    table: sa.Table
+    actor: Actor
+    trial_id: str | None = None
+    trials: sa.ColumnElement[bool] | None = None
+    exact: Mapping[str, str] = field(default_factory=dict)
+    fits: tuple[sa.ColumnElement[bool], ...] = ()
+
+    @property
+    def merged(self) -> bool:
+        """Whether the rows are those of several trials that have to be found first."""
+        return (self.trial_id is None and "id" not in self.exact
+                and (self.trials is not None or self.actor.role not in EVERYTHING))
+
+
+def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], cursor: str | None,
+         limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
+    """A page of rows, newest first, each made (`named`, `bare`) of these columns. Short with a `next` when LOOKED rows
+    were looked at before it was full."""
+    limit = max(1, min(limit, CHUNK))
+    ids = _ids(connection, wanted, decode(cursor) if cursor else NEWER_THAN_ALL, limit + 1)
+    hits: list[tuple[str, Any]] = []
+    looked, size = 0, limit + 1
+    while batch := list(islice(ids, size)):
+        hits += _rows(connection, wanted, columns, batch, make)
+        looked += len(batch)
+        size = max(1, min(1_000, LOOKED - looked))
+        if len(hits) > limit:
+            return Page(tuple(row for _, row in hits[:limit]), encode(hits[limit - 1][0]))
+        if looked >= max(LOOKED, limit):
+            return Page(tuple(row for _, row in hits), encode(batch[-1]), looked)
+    return Page(tuple(row for _, row in hits), None)
+
+
+def named(row: sa.Row[Any]) -> dict[str, Any]:
+    """A row by its columns' names."""
+    return {name: value for name, value in row._mapping.items() if name != "_key"}
+
+
+def bare(row: sa.Row[Any]) -> tuple[Any, ...]:
+    """A row's values alone."""
+    return tuple(row[1:])
+
+
+def _rows(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], ids: list[str],
+          make: Callable[[sa.Row[Any]], Any]) -> list[tuple[str, Any]]:
+    """Those of the rows that fit, newest first."""
+    table = wanted.table
+    query = sa.select(table.c.id.label("_key"), *columns).join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
+    query = query.where(table.c.id.in_(ids), *wanted.fits)
+    found = {row[0]: row for row in connection.execute(query)}
+    return [(one, make(found[one])) for one in ids if one in found]
+
+
+def _ids(connection: sa.Connection, wanted: Wanted, before: str, size: int) -> Iterator[str]:
+    if wanted.merged:
+        return _merged(connection, wanted, before)
+    if wanted.trial_id and not _sees(connection, wanted):
+        return iter(())
+    exact = {**wanted.exact, **({"trial_id": wanted.trial_id} if wanted.trial_id else {})}
+    return _along(connection, wanted.table, exact, before, size)
+
+
+def _sees(connection: sa.Connection, wanted: Wanted) -> bool:
+    return connection.execute(sa.select(sa.literal_column("1")).where(
+        TRIALS.c.id == wanted.trial_id, trials_seen_by(wanted.actor))).first() is not None
+
+
+def _along(connection: sa.Connection, table: sa.Table, exact: Mapping[str, str], before: str,
+           size: int) -> Iterator[str]:
+    """Ids older than one, along an index; read as they are asked for."""
+    query = sa.select(table.c.id).where(*(table.c[name] == value for name, value in exact.items()),
+                                        table.c.id < sa.bindparam("before"))
+    query = query.order_by(table.c.id.desc()).limit(sa.bindparam("size"))
+    while found := connection.execute(query, {"before": before, "size": size}).scalars().all():
+        yield from found
+        before, size = found[-1], 1_000
+
+
+def _merged(connection: sa.Connection, wanted: Wanted, before: str) -> Iterator[str]:
+    """Ids of all the trials, newest first: the newest of each wait in a queue, and its trial's next takes its place."""
+    table = wanted.table
+    newest = sa.select(table.c.id).where(table.c.trial_id == TRIALS.c.id, table.c.id < before).order_by(
+        table.c.id.desc()).limit(1).correlate(TRIALS).scalar_subquery()
+    seen = sa.select(newest, TRIALS.c.id).where(trials_seen_by(wanted.actor))
+    if wanted.trials is not None:
+        seen = seen.where(wanted.trials)
+    queue = sorted((first, trial) for first, trial in connection.execute(seen) if first is not None)
+    following: dict[str, Iterator[str]] = {}
+    while queue:
+        one, trial = queue.pop()
+        yield one
+        if trial not in following:
+            following[trial] = _along(connection, table, {"trial_id": trial}, one, AT_ONCE)
+        if (older := next(following[trial], None)) is not None:
+            insort(queue, (older, trial))

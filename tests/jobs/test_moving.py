@@ -1,0 +1,157 @@
+"""Moving from the embedded file to PostgreSQL and back: every row, every receipt and the log's root come along, or
+nothing does."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cast import START, Cast, adopt
+from databases import settings_in
+
+from sandbox.jobs import moving
+from sandbox.jobs.moving import CannotMove, move
+from sandbox.jobs.presence import InUse, alone
+from sandbox.jobs.program import Program, open_program
+from sandbox.jobs.schema import NOTE, SchemaRefused, prepare
+from sandbox.store.engine import database_url, make_engine
+from sandbox.store.fields import Row, canonical
+from sandbox.store.log import verify
+from sandbox.store.settings import Settings
+
+REPORT = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-02T08:00:00+08:00", "exposures": 0.1,
+          "people_new": 3_000_000_000, "events": {"harm_S3": 1, "complaint": 2},
+          "narrative": "早上好 \\N \t 'quoted' \"\u2028",
+          "groups": [{"attribute": "age", "group": "over 60", "n": 3, "favourable": 1}]}
+
+
+@pytest.fixture
+def lived_in(program: Program, cast: Cast) -> tuple[Settings, dict[str, Any]]:
+    """A city with a trial, a report, a key and its answer; closed again."""
+    trial = adopt(program, cast, 1)[0]
+    filed = program.acts.do("file_feedback", cast.fang, REPORT, on=trial, key="the key")
+    program.close()
+    return program.settings, {"trial": trial, "fang": cast.fang, "filed": filed}
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Program]:
+    with closing(open_program(settings, lambda: START)) as program:
+        yield program
+
+
+def everything(settings: Settings) -> dict[str, list[bytes]]:
+    """Every row of every table, in canonical bytes."""
+    engine = make_engine(database_url(settings.data, settings.database_url), writing=False)
+    with engine.connect() as connection:
+        found = {table.name: sorted(canonical(moving._hashable(dict(row))) for row in connection.execute(
+            sa.select(table)).mappings()) for table in Row.metadata.sorted_tables}
+    engine.dispose()
+    return found
+
+
+@pytest.fixture
+def elsewhere(request: pytest.FixtureRequest, lived_in: tuple[Settings, Any], tmp_path: Path) -> Settings:
+    """An address of the other kind, with nothing there."""
+    if lived_in[0].database_url is None:
+        return settings_in(tmp_path, request.getfixturevalue("postgres")())
+    return settings_in(tmp_path, f"sqlite:///{tmp_path / 'back.db'}")
+
+
+def test_every_row_receipt_and_root_comes_along_and_the_program_goes_on_there(
+        lived_in: tuple[Settings, dict[str, Any]], elsewhere: Settings):
+    settings, was = lived_in
+    before = everything(settings)
+    moved = move(settings, str(elsewhere.database_url))
+    assert everything(elsewhere) == before == everything(settings)
+    assert moved.rows == {name: len(rows) for name, rows in before.items()}
+    assert moved.rows["feedback"] == 1 and moved.log.problems == ()
+    with opened(elsewhere) as program:
+        again = program.acts.do("file_feedback", was["fang"], REPORT, on=was["trial"], key="the key")
+        assert again == was["filed"]
+        later = program.acts.do("file_feedback", was["fang"], {
+            **REPORT, "period_start": REPORT["period_end"], "period_end": "2026-03-02T09:00:00+08:00"}, on=was["trial"])
+        assert later.receipt.seq == moved.log.size
+        with program.reading() as connection:
+            assert verify(connection).problems == ()
+
+
+@pytest.mark.only_on("sqlite")
+def test_the_file_left_behind_stays_shut_until_a_person_opens_it(lived_in: tuple[Settings, Any], elsewhere: Settings):
+    settings = lived_in[0]
+    move(settings, str(elsewhere.database_url))
+    with pytest.raises(SchemaRefused, match="moved to postgresql"):
+        prepare(settings)
+    (settings.data / NOTE).unlink()
+    assert prepare(settings)
+
+
+@pytest.mark.only_on("postgresql")
+def test_one_that_comes_home_is_open_again(lived_in: tuple[Settings, Any], tmp_path: Path):
+    settings, home = lived_in[0], settings_in(tmp_path)
+    (tmp_path / NOTE).write_text("postgresql://host/database")
+    move(settings, database_url(tmp_path, None))
+    assert prepare(home)
+
+
+def test_a_database_with_rows_in_it_is_refused_and_left_alone(
+        lived_in: tuple[Settings, Any], elsewhere: Settings):
+    prepare(elsewhere)
+    engine = make_engine(str(elsewhere.database_url), writing=True)
+    with engine.begin() as connection:
+        connection.execute(sa.text("INSERT INTO pulse (id, at) VALUES (1, '2026-03-02 00:00:00+00')"))
+    engine.dispose()
+    with pytest.raises(CannotMove, match="pulse"):
+        move(lived_in[0], str(elsewhere.database_url))
+    assert sum(map(len, everything(elsewhere).values())) == 1
+
+
+def test_while_a_program_runs_on_the_folder_nothing_moves_and_while_it_moves_none_starts(
+        lived_in: tuple[Settings, Any], elsewhere: Settings):
+    settings = lived_in[0]
+    with opened(settings), pytest.raises(CannotMove, match="still runs"):
+        move(settings, str(elsewhere.database_url))
+    with alone(settings) as free, pytest.raises(InUse), opened(settings):
+        assert free
+    move(settings, str(elsewhere.database_url))
+
+
+@pytest.mark.only_on("postgresql")
+def test_a_program_on_another_machine_is_seen_by_its_connection(
+        lived_in: tuple[Settings, Any], elsewhere: Settings, tmp_path_factory: pytest.TempPathFactory):
+    settings = lived_in[0]
+    far = settings.model_copy(update={"data": tmp_path_factory.mktemp("far")})
+    with opened(far) as program, program.reading(), pytest.raises(CannotMove, match="others are connected"):
+        move(settings, str(elsewhere.database_url))
+
+
+def test_what_does_not_arrive_whole_is_not_kept_and_can_be_tried_again(
+        lived_in: tuple[Settings, Any], elsewhere: Settings, monkeypatch: pytest.MonkeyPatch):
+    add_rows = moving.add_rows
+
+    def losing(connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        add_rows(connection, table, rows[:-1] if table.name == "feedback" else rows)
+
+    monkeypatch.setattr(moving, "add_rows", losing)
+    with pytest.raises(CannotMove, match="feedback"):
+        move(lived_in[0], str(elsewhere.database_url))
+    assert sum(map(len, everything(elsewhere).values())) == 0
+    monkeypatch.undo()
+    assert move(lived_in[0], str(elsewhere.database_url)).rows["feedback"] == 1
+
+
+@pytest.mark.only_on("sqlite")
+def test_a_log_that_is_not_intact_does_not_move(
+        lived_in: tuple[Settings, Any], elsewhere: Settings, tmp_path_factory: pytest.TempPathFactory):
+    spoilt = settings_in(tmp_path_factory.mktemp("spoilt"))
+    shutil.copy(lived_in[0].data / "sandbox.db", spoilt.data)
+    engine = make_engine(database_url(spoilt.data, None), writing=True)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER log_entries_no_update")
+        connection.exec_driver_sql("UPDATE log_entries SET actor_id = 'other' WHERE seq = 2")
+    engine.dispose()
+    with pytest.raises(CannotMove, match="not intact"):
+        move(spoilt, str(elsewhere.database_url))
