@@ -23,6 +23,7 @@ from sandbox.web.api import (
     permits,
     receipts,
     registers,
+    reporting,
     reviews,
     scenarios,
     sections,
@@ -33,9 +34,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
-    *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows,
-    *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
+    *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
+    *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
     *batches.rows, *lights.rows,
 )
 

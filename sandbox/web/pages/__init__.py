@@ -13,6 +13,7 @@ from sandbox.web.pages import (
     decisions,
     feedback,
     files,
+    held,
     holds,
     imports,
     incident,
@@ -37,7 +38,7 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held, holds,
     imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
     register_names, registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
