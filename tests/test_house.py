@@ -137,7 +137,7 @@ def only_acts_and_the_store_write(tree: Tree) -> list[str]:
 
 
 def reports_are_read_without_batches_that_do_not_count(tree: Tree) -> list[str]:
-    """Whoever selects reports says KEPT, or looks for those of one batch, of one key, or for one by its id."""
+    """Whoever selects reports says KEPT or COUNTS, or looks for those of a batch, of a key, or for one by its id."""
     found = []
     for path, module in inside(tree, "sandbox"):
         parts = [*functions(module), *(node for node in module.body if isinstance(node, ast.Assign))]

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules.disparity import ENOUGH
-from sandbox.rules.epoch import Epoch, Finding, Watch, finding, steps, together
+from sandbox.rules.epoch import Epoch, Finding, Usage, Watch, finding, steps, together
 from sandbox.rules.evidence import Counted, Interval, e_bh, rate_interval, shares
 from sandbox.rules.risk import (
     Headroom,
@@ -97,16 +97,16 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
-    untold = epoch.unseen(untold_spans(connection, row, now)) if present else {}
+    usage = Usage(epoch, untold_spans(connection, row, now) if present else (), now)
     seen = watches(connection, row["id"], number, epoch, row["settled"] if present else 0)
-    found = [steps(watch, epoch, untold, now) for watch in seen]
+    found = [steps(watch, usage) for watch in seen]
     findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]
     parts = shares([one.weight for one in findings], [one.log_e for one in findings]) if findings else ()
-    unseen = sum(untold.values())
+    unseen = sum(usage.untold.values())
     lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen)
                     for one, share in zip(findings, parts, strict=True)),
                    key=lambda line: (-line.weight, line.indicator))
-    space = _headroom(seen, found, epoch.number(now), at) if present else Headroom(None, None)
+    space = _headroom(seen, found, usage.period, at) if present else Headroom(None, None)
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
                 groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
 

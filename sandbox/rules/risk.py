@@ -239,6 +239,19 @@ def feasible(m: float) -> Feasible:
     return Feasible(m >= SEES_FIVEFOLD, m >= SEES_TWOFOLD, m >= CERTIFIES)
 
 
+def planned_size(volume: float | None, rate_per_day: float, days: int) -> float:
+    """Exposures that a plan allows in all: its volume, or what its rate comes to over its days, whichever is less."""
+    whole = rate_per_day * days
+    return whole if volume is None else min(volume, whole)
+
+
+def agreed_budget(limit: float | None, size: float, alpha: float) -> int | None:
+    """The S2 incident at which the light turns red, for a plan of this size; None without a limit for them."""
+    if limit is None or not size > 0.0:
+        return None
+    return hard_budget(limit * size, alpha * BUDGET_SHARE)
+
+
 # Arithmetic
 
 
