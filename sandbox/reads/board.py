@@ -220,7 +220,8 @@ def at_work(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ..
     """Trials that run or are stopped, those that most need a look first, as rows of `trials.lines` with their stage."""
     rank = sa.case({light: place for place, light in enumerate(LIGHT_ORDER)}, value=TRIALS.c.light)
     stopped = sa.case((TRIALS.c.state.in_(("suspended", "retrospective")), 0), else_=1)
-    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(stopped, rank, TRIALS.c.id).limit(SHOWN)
+    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(
+        stopped, rank, TRIALS.c.log_e.desc(), TRIALS.c.id).limit(SHOWN)
     return tuple({**row, "stage": stage_of(row["state"], row["left"]).value}
                  for row in connection.execute(query).mappings())
 

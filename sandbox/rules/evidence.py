@@ -133,9 +133,8 @@ class ChangeAware:
         if period <= self.closed:
             raise ValueError(f"period {period} is closed")
         stake = _log(self._unbet(self.closed) - self._unbet(period))
-        added = [log + log1p(exp(stake - log)) if log > stake else stake + log1p(exp(log - stake)) for log in self.logs]
         return tuple([log + k * event + n * exposure
-                      for log, (event, exposure) in zip(added, self.bets, strict=True)])
+                      for log, (event, exposure) in zip(_staked(self.logs, stake), self.bets, strict=True)])
 
     def _unbet(self, period: int) -> float:
         """The stake not yet bet once `period` has begun; in closed form, so that it never drifts below zero."""
@@ -254,6 +253,12 @@ def turn(holds: Callable[[float], bool], low: float, high: float) -> float:
         middle = (low + high) / 2.0
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
+
+
+@lru_cache(maxsize=16_384)
+def _staked(logs: tuple[float, ...], stake: float) -> tuple[float, ...]:
+    """A settled state with the stake of the period after it: the same for every event of that period."""
+    return tuple([log + log1p(exp(stake - log)) if log > stake else stake + log1p(exp(log - stake)) for log in logs])
 
 
 def _countable(k: int, mu: float) -> None:

@@ -137,7 +137,8 @@ def thresholds(*, beside_budget: bool = False, cleared_at: float | None = None, 
     five times as much again. It is fixed then; a running minimum would carry no alpha.
     """
     red = 1.0 / (1.0 - BUDGET_SHARE) / alpha if beside_budget else 1.0 / alpha
-    return Thresholds(yellow=max(0.0, cleared_at or 0.0) - math.log(alpha_yellow), red=math.log(red))
+    yellow = max(0.0, cleared_at or 0.0) - math.log(alpha_yellow)
+    return Thresholds(yellow=min(yellow, math.log(red)), red=math.log(red))
 
 
 def too_early(mu: float, weight: float, at: Thresholds) -> bool:
