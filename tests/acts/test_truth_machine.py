@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast, adopt
-from conftest import settings_in, still
+from conftest import still
+from databases import Stencil
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -55,7 +56,7 @@ SITES = st.sampled_from((None, None, "A", "b"))
 class Machine(RuleBasedStateMachine):
     """One trial, its firm, an officer and a reviewer, and a clock that only goes forward."""
 
-    template: Path
+    template: Stencil
     folder: Path
     cast: Cast
     made = 0
@@ -65,9 +66,8 @@ class Machine(RuleBasedStateMachine):
         Machine.made += 1
         folder = self.folder / str(Machine.made)
         folder.mkdir()
-        shutil.copy(self.template, folder)
         self.clock = still()
-        self.program: Program = open_program(settings_in(folder), self.clock)
+        self.program: Program = open_program(self.template.on_file(folder), self.clock)
         self.trial = adopt(self.program, self.cast, 1, volume=volume, regions=places, model_version="1", limits=[
             {"indicator": name, "per_exposure": 0.05} for name in LIMITS])[0]
         seat = self.do("assign_reviewer", self.cast.lin, {"account_id": self.cast.rui.id, "panel": "running"}).id
@@ -252,9 +252,9 @@ def span(start: datetime, end: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture
-def machine(filled: tuple[Path, Cast], tmp_path: Path) -> Iterator[Callable[[int, int], None]]:
-    Machine.template, Machine.cast = filled
-    Machine.folder = tmp_path
+def machine(filled: Stencil, tmp_path: Path) -> Iterator[Callable[[int, int], None]]:
+    filled.on_file(tmp_path)  # made now where no test before has
+    Machine.template, Machine.cast, Machine.folder = filled, filled.filled["sqlite"], tmp_path
 
     def run(examples: int, steps: int) -> None:
         run_state_machine_as_test(Machine, settings=settings(
