@@ -10,16 +10,14 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.batches import drop_batch
 from sandbox.acts.corrective import look_at_overdue
-from sandbox.acts.coverage import next_report_due
 from sandbox.acts.held import apply_held
 from sandbox.acts.holding import held_until
 from sandbox.acts.light import assess
 from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.acts.reminders import LADDERS, remind
-from sandbox.acts.schedule import arm_review, convene, notify, put_due, remind_next
+from sandbox.acts.schedule import arm_review, convene, notify, put_due
 from sandbox.rules.cadence import CLOCKS as KNOWN
-from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
 from sandbox.store.allegations import ALLEGATIONS, AllegationState
@@ -79,15 +77,6 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
     """Nobody reviewed and nobody stood in: the trial stops. Never a mark on the firm."""
     if act.row(REVIEWS, due["object_id"])["state"] in (ReviewState.PLANNED, ReviewState.OPEN):
         trip(act, Cause.REVIEW_OVERDUE)
-
-
-def remind_feedback(act: Act, due: Mapping[str, Any]) -> None:
-    """Remind the firm of its next report, before and after it is due; the officer too once it is late."""
-    until = next_report_due(act)
-    for role in ("firm", "regulator") if act.now > until + YELLOW_AFTER else ("firm",):
-        notify(act, "remind_feedback", role=role, dedupe=f"{act.trial['id']}:{due['at'].isoformat()}",
-               due=until.isoformat())
-    remind_next(act, until)
 
 
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
@@ -185,7 +174,7 @@ def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
 
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
-    DueKind.REMIND_FEEDBACK: remind_feedback, DueKind.FEEDBACK_LATE: feedback_late,
+    DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.APPLY_HELD: apply_held,
     DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,

@@ -7,15 +7,16 @@ record is looked at anew each time, so a thing that was done, dropped or put off
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.schedule import REVIEW_RUNGS, interval_of, notify, panel_of, put_due
+from sandbox.acts.schedule import interval_of, next_report_due, notify, panel_of, put_due, review_reminders
 from sandbox.rules.access import Role
-from sandbox.rules.cadence import Rung, reminders
+from sandbox.rules.cadence import Rung
+from sandbox.rules.reporting import report_reminders
 from sandbox.store.dues import DueKind
 from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
 
@@ -38,10 +39,11 @@ class Owed:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """The kind of notice it tells, its rungs, and how its object is looked at; None when nothing is owed any more."""
+    """The kind of notice it tells, its rungs for a due time, an interval in days and a zone, and how its object is
+    looked at; None when nothing is owed any more."""
 
     notice: str
-    rungs: tuple[Rung, ...]
+    rungs: Callable[[datetime, int, tzinfo], tuple[tuple[datetime, Rung], ...]]
     look: Callable[[Act, str], Owed | None]
 
 
@@ -51,7 +53,7 @@ def remind(act: Act, due: Mapping[str, Any]) -> None:
     owed = ladder.look(act, due["object_id"])
     if owed is None:
         return
-    rungs = reminders(owed.due_at, owed.interval_days, act.zone, ladder.rungs)
+    rungs = ladder.rungs(owed.due_at, owed.interval_days, act.zone)
     come = [(at, rung) for at, rung in rungs if at <= act.now]
     if come:
         _tell(act, ladder.notice, due["object_id"], owed, *come[-1])
@@ -89,6 +91,16 @@ def owed_review(act: Act, review_id: str) -> Owed | None:
         "substitute": [one for one in panel if one not in on_duty]}, {})
 
 
+# Feedback
+
+
+def owed_report(act: Act, _trial_id: str) -> Owed:
+    """The next report of a running trial; when the trial stands still the ladder is dropped."""
+    return Owed(next_report_due(act), act.trial["feedback_days"], {
+        "firm": [("role", Role.FIRM.value)], "officer": [("role", Role.REGULATOR.value)]}, {})
+
+
 LADDERS: Mapping[DueKind, Ladder] = {
-    DueKind.REMIND_REVIEW: Ladder("review_due", REVIEW_RUNGS, owed_review),
+    DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
+    DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
 }

@@ -1,7 +1,7 @@
 """Due times of a trial: what the clock owes it while it runs, waits or is stopped. Rows that follow from the record."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 import sqlalchemy as sa
@@ -155,11 +155,8 @@ def arm_missing(act: Act, not_before: datetime | None = None) -> None:
 
 def remind_next(act: Act, due: datetime) -> None:
     """The next reminder of a report that is still to come, or none."""
-    coming = [at for at, _ in report_reminders(due, act.trial["feedback_days"], act.zone) if at > act.now]
-    if coming:
-        put_due(act, DueKind.REMIND_FEEDBACK, act.trial["id"], coming[0], act.trial["id"])
-    else:
-        drop_due(act, DueKind.REMIND_FEEDBACK, act.trial["id"])
+    arm_reminders(act, DueKind.REMIND_FEEDBACK, act.trial["id"],
+                  report_reminders(due, act.trial["feedback_days"], act.zone))
 
 
 def arm_kill_switch(act: Act) -> None:
@@ -184,7 +181,8 @@ def arm_review(act: Act, review: dict[str, Any]) -> None:
 
 def remind_of(act: Act, review: Mapping[str, Any]) -> None:
     """Its reminders and its date in the calendars."""
-    arm_reminders(act, DueKind.REMIND_REVIEW, review["id"], review["due_at"], interval_of(act, review), REVIEW_RUNGS)
+    arm_reminders(act, DueKind.REMIND_REVIEW, review["id"],
+                  review_reminders(review["due_at"], interval_of(act, review), act.zone))
     enter(act, EntryKind.REVIEW, review["id"], review["due_at"])
 
 
@@ -199,15 +197,18 @@ _due_at = Statement(sa.select(DUES.c.at, DUES.c.attempts).where(
     DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type), DUES.c.object_id == sa.bindparam("object_id")))
 
 
-def arm_reminders(act: Act, kind: DueKind, object_id: str, due_at: datetime, interval_days: int,
-                  ladder: tuple[Rung, ...]) -> None:
+def review_reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
+    """When people are reminded of a review, earliest first."""
+    return reminders(due, interval_days, zone, REVIEW_RUNGS)
+
+
+def arm_reminders(act: Act, kind: DueKind, object_id: str, rungs: tuple[tuple[datetime, Rung], ...]) -> None:
     """Owe the next rung of an object's ladder; `acts/reminders.py` climbs it. Safe to call again, and when the due time
     has moved: a rung that has come due and waits for its tick is left to it, since it looks at the record anew."""
     standing = _due_at.first(act.connection, {"kind": kind.value, "object_id": object_id})
     if standing and (standing["at"] <= act.now or standing["attempts"]):
         return
-    ahead = (at for at, _ in reminders(due_at, interval_days, act.zone, ladder) if at > act.now)
-    following = next(ahead, None)
+    following = next((at for at, _ in rungs if at > act.now), None)
     if following:
         put_due(act, kind, object_id, following, act.trial.get("id"))
     elif standing:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 
-from sandbox.rules.cadence import DAY, YELLOW_AFTER, days_after, end_of_day, local_day
+from sandbox.rules.cadence import DAY, YELLOW_AFTER, Rung, end_of_day, local_day, reminders
 
 SLACK = timedelta(minutes=1)
 """Two periods with no more than this between them leave nothing out: 23:59 is meant as 24:00."""
@@ -104,15 +104,21 @@ def _missing(schedule: Schedule, told: tuple[Span, ...], since: datetime, number
 
 REMINDED_AT = timedelta(hours=9)
 """In the morning, on the clock of the place."""
-REMINDERS = ((-8, 15), (-4, 7), (-1, 2), (0, 0), (3, 4), (7, 8))
-"""Days from the deadline, and the shortest period in which such a reminder is sent. The day after the deadline has its
-own notice, with the light."""
+REMINDERS = (
+    Rung(-8, ("firm",), over_days=14),
+    Rung(-4, ("firm",), over_days=6),
+    Rung(-1, ("firm",)),
+    Rung(0, ("firm",)),
+    Rung(3, ("firm", "officer"), over_days=3),
+    Rung(7, ("firm", "officer"), over_days=7),
+)
+"""The day after the deadline has its own notice, with the light."""
 
 
-def report_reminders(due: datetime, every_days: int, zone: tzinfo) -> tuple[tuple[datetime, int], ...]:
-    """When people are reminded of a report: the instant and the days from its deadline, earliest first. Minus one is
-    the morning of its last day, nought the morning after, when it can be filed whole."""
-    return tuple((days_after(due, days, zone) + REMINDED_AT, days) for days, least in REMINDERS if every_days >= least)
+def report_reminders(due: datetime, every_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
+    """When people are reminded of a report, earliest first. Minus one is the morning of its last day, nought the
+    morning after, when it can be filed whole."""
+    return tuple((at + REMINDED_AT, rung) for at, rung in reminders(due, every_days, zone, REMINDERS))
 
 
 @dataclass(frozen=True, slots=True)

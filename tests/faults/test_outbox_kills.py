@@ -51,10 +51,10 @@ def wait_for(box: Mailbox, goal: int) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("database", ("sqlite", "postgresql"))
+@pytest.mark.parametrize("kept", ("sqlite", "postgresql"))
 def test_every_letter_arrives_though_two_workers_are_killed_while_they_send(
-        tmp_path: Path, request: pytest.FixtureRequest, database: str) -> None:
-    fresh: Callable[[], str] | None = request.getfixturevalue("postgres") if database == "postgresql" else None
+        tmp_path: Path, request: pytest.FixtureRequest, kept: str) -> None:
+    fresh: Callable[[], str] | None = request.getfixturevalue("postgres") if kept == "postgresql" else None
     with mail_served() as box, ExitStack() as finally_:
         url = fresh() if fresh else None
         settings = Settings(data=tmp_path, database_url=url, mail_url=box.url, mail_from="sandbox@city.example")

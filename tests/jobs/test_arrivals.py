@@ -3,13 +3,13 @@ of each recipient, at servers that speak the channels' own protocols."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast
-from conftest import settings_in
+from conftest import running
+from databases import Stencil
 from loopback import Servers, all_served
 
 from sandbox.jobs import tick as ticking
@@ -34,8 +34,10 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, servers: Servers) -> Settings:
-    return settings_in(tmp_path).model_copy(update=servers.settings())
+def program(filled: Stencil, database: Callable[[Stencil], Settings], clock: Shifted,
+            servers: Servers) -> Iterator[Program]:
+    """A program whose channels lead to the servers."""
+    yield from running(database(filled).model_copy(update=servers.settings()), clock)
 
 
 @pytest.fixture

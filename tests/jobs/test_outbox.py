@@ -4,18 +4,19 @@ tried again and stay visible; nothing is dropped for want of a channel."""
 import itertools
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast, adopt, enter_cast
-from conftest import settings_in, still
+from cast import START, Cast
+from conftest import running
+from databases import Stencil
 from loopback import SIGNING, Servers, all_served
 from standardwebhooks.webhooks import Webhook
 
-from sandbox.acts.act import Act
+from sandbox.acts.act import Act, Clock
 from sandbox.acts.schedule import notify
 from sandbox.jobs.carriers import mail as by_mail
 from sandbox.jobs.carriers import robots as by_robot
@@ -25,19 +26,18 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.outbox import LEASE, MOST_ATTEMPTS, Delivered, carried, deliver, lease
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.recipients import expand
-from sandbox.jobs.schema import prepare
-from sandbox.reads.dates import dates
 from sandbox.reads.messages import deliveries, given_up, waiting
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation
 from sandbox.store.channels import CHANNELS, DELIVERIES, ChannelKind
 from sandbox.store.dues import NOTICES
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 RUI = "rui@people.example"
 Adopted = Callable[..., list[str]]
 numbers = itertools.count()
+pytestmark = pytest.mark.only_on("sqlite")
+"""What other servers answer is the same on each database; what is leased and marked is tried on both."""
 
 
 @pytest.fixture
@@ -47,8 +47,16 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, servers: Servers) -> Settings:
-    return settings_in(tmp_path).model_copy(update=servers.settings())
+def program(filled: Stencil, database: Callable[[Stencil], Settings], clock: Shifted,
+            servers: Servers) -> Iterator[Program]:
+    """A program whose channels lead to the servers."""
+    yield from running(database(filled).model_copy(update=servers.settings()), clock)
+
+
+def variant(program: Program, clock: Clock | None = None, **settings: Any) -> Program:
+    """The same program with other settings, or at another clock."""
+    changed = program.settings.model_copy(update=settings)
+    return replace(program, settings=changed, clock=clock or program.clock)
 
 
 def note(program: Program, kind: str = "try_channels", trial: str | None = None, **more: Any) -> None:
@@ -106,13 +114,10 @@ def test_a_mail_says_who_sends_it_and_has_an_id_that_stays(program: Program, cas
 
 
 def test_a_webhook_is_signed_so_that_the_library_of_the_standard_takes_it(
-        filled: Any, settings: Settings, cast: Cast, servers: Servers) -> None:
-    (settings.data / "sandbox.db").write_bytes(filled[0].read_bytes())
-    program = open_program(settings, lambda: datetime.now(UTC))  # the library compares with the real clock
+        program: Program, cast: Cast, servers: Servers) -> None:
     secret = set_up(program, cast.rui, webhook=servers.channels()["webhook"]).secret
     program.acts.do("try_channels", cast.rui, {})
-    deliver(program)
-    program.close()
+    deliver(variant(program, clock=lambda: datetime.now(UTC)))  # the library compares with the real clock
     posted, = servers.webhook.took
     assert Webhook(secret).verify(posted["raw"], posted["headers"])["type"] == "notices"
     assert posted["headers"]["webhook-id"] == posted["data"]["id"]
@@ -147,6 +152,7 @@ def test_a_notice_to_a_role_reaches_those_who_see_the_trial_and_nobody_else(prog
     assert firm_of_the_trial <= {cast.fang.id}
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_who_lost_access_before_the_message_goes_out_is_not_told(program: Program, cast: Cast, servers: Servers,
                                                                adopted: Adopted) -> None:
     trial, = adopted(1)
@@ -166,6 +172,7 @@ def test_a_disabled_account_is_told_nothing(program: Program, cast: Cast, server
     assert (servers.mail.took, states(program)) == ([], ["dropped"])
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_the_same_notice_is_told_once_however_often_it_is_asked(program: Program, cast: Cast, servers: Servers) -> None:
     for _ in range(3):
         note(program, account=cast.rui.id, dedupe="one matter")
@@ -187,9 +194,10 @@ def test_mail_can_be_off_only_beside_another_channel(program: Program, cast: Cas
     assert (len(servers.mail.took), len(servers.feishu.took)) == (1, 1)
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_what_waits_for_mail_is_counted_and_sent_as_one_letter_once_it_is_configured(
         program: Program, cast: Cast, servers: Servers, clock: Shifted) -> None:
-    bare = Program(**{**vars(program), "settings": program.settings.model_copy(update={"mail_url": None})})
+    bare = variant(program, mail_url=None)
     for _ in range(7):
         note(bare, account=cast.rui.id)
     assert deliver(bare).outcomes == {}
@@ -205,7 +213,7 @@ def test_what_waits_for_mail_is_counted_and_sent_as_one_letter_once_it_is_config
 
 
 def test_a_demonstration_writes_to_nobody(program: Program, cast: Cast, servers: Servers) -> None:
-    shown = Program(**{**vars(program), "settings": program.settings.model_copy(update={"demo": True})})
+    shown = variant(program, demo=True)
     note(shown, account=cast.rui.id)
     assert deliver(shown).outcomes == {} and servers.mail.took == []
 
@@ -218,6 +226,7 @@ def at(hour: int, day: int = 0) -> datetime:
     return START.replace(hour=0, minute=0) + day * DAY + (hour - 8) * HOUR
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_what_is_noted_at_night_arrives_in_the_morning(program: Program, cast: Cast, servers: Servers,
                                                        clock: Shifted) -> None:
     clock.forward(at(23))
@@ -340,21 +349,16 @@ def test_a_channel_removed_meanwhile_gives_way_to_mail(program: Program, cast: C
 
 
 @pytest.mark.parametrize("channel", ("wecom", "dingtalk", "feishu", "webhook", "mail"))
-def test_a_server_that_cannot_be_reached_is_tried_again(tmp_path: Path, filled: Any, cast: Cast, clock: Shifted,
-                                                        channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_cannot_be_reached_is_tried_again(program: Program, cast: Cast, channel: str) -> None:
     nobody = "http://127.0.0.1:9"
-    settings = settings_in(tmp_path).model_copy(update={
-        "mail_url": "smtp://127.0.0.1:9", "wecom_url": nobody, "dingtalk_url": nobody, "feishu_url": nobody})
-    (tmp_path / "sandbox.db").write_bytes(filled[0].read_bytes())
-    program = open_program(settings, clock)
+    cut_off = variant(program, mail_url="smtp://127.0.0.1:9", wecom_url=nobody, dingtalk_url=nobody, feishu_url=nobody)
     given = {"wecom": "wecom-key-0001", "dingtalk": "dingtalktoken1", "feishu": "feishu-key-1",
              "webhook": f"{nobody}/hook"}
     if channel != "mail":
         set_up(program, cast.rui, mail=False, **{channel: given[channel]})
     program.acts.do("try_channels", cast.rui, {})
-    assert deliver(program).outcomes == {"again": 1}
+    assert deliver(cut_off).outcomes == {"again": 1}
     assert rows(program, DELIVERIES.c.error) == [("unreachable",)]
-    program.close()
 
 
 @pytest.mark.parametrize("channel", ("wecom", "feishu", "webhook"))
@@ -395,9 +399,10 @@ def test_one_notice_without_words_keeps_nobody_else_waiting(program: Program, ca
 # Once
 
 
-def test_two_processes_send_each_message_once(program: Program, settings: Settings, clock: Shifted, cast: Cast,
+@pytest.mark.only_on("sqlite", "postgresql")
+def test_two_processes_send_each_message_once(program: Program, clock: Shifted, cast: Cast,
                                               servers: Servers) -> None:
-    other = open_program(settings, clock)
+    other = open_program(program.settings, clock)
     for person in cast.reviewers:
         for number in range(4):
             note(program, account=person.id, dedupe=str(number))
@@ -413,6 +418,7 @@ def test_two_processes_send_each_message_once(program: Program, settings: Settin
     assert sum(one.outcomes["sent"] for one in done) == 20
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_a_process_killed_after_sending_sends_again_under_the_same_id_when_its_lease_is_over(
         program: Program, cast: Cast, servers: Servers, clock: Shifted) -> None:
     set_up(program, cast.rui, gathered=True)
@@ -431,33 +437,6 @@ def test_a_process_killed_after_sending_sends_again_under_the_same_id_when_its_l
     assert first["Message-ID"] == again["Message-ID"]
     assert first.get_content() == again.get_content()
 
-
-def test_on_postgresql_too_two_processes_send_each_message_once(tmp_path: Path, postgres: Callable[[], str],
-                                                               servers: Servers, clock: Shifted) -> None:
-    settings = settings_in(tmp_path).model_copy(update={**servers.settings(), "database_url": postgres()})
-    prepare(settings)
-    program, other = open_program(settings, clock), open_program(settings, clock)
-    cast = enter_cast(program)
-    trial, = adopt(program, cast, 1)
-    program.acts.do("set_channels", cast.lin, {**servers.channels(), "gathered": True})
-    for person in (cast.lin, *cast.reviewers):
-        note(program, account=person.id)
-    note(program, "suspended", trial, role="regulator", cause="risk_red")
-    threads = [threading.Thread(target=deliver, args=(of,)) for of in (program, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    clock.forward(at(8, 1))
-    deliver(program)
-    other.close()
-    ids = [mail["Message-ID"] for mail in servers.mail.took]
-    assert len(ids) == len(set(ids)) and len(servers.mail.to("zhou@people.example")) == 2
-    assert {row.state for row in rows(program, DELIVERIES.c.state)} == {"sent"}
-    with program.reading() as connection:
-        assert verify(connection).problems == ()
-        assert dates(connection, cast.lin, clock())
-    program.close()
 
 
 # Secrets
@@ -481,26 +460,18 @@ def test_addresses_and_secrets_are_nowhere_but_in_their_own_table(program: Progr
     "https://10.0.0.1/hook", "https://192.168.1.1/", "https://169.254.169.254/latest/meta-data", "https://[::1]/",
     "https://[fd00::1]/", "https://[::ffff:10.0.0.1]/", "https://0.0.0.0/", "https://100.64.0.1/", "https://2130706433/",
     "https://127.1/"))
-def test_a_webhook_does_not_lead_into_the_citys_own_network(filled: Any, tmp_path: Path, cast: Cast,
-                                                           address: str) -> None:
-    (tmp_path / "sandbox.db").write_bytes(filled[0].read_bytes())
-    program = open_program(settings_in(tmp_path).model_copy(update={"testing": False}), still())
+def test_a_webhook_does_not_lead_into_the_citys_own_network(program: Program, cast: Cast, address: str) -> None:
     set_up(program, cast.rui, mail=False, webhook=address)
     program.acts.do("try_channels", cast.rui, {})
-    assert deliver(program).outcomes == {"failed": 1}
+    deliver(variant(program, testing=False))
     assert ("not_allowed",) in rows(program, DELIVERIES.c.error)
-    program.close()
 
 
-def test_a_webhook_on_this_machine_is_for_tests_alone(filled: Any, tmp_path: Path, cast: Cast,
-                                                      servers: Servers) -> None:
-    (tmp_path / "sandbox.db").write_bytes(filled[0].read_bytes())
-    program = open_program(settings_in(tmp_path).model_copy(update={"testing": False}), still())
+def test_a_webhook_on_this_machine_is_for_tests_alone(program: Program, cast: Cast, servers: Servers) -> None:
     set_up(program, cast.rui, mail=False, webhook=servers.channels()["webhook"])
     program.acts.do("try_channels", cast.rui, {})
-    deliver(program)
+    deliver(variant(program, testing=False))
     assert servers.webhook.calls == []
-    program.close()
 
 
 def test_a_redirect_is_not_followed(program: Program, cast: Cast, servers: Servers) -> None:
@@ -520,6 +491,7 @@ def test_a_long_letter_is_cut_at_a_line_to_what_a_robot_takes() -> None:
     assert cut("短", 2000) == "短"
 
 
+@pytest.mark.only_on("sqlite", "postgresql")
 def test_every_notice_noted_has_been_made_into_deliveries(program: Program, cast: Cast, adopted: Adopted) -> None:
     adopted(2)
     deliver(program)

@@ -3,12 +3,15 @@
 import threading
 from typing import Any
 
+import pytest
+
 from sandbox.jobs.postman import LONGEST_GOODBYE_S, Postman
 from sandbox.jobs.program import Program
 from sandbox.store.channels import ChannelKind
 from sandbox.store.settings import Settings
 
 PATIENCE_S = 10
+pytestmark = pytest.mark.only_on("sqlite")
 
 
 def quick(program: Program) -> Program:

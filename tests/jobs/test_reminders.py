@@ -19,7 +19,6 @@ from sandbox.rules.access import SYSTEM_ACTOR, Relation
 from sandbox.store.channels import EntryState
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.reviews import REVIEWS
-from sandbox.store.settings import Settings
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 DUE = START + timedelta(days=30, hours=15)
@@ -183,9 +182,8 @@ def test_a_dropped_review_is_cancelled(program: Program, clock: Shifted, trial: 
     assert owed(program) == []
 
 
-def test_two_processes_climb_one_rung_once(program: Program, settings: Settings, clock: Shifted, cast: Cast,
-                                           trial: str) -> None:
-    other = open_program(settings, clock)
+def test_two_processes_climb_one_rung_once(program: Program, clock: Shifted, cast: Cast, trial: str) -> None:
+    other = open_program(program.settings, clock)
     clock.forward(DUE + DAY)
     ticking.beat(program, clock())
     threads = [threading.Thread(target=tick, args=(of,)) for of in (program, other)]

@@ -168,9 +168,10 @@ def test_a_date_that_moves_keeps_its_id_and_raises_its_sequence(app: Flask, prog
                                                                clock: Shifted) -> None:
     before = one(app, program, cast.lin, "使用反馈")
     firm = owner_of(program, trial)
-    clock.forward(START + 6 * DAY)
+    whole = START + timedelta(days=7, hours=15)
+    clock.forward(whole)
     program.acts.do("file_feedback", firm, {"period_start": START.isoformat(), "exposures": 10.0,
-                                            "period_end": (START + 6 * DAY).isoformat()}, on=trial)
+                                            "period_end": whole.isoformat()}, on=trial)
     after = one(app, program, cast.lin, "使用反馈")
     assert before["uid"] == after["uid"]
     assert after["sequence"] == before["sequence"] + 1

@@ -87,7 +87,7 @@ def test_two_periods_in_a_row_are_missing_only_when_neither_is_told_whole(told: 
 
 
 def test_reminders_come_in_the_morning_before_and_after_and_a_daily_report_has_one() -> None:
-    days = {every: [day for _, day in report_reminders(FIRST, every, SHANGHAI)] for every in (30, 14, 7, 1)}
+    days = {every: [rung.days for _, rung in report_reminders(FIRST, every, SHANGHAI)] for every in (30, 14, 7, 1)}
     assert days == {30: [-8, -4, -1, 0, 3, 7], 14: [-4, -1, 0, 3, 7], 7: [-4, -1, 0, 3], 1: [0]}
     assert {at.astimezone(SHANGHAI).hour for at, _ in report_reminders(FIRST, 30, SHANGHAI)} == {9}
 
