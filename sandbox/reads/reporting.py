@@ -1,6 +1,6 @@
 """What of a trial's use was told: its periods and where each stands, plans not to use, held filings, retractions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -9,15 +9,14 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
-from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.reporting import Period, Schedule, Span, Told, periods
+from sandbox.rules.reporting import Period, Schedule, Told, periods
 from sandbox.store.batches import COUNTS
-from sandbox.store.coverage import NO_USE
+from sandbox.store.coverage import NO_USE, runs_of
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.held import HELD
 from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.scope import seats_of
-from sandbox.store.trials import MOVES_MADE, SEATS
+from sandbox.store.trials import SEATS
 
 SHOWN = 12
 
@@ -27,7 +26,7 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     """The trial's last periods, newest first, each with where its reporting stands; the caller has narrowed to it."""
     if row["starts_at"] is None or not row["feedback_days"]:
         return ()
-    schedule, runs = Schedule(row["starts_at"], row["feedback_days"], zone), tuple(_runs(connection, row, now))
+    schedule, runs = Schedule(row["starts_at"], row["feedback_days"], zone), tuple(runs_of(connection, row, now))
     if not runs:
         return ()
     first = max(1, schedule.number(min(now, runs[-1][1])) - most + 1)
@@ -35,21 +34,6 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     told = _told(connection, row["id"], since)
     found = [one for one in periods(schedule, runs, told, now) if one.number >= first]
     return tuple(reversed(found))
-
-
-def _runs(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> Iterator[Span]:
-    """When the trial ran, from its moves; the last run goes on."""
-    made = connection.execute(sa.select(MOVES_MADE.c.source, MOVES_MADE.c.target, MOVES_MADE.c.at).where(
-        MOVES_MADE.c.trial_id == row["id"]).order_by(MOVES_MADE.c.seq, MOVES_MADE.c.id))
-    since = None
-    for move in made:
-        if move.target in RUNNING and since is None:
-            since = move.at
-        elif move.target not in RUNNING and since is not None:
-            yield since, move.at
-            since = None
-    if since is not None:
-        yield since, max(now, row["ends_at"] or now)
 
 
 def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[Told, ...]:

@@ -49,7 +49,7 @@ def report(feedback_id: str) -> Any:
     with program().reading() as connection:
         one, row = _one(connection, feedback_id)
         names = accounts.names(connection, {one["author_id"]})
-        may = row["relation"] is Relation.OWNER and one["epoch"] == row["epoch"]
+        may = row["relation"] is Relation.OWNER and one["epoch"] > 0
         return render(ReportPage(
             title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
             sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
