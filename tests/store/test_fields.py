@@ -74,7 +74,9 @@ AGREE = {  # what the parts of a class must say together, and texts with a patte
     "NoUseFields": {"period_start": "2026-08-01T00:00:00Z", "period_end": "2026-08-08T00:00:00Z"},
     "IncidentFields": {"severity": "S3"}, "ImportedEvent": {"severity": "S3"}, "AppealFields": {"new_facts": "New"},
     "FilingRow": {"number": "7"}, "NotApplicable": {"dimension": "money"}, "InvitationFields": {"email": "a@b.example"},
-    "FirstGiven": {"email": "a@b.example"},
+    "FirstGiven": {"email": "a@b.example"}, "AllegationFields": {"severity": "S3"},
+    "ConfirmationFields": {"severity": "S3"}, "ListedEntry": {"digest": "a1"}, "ListedChange": {"digest": "a1"},
+    "KeyGiven": {"key_id": "A" * 43, "public": "B" * 43},
 }
 
 
@@ -168,9 +170,11 @@ def test_a_required_field_that_is_left_out_is_named(name: str):
 
 @pytest.mark.parametrize("name", DECLARED)
 def test_a_given_cannot_be_changed_once_it_was_checked(name: str):
-    taken = DECLARED[name].model_validate(example(DECLARED[name]))
+    taken, first = DECLARED[name].model_validate(example(DECLARED[name])), next(iter(DECLARED[name].model_fields), None)
+    if first is None:
+        pytest.skip("nothing is given")
     with pytest.raises(ValidationError, match="frozen"):
-        setattr(taken, next(iter(DECLARED[name].model_fields)), None)
+        setattr(taken, first, None)
 
 
 def boundless(schema: dict[str, Any], part: dict[str, Any], path: str) -> Iterator[str]:
