@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlmodel import SQLModel
 
 from sandbox.jobs.program import Program, open_program
+from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Role
 from sandbox.store.accounts import ACCOUNTS
-from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
 
 FOUNDED = datetime(2026, 1, 1, tzinfo=UTC)
-NOW = FOUNDED + timedelta(days=170)
+NOW = FOUNDED + timedelta(days=4)
 LIMITS = [{"indicator": "harm_serious", "per_exposure": 0.0001}, {"indicator": "harm_any", "per_exposure": 0.01},
           {"indicator": "override", "per_exposure": 0.1}]
 
 
 @dataclass(frozen=True)
 class City:
-    """The firm that files, and the trials it files for."""
+    """An officer, the firm that files, and the trials it files for."""
 
     program: Program
+    officer: Actor
     firm: Actor
     trials: tuple[str, ...]
 
@@ -34,34 +34,33 @@ class City:
 class Hands:
     """A clock that is moved by hand."""
 
-    def __init__(self) -> None:
-        self.now = FOUNDED
+    def __init__(self, now: datetime) -> None:
+        self.now = now
 
     def __call__(self) -> datetime:
         return self.now
 
 
-def settings_in(folder: Path) -> Settings:
-    return Settings(data=folder, secret_key="only for measuring, nobody signs in here")
+def settings_in(folder: Path, url: str | None = None) -> Settings:
+    return Settings(data=folder, database_url=url, secret_key="only for measuring, nobody signs in here")
 
 
 @contextmanager
-def city(folder: Path, trials: int) -> Iterator[City]:
-    """A city of so many running trials, at a moment when each may file half a year of reports."""
-    settings, clock = settings_in(folder), Hands()
-    engine = make_engine(database_url(folder, None), writing=True)
-    SQLModel.metadata.create_all(engine)
-    engine.dispose()
+def city(folder: Path, trials: int, url: str | None = None, founded: datetime = FOUNDED,
+         now: datetime = NOW) -> Iterator[City]:
+    """A city of so many running trials, at a moment when each may file 340,000 reports."""
+    settings, clock = settings_in(folder, url), Hands(founded)
+    prepare(settings)
     program = open_program(settings, clock)
     try:
-        firm, running = _found(program, trials)
-        clock.now = NOW
-        yield City(program, firm, running)
+        officer, firm, running = _found(program, trials)
+        clock.now = now
+        yield City(program, officer, firm, running)
     finally:
         program.close()
 
 
-def _found(program: Program, trials: int) -> tuple[Actor, tuple[str, ...]]:
+def _found(program: Program, trials: int) -> tuple[Actor, Actor, tuple[str, ...]]:
     acts = program.acts
     ada = _actor(program, acts.do("make_first_administrator", SYSTEM_ACTOR, {
         "email": "ada@city.example", "name": "Ada", "password": "!", "authority": "Office"}).id)
@@ -74,7 +73,7 @@ def _found(program: Program, trials: int) -> tuple[Actor, tuple[str, ...]]:
                "source_key": f"pilot-{place}"} for place in range(trials)]
     proposed = acts.do("adopt_trial", lin, {"trials": pilots})
     decided = acts.do("vote_on_decision", zhou, {"value": "for"}, on=proposed.decision)
-    return firm, tuple(sorted(decided.trials.values()))
+    return lin, firm, tuple(sorted(decided.trials.values()))
 
 
 def _person(program: Program, by: Actor, name: str, role: str, body: str) -> Actor:
@@ -91,10 +90,10 @@ def _actor(program: Program, account: str) -> Actor:
 
 
 def report(place: int) -> dict[str, Any]:
-    """The place-th report of a trial, ten minutes of use: as a machine would send it."""
-    start = FOUNDED + timedelta(minutes=10 * place)
+    """The place-th report of a trial, a second of use: as a machine would send it."""
+    start = FOUNDED + timedelta(seconds=place)
     return {
-        "period_start": start.isoformat(), "period_end": (start + timedelta(minutes=10)).isoformat(), "exposures": 250,
+        "period_start": start.isoformat(), "period_end": (start + timedelta(seconds=1)).isoformat(), "exposures": 250,
         "people_new": 3, "region": "Nanshan", "events": {"harm_S4": 1, "complaint": 1} if place % 50 == 0 else {},
         "reviewed": 40, "model_version": "2.1", "narrative": "Ordinary service",
     }

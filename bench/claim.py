@@ -3,8 +3,10 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -81,6 +83,23 @@ def watched(run: Callable[[], list[Claim]]) -> tuple[list[Claim], Machine]:
     load, syncs = os.getloadavg()[0], syncs_per_second()
     claims = run()
     return claims, Machine((load, os.getloadavg()[0]), (syncs, syncs_per_second()))
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long and how large a run is, and on which database."""
+
+    seconds: float
+    rounds: int
+    rows: int
+    kind: str
+    cache: Path
+    server: "Any | None" = None
+
+    @contextmanager
+    def database(self) -> Iterator[str | None]:
+        """The address of a fresh database; None is the embedded file of whatever folder is used."""
+        yield self.server() if self.server else None
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:

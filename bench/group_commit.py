@@ -37,7 +37,7 @@ from sandbox.store.ids import new_id
 from sandbox.store.log import LOG, LogEntry, LogNode, current_tree, digest, leaf_hash, verify
 from sandbox.store.trials import COUNTERS, TRIALS, Counter, Limit, Trial
 
-CALLERS = (8, 64)
+CALLERS = (1, 8, 64)
 ROUNDS = 5
 File = Callable[[str, int], None]
 """File the place-th report of a trial; raises when it was not kept."""
@@ -94,7 +94,7 @@ def figures(callers: int, ours: Load, theirs: Load) -> Iterator[Claim]:
     """The claims for one number of callers."""
     pairs = list(zip(ours.rates[callers], theirs.rates[callers], strict=True))
     yield Claim(f"{callers} callers filing, against a session each", median(ours.rates[callers]),
-                median(theirs.rates[callers]), median_ratio(pairs), 8.0, "/s")
+                median(theirs.rates[callers]), median_ratio(pairs), 8.0 if callers > 1 else 5.0, "/s")
     yield Claim(f"{callers} callers filing, p99", median(ours.p99_ms[callers]), median(theirs.p99_ms[callers]),
                 median(ours.p99_ms[callers]), 100.0, "ms", at_most=True)
     yield Claim(f"{callers} callers filing, CPU", median(ours.cpu_us[callers]), median(theirs.cpu_us[callers]),

@@ -42,11 +42,10 @@ def safe(text: str) -> str:
 
 CELLS: dict[type, Callable[[Any, tzinfo], Any]] = {
     str: lambda value, _zone: safe(value),
-    bool: lambda value, _zone: value,
     datetime: lambda value, zone: value.astimezone(zone).isoformat(timespec="seconds"),
     date: lambda value, _zone: value.isoformat(),
-    dict: lambda value, _zone: safe(orjson.dumps(value).decode()),
-    list: lambda value, _zone: safe(orjson.dumps(value).decode()),
+    dict: lambda value, _zone: orjson.dumps(value).decode(),
+    list: lambda value, _zone: orjson.dumps(value).decode(),
 }
 
 
@@ -57,9 +56,16 @@ def as_csv(headings: Sequence[str], rows: Rows, zone: tzinfo) -> Iterator[bytes]
     piece.parts.append("\ufeff")
     writer.writerow(headings)
     for chunk in rows:
-        writer.writerows([cell(value, zone) for value in row] for row in chunk)
+        writer.writerows(_cells(chunk, zone))
         yield piece.taken().encode()
     yield piece.taken().encode()
+
+
+def _cells(rows: Sequence[Sequence[Any]], zone: tzinfo) -> Iterator[list[Any]]:
+    """Rows of cells; only what has to be made is made."""
+    kinds = CELLS
+    for row in rows:
+        yield [kinds[type(value)](value, zone) if type(value) in kinds else value for value in row]
 
 
 class Piece:
@@ -143,7 +149,7 @@ def _lines(headings: Sequence[str], rows: Rows, zone: tzinfo) -> Iterator[tuple[
     """How many rows, and their XML. Chunks divide a sheet, so none has to be cut at its end."""
     yield 1, _row([cell(value, zone) for value in headings])
     for chunk in rows:
-        yield len(chunk), "".join(_row([cell(value, zone) for value in row]) for row in chunk)
+        yield len(chunk), "".join(map(_row, _cells(chunk, zone)))
 
 
 def _row(cells: Sequence[Any]) -> str:

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Role, Scope
 from sandbox.store.accounts import ACCOUNTS, CONTACTS, INVITATIONS, SESSIONS, TOKENS
+from sandbox.store.engine import Statement
 from sandbox.store.ids import hash_secret
 from sandbox.store.organisations import ALIASES, ORGANISATIONS
+from sandbox.store.types import Instant
 
 BROWSER_SCOPES = frozenset(scope.value for scope in Scope)
 
@@ -20,11 +22,16 @@ def actor_of(row: Mapping[Any, Any], scopes: frozenset[str] = BROWSER_SCOPES) ->
     return Actor(row["id"], Role(row["role"]), row["organisation_id"], row["constituency"], scopes)
 
 
+_bearer = Statement(
+    sa.select(ACCOUNTS.c.id, ACCOUNTS.c.role, ACCOUNTS.c.organisation_id, ACCOUNTS.c.constituency, TOKENS.c.scopes)
+    .join(TOKENS, TOKENS.c.account_id == ACCOUNTS.c.id)
+    .where(TOKENS.c.hash == sa.bindparam("hash"), TOKENS.c.revoked_at.is_(None), ACCOUNTS.c.active,
+           TOKENS.c.expires_at > sa.bindparam("now", type_=Instant)))
+
+
 def actor_by_token(connection: sa.Connection, secret: str, now: datetime) -> Actor | None:
     """Who bears a token: not expired, not revoked, of an active account."""
-    row = connection.execute(sa.select(ACCOUNTS, TOKENS.c.scopes).join(TOKENS, TOKENS.c.account_id == ACCOUNTS.c.id)
-                             .where(TOKENS.c.hash == hash_secret(secret), TOKENS.c.revoked_at.is_(None),
-                                    TOKENS.c.expires_at > now, ACCOUNTS.c.active)).mappings().first()
+    row = _bearer.first(connection, {"hash": hash_secret(secret), "now": now})
     return actor_of(row, frozenset(row["scopes"])) if row else None
 
 

@@ -62,7 +62,7 @@ def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted
     """The reports of a list."""
     if q and q.startswith("fb_"):
         return _numbered(FEEDBACK, actor, trial_id, q, KEPT)
-    return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, fits=(KEPT,))
+    return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, sure=(KEPT,))
 
 
 def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:

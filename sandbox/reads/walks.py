@@ -30,13 +30,14 @@ NEWER_THAN_ALL = "~"
 @dataclass(frozen=True)
 class Wanted:
     """What of a table is asked for: of one trial or of all the actor sees; `trials` narrows by the trial's own columns;
-    `exact` by a column that an index has before the id; `fits` by anything else."""
+    `exact` by a column that an index has before the id; `sure` by what nearly every row meets; `fits` by the rest."""
 
     table: sa.Table
     actor: Actor
     trial_id: str | None = None
     trials: sa.ColumnElement[bool] | None = None
     exact: Mapping[str, str] = field(default_factory=dict)
+    sure: tuple[sa.ColumnElement[bool], ...] = ()
     fits: tuple[sa.ColumnElement[bool], ...] = ()
 
     @property
@@ -45,13 +46,20 @@ class Wanted:
         return (self.trial_id is None and "id" not in self.exact
                 and (self.trials is not None or self.actor.role not in EVERYTHING))
 
+    @property
+    def along(self) -> dict[str, str]:
+        """The columns that an index has before the id, with their values."""
+        return {**self.exact, **({"trial_id": self.trial_id} if self.trial_id else {})}
+
 
 def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], cursor: str | None,
          limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
     """A page of rows, newest first, each made (`named`, `bare`) of these columns. Short with a `next` when LOOKED rows
     were looked at before it was full."""
-    limit = max(1, min(limit, CHUNK))
-    ids = _ids(connection, wanted, decode(cursor) if cursor else NEWER_THAN_ALL, limit + 1)
+    limit, before = max(1, min(limit, CHUNK)), decode(cursor) if cursor else NEWER_THAN_ALL
+    if not wanted.merged and not wanted.fits:
+        return _straight(connection, wanted, columns, before, limit, make)
+    ids = _ids(connection, wanted, before, limit + 1)
     hits: list[tuple[str, Any]] = []
     looked, size = 0, limit + 1
     while batch := list(islice(ids, size)):
@@ -63,6 +71,22 @@ def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnE
         if looked >= max(LOOKED, limit):
             return Page(tuple(row for _, row in hits), encode(batch[-1]), looked)
     return Page(tuple(row for _, row in hits), None)
+
+
+def _straight(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], before: str,
+              limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
+    """Nothing to look for: the rows themselves along an index, in one query."""
+    table = wanted.table
+    if wanted.trial_id and not _sees(connection, wanted):
+        return Page((), None)
+    query = sa.select(table.c.id.label("_key"), *columns)
+    if len(query.get_final_froms()) > 1:  # a title of the trial is asked for
+        query = query.join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
+    query = query.where(*(table.c[name] == value for name, value in wanted.along.items()), table.c.id < before,
+                        *wanted.sure)
+    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit + 1)).all()
+    following = encode(rows[limit - 1][0]) if len(rows) > limit else None
+    return Page(tuple(make(row) for row in rows[:limit]), following)
 
 
 def named(row: sa.Row[Any]) -> dict[str, Any]:
@@ -80,7 +104,7 @@ def _rows(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.Column
     """Those of the rows that fit, newest first."""
     table = wanted.table
     query = sa.select(table.c.id.label("_key"), *columns).join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
-    query = query.where(table.c.id.in_(ids), *wanted.fits)
+    query = query.where(table.c.id.in_(ids), *wanted.sure, *wanted.fits)
     found = {row[0]: row for row in connection.execute(query)}
     return [(one, make(found[one])) for one in ids if one in found]
 
@@ -90,8 +114,7 @@ def _ids(connection: sa.Connection, wanted: Wanted, before: str, size: int) -> I
         return _merged(connection, wanted, before)
     if wanted.trial_id and not _sees(connection, wanted):
         return iter(())
-    exact = {**wanted.exact, **({"trial_id": wanted.trial_id} if wanted.trial_id else {})}
-    return _along(connection, wanted.table, exact, before, size)
+    return _along(connection, wanted.table, wanted.along, before, size)
 
 
 def _sees(connection: sa.Connection, wanted: Wanted) -> bool:

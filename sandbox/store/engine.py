@@ -69,7 +69,8 @@ def _sqlite(url: str, writing: bool) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def begun(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        raw: Any = connection.connection.driver_connection  # on the driver: a third of the cost of one more statement
+        raw.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
     return engine
 

@@ -23,6 +23,12 @@ TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 MOST_BYTES = 24 * 1024 * 1024
 ROOMS = (signin, pages, messages, feeds, api, health, live, public, wellknown)
 """Each has `enter(app)`, which registers its routes."""
+CONTENT = ("default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+           "script-src 'nonce-{}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY"),
+          ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin"))
+HTTPS = (("Strict-Transport-Security", "max-age=31536000"),)
+PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Accept-Language, Cookie, Authorization"))
 HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
 
 
@@ -69,19 +75,14 @@ def choose_language() -> None:
 
 def headers(response: Response) -> Response:
     """On every response, errors included: no foreign content, no framing, no caching of what is not public."""
-    nonce = g.get("csp_nonce", "")
-    response.headers.setdefault("Content-Security-Policy", (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-        f"script-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"))
-    for name, value in (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
-                        ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin"),
-                        ("X-Frame-Options", "DENY")):
-        response.headers.setdefault(name, value)
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-    if request.endpoint not in ("static", "bootstrap.static"):
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers.setdefault("Vary", "Accept-Language, Cookie, Authorization")
+    given = {name.lower() for name, _ in response.headers}
+    if "content-security-policy" not in given:
+        response.headers.add("Content-Security-Policy", CONTENT.format(g.get("csp_nonce", "")))
+    more = (*ALWAYS, *(HTTPS if request.is_secure else ()),
+            *(() if request.endpoint in ("static", "bootstrap.static") else PRIVATE))
+    for name, value in more:
+        if name.lower() not in given:
+            response.headers.add(name, value)
     return response
 
 

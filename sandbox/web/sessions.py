@@ -64,10 +64,11 @@ class Sessions(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> Kept:
         """The session of this cookie; an empty one when there is none, it is forged, too old or its account gone."""
-        value = request.cookies.get(self.get_cookie_name(app))
-        if not value or request.path.startswith(STILL):
+        still = request.path.startswith(STILL) or "Authorization" in request.headers  # who bears a token has no session
+        value = None if still else request.cookies.get(self.get_cookie_name(app))
+        if not value:
             found = Kept()
-            found.still = request.path.startswith(STILL)
+            found.still = still
             return found
         if not value.startswith(ROW_MARK):
             return Kept(self._signed(app, value))

@@ -59,6 +59,7 @@ def enter(app: Flask) -> None:
                              password_util_cls=NewPasswords, totp_cls=codes, login_form=SignIn,
                              two_factor_verify_code_form=CodeForm, two_factor_rescue_form=NoRescue,
                              mf_recovery_form=RecoveryForm)
+    of_people(app)
     security.i18n_domain = OurWords()
     security.want_json(lambda _request: False)
     app.login_manager._request_callback = None  # type: ignore[attr-defined]  # its own kind of token, never issued
@@ -69,6 +70,18 @@ def enter(app: Flask) -> None:
     enter_routes(app, Brakes(running.settings.sign_in_rate, running.settings.sign_in_failures))
     arrival.enter(app)
     accounts.enter(app)
+
+
+def of_people(app: Flask) -> None:
+    """The library's own look at who is there, on every request, is spared those that bear a token: guards know them."""
+    hooks = app.before_request_funcs[None]
+    (place,) = (at for at, hook in enumerate(hooks) if getattr(hook, "__name__", "") == "_on_before_request")
+    identify: Any = hooks[place]
+
+    def of_people_alone() -> Any:
+        return None if "Authorization" in request.headers else identify()
+
+    hooks[place] = of_people_alone
 
 
 # What the library is told
@@ -171,6 +184,8 @@ class RecoveryForm(MfRecoveryForm):
 def note_who() -> None:
     """Who is signed in, for guards and pages. On API paths a cookie may only read: they have no form token."""
     g.signed_in, g.account = None, None
+    if "Authorization" in request.headers:
+        return
     user = current_user._get_current_object()
     if isinstance(user, User) and (request.method in SAFE or request.blueprint != "api"):
         know(user)

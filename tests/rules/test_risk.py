@@ -27,6 +27,7 @@ from sandbox.rules.risk import (
     Headroom,
     Kind,
     Light,
+    agreed_budget,
     cap_light,
     exposures_needed,
     feasible,
@@ -35,10 +36,12 @@ from sandbox.rules.risk import (
     headroom,
     light,
     mitigation_light,
+    planned_size,
     silence_light,
     thresholds,
     too_early,
 )
+from sandbox.store.dossier import ExposureFields
 
 AT = thresholds(beside_budget=False)
 counts = st.integers(0, 10**6)
@@ -527,3 +530,28 @@ def test_rules_carry_no_weight_and_evidence_does() -> None:
 def test_an_incident_called_milder_is_still_harm() -> None:
     serious, every = INDICATORS["harm_serious"], INDICATORS["harm_any"]
     assert set(serious.events) < set(every.events)
+
+
+# What a plan agrees on
+
+
+@pytest.mark.parametrize(("limit", "size", "budget"), [(1e-4, 1e4, 5), (1e-3, 1e4, 19), (None, 1e4, None)])
+def test_a_plan_with_a_limit_for_grave_incidents_has_the_budget_of_its_size(
+        limit: float | None, size: float, budget: int | None) -> None:
+    assert agreed_budget(limit, size, 0.05) == budget
+
+
+def test_a_plan_is_as_large_as_its_volume_or_its_rate_over_its_days_allow() -> None:
+    assert (planned_size(None, 100.0, 180), planned_size(5000.0, 100.0, 180)) == (18_000.0, 5000.0)
+
+
+def test_beside_a_budget_red_comes_at_25_and_a_cleared_yellow_never_stands_past_red() -> None:
+    assert math.exp(thresholds(beside_budget=True).red) == pytest.approx(25)
+    cleared = thresholds(cleared_at=math.log(15))
+    assert cleared.yellow == cleared.red == pytest.approx(math.log(20))
+
+
+@pytest.mark.parametrize("missing", [{}, {"rate_per_day": None}, {"rate_per_day": 0.0}])
+def test_a_plan_without_a_rate_of_its_caps_is_refused(missing: dict[str, float | None]) -> None:
+    with pytest.raises(ValueError, match="rate_per_day"):
+        ExposureFields.model_validate({"days": 90, **missing})
