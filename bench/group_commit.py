@@ -191,7 +191,7 @@ def _assess(session: Session, of: City, trial: Trial) -> None:
     early = all(too_early(one.limit * one.exposures, one.weight, at) for one in found)
     trial.light, trial.log_e, trial.log_e_told = light(total, at, early=early, rules=[]), total, total
     trial.assessments += 1
-    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain] for one in found}
+    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain, one.open] for one in found}
     session.add(Assessment(
         trial_id=trial.id, number=trial.assessments, at=NOW, seq=0, epoch=trial.epoch, engine=ENGINE, light=trial.light,
         log_e=total, log_e_told=total, yellow=at.yellow, red=at.red, inputs=inputs,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file, it finds the house it stands in
 
-from bench import group_commit
+from bench import assessment, group_commit
 from bench.claim import watched
 
 SECONDS = {"quick": 1.0, "full": 10.0}
@@ -27,7 +27,7 @@ def main() -> int:
                         help="under three minutes (the default)")
     length.add_argument("--full", dest="length", action="store_const", const="full", help="up to an hour")
     seconds = SECONDS[parser.parse_args().length]
-    claims, machine = watched(lambda: group_commit.claims(seconds))
+    claims, machine = watched(lambda: [*group_commit.claims(seconds), *assessment.claims()])
     print("claim | ours | limit | ratio | target | PASS or FAIL")
     for claim in claims:
         print(claim.line())

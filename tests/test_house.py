@@ -137,13 +137,13 @@ def only_acts_and_the_store_write(tree: Tree) -> list[str]:
 
 
 def reports_are_read_without_batches_that_do_not_count(tree: Tree) -> list[str]:
-    """Whoever selects reports says KEPT, or looks for those of one batch, of one key, or for one by its id."""
+    """Whoever selects reports says KEPT or COUNTS, or looks for those of a batch, of a key, or for one by its id."""
     found = []
     for path, module in inside(tree, "sandbox"):
         parts = [*functions(module), *(node for node in module.body if isinstance(node, ast.Assign))]
         found += [f"{path}:{node.lineno} reads reports of batches that do not count" for node in parts
                   if re.search(r"select\(.*?\bFEEDBACK\b", text := ast.unparse(node), re.DOTALL)
-                  and not re.search(r"\bKEPT\b|FEEDBACK\.c\.(batch_id|id) ==|\.source_key", text)]
+                  and not re.search(r"\b(KEPT|COUNTS)\b|FEEDBACK\.c\.(batch_id|id) ==|\.source_key", text)]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -22,8 +23,8 @@ from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
-from sandbox.rules.risk import Light
-from sandbox.store.evidence import EPOCHS
+from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light, agreed_budget, planned_size
+from sandbox.store.evidence import COMPARES, EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
@@ -63,7 +64,9 @@ def started(act: Act, row: Move) -> None:
         feedback_days=schedule.get("feedback_every_days") or tier.feedback_days,
         review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),
     )
-    freeze_limits(act, plan["limits"])
+    freeze_limits(act, plan["limits"], {COMPARES: {"attributes": {
+        row["attribute"]: {"reference": row["reference"]} for row in plan.get("compared") or ()}}})
+    freeze_chances(act, plan, planned_size(exposure.get("volume"), exposure["rate_per_day"], exposure["days"]))
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
@@ -88,12 +91,20 @@ def places(regions: str | None, sites: str | None) -> dict[str, Any]:
             "cap_sites": site.most, "agreed_sites": list(site.names)}
 
 
-def freeze_limits(act: Act, limits: list[dict[str, Any]]) -> None:
-    """The plan's limits, weights normalised, kept for good."""
+def freeze_limits(act: Act, limits: list[dict[str, Any]], terms: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """The plan's limits, weights normalised, kept for good, with the terms of an indicator that has some."""
     whole = sum(limit["weight"] for limit in limits)
     for limit in limits:
         act.insert(LIMITS, {"trial_id": act.trial["id"], "indicator": limit["indicator"],
-                            "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole})
+                            "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole,
+                            "terms": terms.get(limit["indicator"])})
+
+
+def freeze_chances(act: Act, plan: Mapping[str, Any], size: float) -> None:
+    """The chances of a false light, and the hard budget of S2 incidents where the plan has a limit for them."""
+    alpha = plan.get("alpha") or ALPHA
+    act.change_trial(alpha=alpha, alpha_yellow=plan.get("alpha_yellow") or ALPHA_YELLOW,
+                     budget=agreed_budget(plan.get("budget_limit"), size, alpha))
 
 
 def open_epoch(act: Act) -> None:

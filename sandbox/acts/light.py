@@ -18,7 +18,7 @@ from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import notify, plan_review
 from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
-from sandbox.rules.epoch import Epoch, Finding, Watch, finding, settle, steps, together, trail
+from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
 from sandbox.rules.evidence import Counted
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.risk import (
@@ -83,7 +83,7 @@ _of_class = Statement(sa.select(sa.func.sum(HAPPENED)).where(
 
 def indicators_counting(event: str) -> tuple[str, ...]:
     """The indicators that count an event of this name; one that the plan names counts itself."""
-    return (*(row.id for row in INDICATORS.values() if event in row.events), event)
+    return tuple(dict.fromkeys((*(row.id for row in INDICATORS.values() if event in row.events), event)))
 
 
 def denominator(indicator: str, report: Mapping[str, Any]) -> float:
@@ -176,12 +176,12 @@ def judge(act: Act) -> Judged:
     """The evidence of the present epoch; periods that nothing more is owed of are settled on the way."""
     trial = act.trial
     epoch, settled = epoch_of(trial, act.zone), trial["settled"]
-    untold = epoch.unseen(untold_spans(act.connection, trial, act.now))
+    usage = Usage(epoch, untold_spans(act.connection, trial, act.now), act.now)
     seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
     if any(math.isnan(watch.log_groups or 0.0) for watch in seen):
         recompare(act, trial["epoch"])
         seen = watches(act.connection, trial["id"], trial["epoch"], epoch, settled)
-    found = [steps(watch, epoch, untold, act.now) for watch in seen]
+    found = [steps(watch, usage) for watch in seen]
     findings = tuple([finding(watch, each) for watch, each in zip(seen, found, strict=True)])
     total = together(findings)
     upto = epoch.number(min(untold_since(trial), act.now)) - 1
@@ -189,13 +189,13 @@ def judge(act: Act) -> Judged:
         if not settled and upto > 1:
             note_late_red(act, trial["epoch"], trail(seen, found), total)
         _settle(act, seen, found, upto)
-    return Judged(findings, total, _told(act, epoch, untold) if trial["alleged"] else total)
+    return Judged(findings, total, _told(act, usage) if trial["alleged"] else total)
 
 
-def _told(act: Act, epoch: Epoch, untold: Mapping[int, float]) -> float:
+def _told(act: Act, usage: Usage) -> float:
     """The evidence with what people allege: it may turn the light yellow, never red."""
-    seen = watches(act.connection, act.trial["id"], act.trial["epoch"], epoch)
-    return together([finding(watch, steps(watch, epoch, untold, act.now, alleged=True)) for watch in seen])
+    seen = watches(act.connection, act.trial["id"], act.trial["epoch"], usage.epoch)
+    return together([finding(watch, steps(watch, usage, alleged=True)) for watch in seen])
 
 
 def _settle(act: Act, seen: Sequence[Watch], found: Sequence[list[Counted]], upto: int) -> None:
@@ -212,7 +212,7 @@ def _settle(act: Act, seen: Sequence[Watch], found: Sequence[list[Counted]], upt
 
 def _keep(act: Act, judged: Judged, at: Thresholds, now: Light) -> None:
     number = act.trial["assessments"] + 1
-    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain] for one in judged.findings}
+    inputs = {one.indicator: [one.events, one.exposures, one.log_e, one.chain, one.open] for one in judged.findings}
     act.insert(ASSESSMENTS, {
         "trial_id": act.trial["id"], "number": number, "at": act.now, "seq": act.seq, "epoch": act.trial["epoch"],
         "engine": ENGINE, "light": now.value, "log_e": judged.log_e, "log_e_told": judged.told, "yellow": at.yellow,
@@ -294,9 +294,9 @@ def _replay_stale(act: Act) -> None:
             ASSESSMENTS.c.trial_id == trial_id, ASSESSMENTS.c.epoch == row["epoch"],
             ASSESSMENTS.c.log_e >= ASSESSMENTS.c.red).limit(1)).first()
         if was_red is None:
-            epoch = epoch_of(act.trial, act.zone, row)
-            seen = watches(act.connection, trial_id, row["epoch"], epoch)
-            note_late_red(act, row["epoch"], trail(seen, [steps(one, epoch, {}, act.now) for one in seen]), -1.0)
+            usage = Usage(epoch_of(act.trial, act.zone, row), (), act.now)
+            seen = watches(act.connection, trial_id, row["epoch"], usage.epoch)
+            note_late_red(act, row["epoch"], trail(seen, [steps(one, usage) for one in seen]), -1.0)
 
 
 def _thresholds(act: Act) -> Thresholds:

@@ -2,60 +2,49 @@
 short act. A single filing beside it waits for a slice at most; a crash at any point leaves nothing that counts.
 """
 
-import hashlib
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
-from functools import partial
+from datetime import datetime, tzinfo
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 
-from sandbox.acts.batches import BatchFiled, BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
+from sandbox.acts.batches import BatchFiled
 from sandbox.acts.feedback import EVENTS, TAKES_REPORTS
-from sandbox.acts.places import outside
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.jobs.program import Program
+from sandbox.jobs.slices import YIELDS, Slices, instant, text_of
 from sandbox.rules.access import Actor
-from sandbox.rules.cadence import period_number
-from sandbox.rules.reporting import Schedule, Span, joined, same_version
+from sandbox.rules.reporting import Schedule
 from sandbox.store.batches import (
     COUNTS,
     KEPT,
-    blank_report,
     drop_slice,
-    insert_batch,
-    insert_notes,
-    insert_reports,
 )
 from sandbox.store.door import Busy, Transaction, Unknown
 from sandbox.store.engine import Statement
 from sandbox.store.faults import Fault, placed
-from sandbox.store.feedback import FEEDBACK, FeedbackFields, site_key_of
-from sandbox.store.ids import new_id, new_ids
-from sandbox.store.lines import SLICE, leaf_of, matches, root_of, salts, seal_of
-from sandbox.store.log import current_tree, leaf_hash
+from sandbox.store.feedback import FEEDBACK, site_key_of
+from sandbox.store.ids import new_id
+from sandbox.store.lines import SLICE, matches
+from sandbox.store.log import current_tree
 from sandbox.store.reports import Read
 from sandbox.store.scope import seen_trial
 from sandbox.store.spool import Spool
 from sandbox.store.trials import LIMITS
-from sandbox.store.types import MILLION, Instant, instant_text
+from sandbox.store.types import Instant
 
 MOST_LINES = 200_000
 TOLD = 1000
 """Faults that an answer repeats; their number is told whole."""
-LIFE = timedelta(minutes=5)
-"""A batch that does not count by then is taken back: whoever sent it heard nothing, or heard that it was too busy."""
 AT_ONCE = 3
 """Batches that one process takes in at a time; one more is told to come back."""
 CROWDED = 1024
 """Filings that wait for the door when a batch is told to come back."""
 TRIES = 5
-MILLISECOND = timedelta(milliseconds=1)
 AT = "%Y-%m-%d %H:%M"
 KEYS = 500
 
@@ -161,7 +150,7 @@ class Intake:
             if self._program.door.waiting > CROWDED:
                 raise Busy
             with Spool() as spool:
-                return _Taking(self._program, actor, trial_id, sending, spool, told or Progress()).take(arrivals)
+                return Taking(self._program, actor, trial_id, sending, spool, told or Progress()).take(arrivals)
         finally:
             self._places.release()
 
@@ -176,7 +165,7 @@ class Progress:
         """So many lines are in."""
 
 
-class _Taking:
+class Taking:
     """One batch being taken in."""
 
     def __init__(self, program: Program, actor: Actor, trial_id: str, sending: Sending, spool: Spool,
@@ -209,8 +198,10 @@ class _Taking:
                 self.spool.fault(one.line, map(placed, faults))
             elif one.read is not None:
                 values = one.read.values
-                self.spool.add(one.line, site_key_of(values["site"]), _text(values["period_start"]),
-                               _text(values["period_end"]), one.read.key, one.read.text)
+                self.spool.add(one.line, site_key_of(values["site"]), text_of(values["period_start"]),
+                               text_of(values["period_end"]), one.read.key, one.read.text)
+            if self.lines % YIELDS == 0:
+                time.sleep(0)
             if self.lines % SLICE == 0:
                 self.told.read(self.lines)
         self.spool.flush()
@@ -255,8 +246,8 @@ class _Taking:
                     yield line
 
     def _meets(self, connection: sa.Connection, site: str, starts: str, ends: str) -> bool:
-        return _met.run(connection, {"trial_id": self.trial_id, "site": site, "starts": _instant(starts),
-                                     "ends": _instant(ends)}).fetchone() is not None
+        return _met.run(connection, {"trial_id": self.trial_id, "site": site, "starts": instant(starts),
+                                     "ends": instant(ends)}).fetchone() is not None
 
     def _refuse_unless_allowed(self) -> None:
         refused = self.spool.refused
@@ -274,7 +265,7 @@ class _Taking:
         """Slices, then the act. What does not come to count is taken back at once, where it can be."""
         fit, now = self.spool.fit, self.program.clock()
         batch_id = new_id("ba", now) if fit and not self.sending.dry_run else None
-        slices = _Slices(self, terms, batch_id, now)
+        slices = Slices(self, terms, batch_id, now)
         try:
             slices.bring()
             given = slices.given(self.lines, fit, seen)
@@ -296,154 +287,6 @@ class _Taking:
         """All was kept before: nothing is done."""
         return BatchFiled(id=None, lines=self.lines, kept=0, refused=self.spool.refused, repeated=self.spool.repeats,
                           root=None, light=terms.trial["light"], state=terms.trial["state"])
-
-
-@dataclass
-class _Slices:
-    """The lines that are kept, brought in slice by slice and added up on the way."""
-
-    taking: _Taking
-    terms: Terms
-    batch_id: str | None
-    now: datetime
-    roots: list[SliceRow] = field(default_factory=list)
-    sums: dict[int, dict[str, Any]] = field(default_factory=dict)
-    odd: dict[tuple[Any, ...], FeedbackFields] = field(default_factory=dict)
-    periods: dict[str, int] = field(default_factory=dict)
-    told: tuple[Span, ...] = ()
-    places: set[tuple[str | None, str | None]] = field(default_factory=set)
-    deadlines: dict[int, Any] = field(default_factory=dict)
-    grouped: bool = False
-
-    def bring(self) -> None:
-        """Every slice through the door, with the notes of lines that are not kept. A dry run only adds up."""
-        taking, blank, done = self.taking, blank_report(), 0
-        blank |= {"trial_id": taking.trial_id, "epoch": self.terms.trial["epoch"], "author_id": taking.actor.id,
-                  "at": self.kept_as(_text(self.now)), "batch_id": self.batch_id}
-        for chunk in _chunks(taking.spool.kept(), SLICE):
-            rows = self._rows(chunk, blank)
-            if self.batch_id:
-                taking.program.door.submit(partial(self._enter, rows=rows))
-            done += len(chunk)
-            taking.told.kept(done)
-        if self.batch_id:
-            for notes in _chunks(self._notes(), SLICE):
-                taking.program.door.submit(partial(_note, notes=notes))
-
-    def _enter(self, transaction: Transaction, *, rows: list[dict[str, Any]]) -> None:
-        """One slice; with the first, the batch itself and the due that takes it back."""
-        if len(self.roots) == 1:
-            insert_batch(transaction.connection, {
-                "id": self.batch_id, "trial_id": self.taking.trial_id, "author_id": self.taking.actor.id,
-                "at": self.now, "partial": self.taking.sending.partial, "sent": self.taking.sending.sent,
-                "source": self.taking.sending.source}, self.now + LIFE)
-        insert_reports(transaction.connection, rows)
-
-    def _rows(self, chunk: list[tuple[Any, ...]], blank: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Rows of feedback with their ids and seals, in order; the slice's root is noted."""
-        batch_id, kept_as = self.batch_id or "", self.kept_as
-        ids, hashes, rows = new_ids("fb", self.now + len(self.roots) * MILLISECOND, len(chunk)), [], []
-        for sent, report_id, salt in zip(chunk, ids, salts(len(chunk)), strict=True):
-            line, site, starts, ends, key, body = sent
-            values = orjson.loads(body)
-            seal = seal_of(salt, body)
-            hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
-            due_at = self._add(values, starts, ends)
-            rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
-                         "due_at": due_at, "id": report_id, "site_key": site, "source_key": key, "line": line,
-                         "seal": seal})
-        self.told = joined((*self.told, *((_instant(one[2]), _instant(one[3])) for one in chunk)))
-        self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
-        return rows
-
-    @property
-    def kept_as(self) -> Callable[[str], Any]:
-        """How an instant's text goes into a row: as it is where the database keeps that very text."""
-        return str if self.taking.program.writer.dialect.name == "sqlite" else _instant
-
-    def _add(self, values: Mapping[str, Any], starts: str, ends: str) -> Any:
-        """The line is added to its reporting period, whose deadline is answered; one that may stop the trial by rule is
-        remembered."""
-        trial, period = self.terms.trial, self.periods.get(starts)
-        if period is None:
-            self.periods = self.periods if len(self.periods) < SLICE else {}
-            period = self.periods[starts] = period_number(
-                trial["starts_at"], trial["feedback_days"], _instant(starts), self.taking.program.settings.zone)
-        add_up(self.sums.setdefault(period, {}), values, starts, ends)
-        self.grouped = self.grouped or bool(values["groups"])
-        version, place = values["model_version"], (values["region"], values["site"])
-        self.places.add(place)
-        beyond = outside(trial, *place)
-        if values["events"].get("harm_S1") or beyond or (version is not None and not same_version(
-                version, trial["model_version"])):
-            self.odd.setdefault((values["model_version"], bool(values["events"].get("harm_S1")), beyond),
-                                FeedbackFields.model_validate({name: values[name] for name in values}))
-        return self._deadline(max(1, period))
-
-    def _deadline(self, period: int) -> Any:
-        if period not in self.deadlines:
-            self.deadlines[period] = self.kept_as(_text(self.terms.schedule.deadline(period)))
-        return self.deadlines[period]
-
-    def _notes(self) -> Iterator[dict[str, Any]]:
-        number = 0
-        for line, fault in self.taking.spool.faults():
-            number += 1
-            yield {"batch_id": self.batch_id, "number": number, "line": line, "field": fault.field,
-                   "code": fault.code, "given": dict(fault.given), "report_id": None}
-        for line, report_id in self.taking.spool.repetitions():
-            number += 1
-            yield {"batch_id": self.batch_id, "number": number, "line": line, "field": "", "code": "repeated",
-                   "given": {}, "report_id": report_id}
-
-    @property
-    def events(self) -> dict[str, int]:
-        """Events by name, over all periods."""
-        found: Counter[str] = Counter()
-        for one in self.sums.values():
-            found.update(one["events"])
-        return dict(found)
-
-    def given(self, lines: int, kept: int, seen: int) -> BatchGiven:
-        """What the act needs to know."""
-        taking = self.taking
-        return BatchGiven(
-            sent=taking.sending.sent, partial=taking.sending.partial, batch_id=self.batch_id, lines=lines, kept=kept,
-            refused=taking.spool.refused, repeated=taking.spool.repeats,
-            root=root_of([bytes.fromhex(one.root) for one in self.roots]).hex(), slices=self.roots,
-            sums=[_sum(one) for one in self.sums.values()], odd=list(self.odd.values()),
-            told=[SpanRow(period_start=start, period_end=end) for start, end in self.told],
-            places=[PlaceRow(region=region, site=site) for region, site in self.places],
-            groups=self.grouped, epoch=self.terms.trial["epoch"], seen=seen)
-
-
-WHOLE, PARTS = ("people", "people_new", "reviewed", "labelled"), ("exposures", "hours", "money")
-"""What is added up: counts, and amounts, these in millionths as counters keep them: their sum is exact."""
-
-
-def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: str) -> None:
-    """Add a report to the sum of its period: what counters and caps take from many is what they take from the sum."""
-    if not total:
-        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys((*WHOLE, *PARTS), 0))
-    if starts < total["period_start"]:
-        total["period_start"] = starts
-    if ends > total["period_end"]:
-        total["period_end"] = ends
-    for name in WHOLE:
-        if values[name] is not None:
-            total[name] += values[name]
-    for name in PARTS:
-        if values[name] is not None:
-            total[name] += round(values[name] * MILLION)
-    events = total["events"]
-    for name, number in values["events"].items():
-        events[name] = events.get(name, 0) + number
-
-
-def _sum(total: Mapping[str, Any]) -> Sum:
-    amounts = {name: total[name] / MILLION for name in PARTS}
-    return Sum.model_validate({**total, **amounts, "period_start": _instant(total["period_start"]),
-                               "period_end": _instant(total["period_end"])})
 
 
 def drop(program: Program, batch_id: str | None) -> None:
@@ -488,34 +331,3 @@ def _sites(connection: sa.Connection, trial_id: str) -> Iterator[str]:
     while site is not None:
         yield site
         site = _next_site.run(connection, {"trial_id": trial_id, "after": site}).fetchone()[0]
-
-
-def _note(transaction: Transaction, *, notes: list[dict[str, Any]]) -> None:
-    insert_notes(transaction.connection, notes)
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def _text(value: datetime) -> str:
-    return instant_text(value) or ""
-
-
-def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    chunk: list[Any] = []
-    for one in items:
-        chunk.append(one)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def digest_of(content: Iterable[bytes]) -> str:
-    """The digest of what was sent."""
-    found = hashlib.sha256()
-    for piece in content:
-        found.update(piece)
-    return found.hexdigest()

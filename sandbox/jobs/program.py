@@ -26,6 +26,7 @@ import sandbox.acts.keys
 import sandbox.acts.no_use
 import sandbox.acts.panel
 import sandbox.acts.registers
+import sandbox.acts.replays
 import sandbox.acts.retractions
 import sandbox.acts.reviews
 import sandbox.acts.scenarios

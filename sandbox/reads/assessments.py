@@ -1,7 +1,7 @@
 """The light over time: as it was assessed, as it was known at a past instant, and as that instant is known now."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.risk import schedule, thresholds_of
-from sandbox.rules.epoch import Row, Watch, finding, steps, together, trail
-from sandbox.rules.risk import Light, denominator_of, events_of, light, too_early
+from sandbox.rules.epoch import Row, Usage, Watch, finding, steps, together, trail
+from sandbox.rules.risk import ENGINE, Light, denominator_of, events_of, light, too_early
 from sandbox.store.batches import KEPT
 from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, watches
 from sandbox.store.feedback import FEEDBACK
@@ -60,13 +60,12 @@ def known_then(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetim
         ASSESSMENTS.c.trial_id == row["id"], ASSESSMENTS.c.epoch == kept["epoch"],
         ASSESSMENTS.c.number <= kept["number"])).scalar_one()
     lines = tuple({"indicator": name, "events": k, "exposures": n, "log_e": log}
-                  for name, (k, n, log, _) in sorted(kept["inputs"].items()))
+                  for name, (k, n, log, *_) in sorted(kept["inputs"].items()))
     return Known(kept["light"], kept["epoch"], kept["log_e"], most, kept["yellow"], kept["red"], kept["engine"],
                  kept["at"], lines)
 
 
-def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: tzinfo,
-              engine: str) -> Known | None:
+def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime, zone: tzinfo) -> Known | None:
     """The same instant by everything told since, late and corrected facts included, by occurrence; allegations are
     left out. None before the trial's record begins."""
     number = epoch_by(connection, row, as_of)
@@ -76,7 +75,8 @@ def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime
         return None
     part = _part(connection, row["id"], number, epoch.opens(until), as_of)
     seen = [_upto(watch, until, part) for watch in watches(connection, row["id"], number, epoch)]
-    found = [steps(watch, epoch, {}, as_of) for watch in seen]
+    usage = Usage(epoch, (), as_of)
+    found = [steps(watch, usage) for watch in seen]
     findings, at = [finding(watch, each) for watch, each in zip(seen, found, strict=True)], thresholds_of(row)
     total = together(findings)
     most = max([total, *(log for _, log in trail(seen, found))])
@@ -84,7 +84,7 @@ def known_now(connection: sa.Connection, row: Mapping[Any, Any], as_of: datetime
     judged = light(total, at, early=early, rules=[Light.RED] if most >= at.red else [])
     lines = tuple({"indicator": one.indicator, "events": one.events, "exposures": one.exposures, "log_e": one.log_e}
                   for one in findings)
-    return Known(judged.value, number, total, most, at.yellow, at.red, engine, as_of, lines)
+    return Known(judged.value, number, total, most, at.yellow, at.red, ENGINE, as_of, lines)
 
 
 def epoch_by(connection: sa.Connection, row: Mapping[Any, Any], at: datetime) -> int:
@@ -124,8 +124,7 @@ def counts_for(indicator: str, incident: Mapping[Any, Any]) -> bool:
     return event in events_of(indicator)
 
 
-def late_reds(connection: sa.Connection, trial_ids: Iterable[str], *, waiting: bool = True) -> tuple[Any, ...]:
-    """Late reds of these trials, soonest due first."""
-    query = sa.select(LATE_REDS).where(LATE_REDS.c.trial_id.in_(list(trial_ids)))
-    query = query.where(LATE_REDS.c.state == "waiting") if waiting else query
-    return tuple(connection.execute(query.order_by(LATE_REDS.c.due_at, LATE_REDS.c.id)).mappings())
+def late_reds(connection: sa.Connection, trial_id: str) -> tuple[Mapping[Any, Any], ...]:
+    """The late reds of a trial, newest first."""
+    return tuple(connection.execute(sa.select(LATE_REDS).where(LATE_REDS.c.trial_id == trial_id).order_by(
+        LATE_REDS.c.at.desc(), LATE_REDS.c.id)).mappings())

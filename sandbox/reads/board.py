@@ -21,6 +21,7 @@ from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, DueKind
+from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS
@@ -47,9 +48,9 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, hold, report, seat, review, or
-    a step's (move, section, vote,
-    panel, ending); `about` says which move, section, matter, panel, severity or sort of review."""
+    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, report, seat,
+    review, or a step's (move, section, vote, panel, ending); `about` says which move, section, matter, panel, severity
+    or sort of review."""
 
     kind: str
     trial_id: str | None
@@ -104,10 +105,11 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
                       ALLEGATIONS.c.state == "waiting")
     done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
                ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
+    late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, waiting, reviews, corrections, allegations, done), *_grave(connection, actor, trial_id),
-            *_clocks(connection, actor, trial_id),
+    return [*_run(connection, waiting, reviews, corrections, allegations, done, late),
+            *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
             *([] if trial_id else held)]
 
 
@@ -218,7 +220,8 @@ def at_work(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ..
     """Trials that run or are stopped, those that most need a look first, as rows of `trials.lines` with their stage."""
     rank = sa.case({light: place for place, light in enumerate(LIGHT_ORDER)}, value=TRIALS.c.light)
     stopped = sa.case((TRIALS.c.state.in_(("suspended", "retrospective")), 0), else_=1)
-    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(stopped, rank, TRIALS.c.id).limit(SHOWN)
+    query = lines(actor).where(TRIALS.c.state.in_(AT_WORK)).order_by(
+        stopped, rank, TRIALS.c.log_e.desc(), TRIALS.c.id).limit(SHOWN)
     return tuple({**row, "stage": stage_of(row["state"], row["left"]).value}
                  for row in connection.execute(query).mappings())
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sandbox.rules.access import Actor
 from sandbox.rules.disparity import ENOUGH
-from sandbox.rules.epoch import Epoch, Finding, Watch, finding, steps, together
+from sandbox.rules.epoch import Epoch, Finding, Usage, Watch, finding, steps, together
 from sandbox.rules.evidence import Counted, Interval, e_bh, rate_interval, shares
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.risk import (
     Headroom,
     Thresholds,
@@ -22,7 +24,8 @@ from sandbox.rules.risk import (
     too_early,
 )
 from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch_of, untold_spans, watches
-from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
+from sandbox.store.scope import trials_seen_by
+from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS, TRIALS
 
 CAPS = (("volume", "used_volume", "cap_volume"), ("people", "used_people", "cap_people"),
         ("hours", "used_hours", "cap_hours"), ("money", "used_money", "cap_money"),
@@ -97,16 +100,16 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
-    untold = epoch.unseen(untold_spans(connection, row, now)) if present else {}
+    usage = Usage(epoch, untold_spans(connection, row, now) if present else (), now)
     seen = watches(connection, row["id"], number, epoch, row["settled"] if present else 0)
-    found = [steps(watch, epoch, untold, now) for watch in seen]
+    found = [steps(watch, usage) for watch in seen]
     findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]
     parts = shares([one.weight for one in findings], [one.log_e for one in findings]) if findings else ()
-    unseen = sum(untold.values())
+    unseen = sum(usage.untold.values())
     lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen)
                     for one, share in zip(findings, parts, strict=True)),
                    key=lambda line: (-line.weight, line.indicator))
-    space = _headroom(seen, found, epoch.number(now), at) if present else Headroom(None, None)
+    space = _headroom(seen, found, usage.period, at) if present else Headroom(None, None)
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
                 groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
 
@@ -214,7 +217,10 @@ def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:
 # The board
 
 
-def to_inspect(rows: Sequence[Mapping[Any, Any]]) -> frozenset[str]:
-    """Of these trials, those to look at first: with at most one in ten of them within its limits (e-BH)."""
-    flagged = e_bh([row["log_e"] for row in rows])
-    return frozenset(row["id"] for place, row in enumerate(rows) if place in flagged)
+def to_inspect(connection: sa.Connection, actor: Actor) -> frozenset[str]:
+    """Of all running trials that the actor sees, those to look at first: at most one in ten of them is within its
+    limits (e-BH). It ranks, and never overrides a trial's own light."""
+    rows = connection.execute(sa.select(TRIALS.c.id, TRIALS.c.log_e).where(
+        trials_seen_by(actor), TRIALS.c.state.in_(RUNNING))).all()
+    flagged = e_bh([row.log_e for row in rows])
+    return frozenset(row.id for place, row in enumerate(rows) if place in flagged)

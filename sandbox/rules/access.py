@@ -145,10 +145,12 @@ PERMISSIONS = {row.act: row for row in (
     permission("reschedule_review", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("call_review", REGULATOR, of=(Relation.OFFICER,)),
     permission("clear_yellow", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("decide_late_red", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("adopt_trial", REGULATOR, scope=Scope.DECIDE),
     permission("release_hold", REGULATOR, scope=Scope.DECIDE),
     permission("enter_key", SYSTEM),
     permission("rotate_key", REGULATOR, SYSTEM, scope=Scope.DECIDE),
+    permission("forget_states", SYSTEM, of=(Relation.SYSTEM,)),
     permission("run_due", SYSTEM),
     permission("note_clock", SYSTEM),
 )}

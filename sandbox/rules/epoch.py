@@ -8,12 +8,13 @@ nothing.
 
 import hashlib
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import lru_cache
 
 from sandbox.rules.cadence import DAY, end_of_day, local_day, period_number
-from sandbox.rules.evidence import ChangeAware, Counted, closed, combine, path
+from sandbox.rules.evidence import ChangeAware, Counted, closed, combine, path, reached
 from sandbox.rules.risk import denominator_of, single
 
 Span = tuple[datetime, datetime]
@@ -35,11 +36,11 @@ class Epoch:
     @property
     def first(self) -> int:
         """The trial's period in which the epoch opens."""
-        return self._of_trial(self.opened_at)
+        return _opening(self.start, self.every_days, self.opened_at, self.zone)
 
     def number(self, at: datetime) -> int:
         """The period of the epoch in which an instant lies, from 1; 0 and below before it."""
-        return self._of_trial(at) - self.first + 1
+        return period_number(self.start, self.every_days, at, self.zone) - self.first + 1
 
     def deadline(self, number: int) -> datetime:
         """When a period of the epoch ends."""
@@ -50,29 +51,52 @@ class Epoch:
         """When a period of the epoch begins; the first opens with it."""
         return self.opened_at if number <= 1 else max(self.opened_at, self.deadline(number - 1))
 
-    def most(self, number: int, now: datetime) -> float:
+
+@lru_cache(maxsize=4096)
+def _opening(start: datetime, every_days: int, opened_at: datetime, zone: tzinfo) -> int:
+    return period_number(start, every_days, opened_at, zone)
+
+
+class Usage:
+    """The exposures that an epoch may count at an instant: those of untold spans by period, and the most of any period.
+
+    Made once an assessment: the calendar is asked once for all indicators."""
+
+    def __init__(self, epoch: Epoch, spans: Iterable[Span], now: datetime) -> None:
+        self.epoch, self.now, self.period = epoch, now, epoch.number(now)
+        self.opens = epoch.opens(self.period)
+        self.rate = epoch.rate_per_day
+        self.untold: dict[int, float] = {}
+        self._most: dict[int, float] = {}
+        if self.rate is not None:
+            for start, end in spans:
+                self._add(max(start, epoch.opened_at), end)
+
+    def _add(self, start: datetime, end: datetime) -> None:
+        if start >= self.opens:
+            self._take(self.period, start, end)
+            return
+        number = self.epoch.number(start)
+        while start < end:
+            until = min(end, self.epoch.deadline(number))
+            self._take(number, start, until)
+            start, number = max(start, until), number + 1
+
+    def _take(self, number: int, start: datetime, end: datetime) -> None:
+        if end > start:
+            self.untold[number] = self.untold.get(number, 0.0) + (self.rate or 0.0) * ((end - start) / DAY)
+
+    def most(self, number: int) -> float:
         """Exposures that the caps allow in a period, up to now."""
-        if self.rate_per_day is None:
-            return math.inf
-        if 1 < number < self.number(now):
-            return self.rate_per_day * self.every_days
-        return self.rate_per_day * max(0.0, (min(self.deadline(number), now) - self.opens(number)) / DAY)
+        if number not in self._most:
+            self._most[number] = math.inf if self.rate is None else self.rate * self._days(number)
+        return self._most[number]
 
-    def unseen(self, untold: Iterable[Span]) -> dict[int, float]:
-        """Exposures by period that may have happened in spans of which nothing is told."""
-        found: dict[int, float] = {}
-        for start, end in untold if self.rate_per_day is not None else ():
-            number, start = self.number(start), max(start, self.opened_at)
-            while start < end:
-                until = min(end, self.deadline(number))
-                if until > start:
-                    found[number] = found.get(number, 0.0) + (self.rate_per_day or 0.0) * ((until - start) / DAY)
-                    start = until
-                number += 1
-        return found
-
-    def _of_trial(self, at: datetime) -> int:
-        return period_number(self.start, self.every_days, at, self.zone)
+    def _days(self, number: int) -> float:
+        if 1 < number < self.period:
+            return float(self.epoch.every_days)
+        until = self.now if number >= self.period else self.epoch.deadline(number)
+        return max(0.0, (until - (self.opens if number == self.period else self.epoch.opens(number))) / DAY)
 
 
 def planned_periods(start: datetime, every_days: int, zone: tzinfo, opened_at: datetime, ends_at: datetime) -> int:
@@ -111,7 +135,8 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one indicator says now: its events and exposures as counted, and its evidence."""
+    """What one indicator says now: its events and exposures as counted, and its evidence. `chain` is the digest of the
+    settled periods, `open` are those after them."""
 
     indicator: str
     limit: float
@@ -120,23 +145,29 @@ class Finding:
     exposures: float
     log_e: float
     chain: str
+    open: tuple[Counted, ...]
 
 
-def steps(watch: Watch, epoch: Epoch, untold: Mapping[int, float], now: datetime, *,
-          alleged: bool = False) -> list[Counted]:
+def steps(watch: Watch, usage: Usage, *, alleged: bool = False) -> list[Counted]:
     """The periods as they count: told exposures up to the cap, untold ones at the cap; allegations only for yellow.
     Where no rate is agreed, events of a period without exposures say nothing of a rate and are left out."""
-    of_use = denominator_of(watch.indicator) == "exposures"
-    found: dict[int, tuple[int, float]] = dict.fromkeys(untold, (0, 0.0)) if of_use else {}
+    of_use, one_at_most = _form(watch.indicator)
+    found: dict[int, tuple[int, float]] = dict.fromkeys(usage.untold, (0, 0.0)) if of_use else {}
     for row in watch.rows:
         k, n = found.get(max(1, row.period), (0, 0.0))
         found[max(1, row.period)] = (k + row.events + (row.alleged if alleged else 0), n + row.exposures)
-    if of_use and epoch.rate_per_day is None:
+    if of_use and usage.rate is None:
         return [(period, k, n) for period, (k, n) in sorted(found.items()) if n]
     if of_use:
-        return [(period, k, min(n, epoch.most(period, now)) + untold.get(period, 0.0))
+        return [(period, k, min(n, usage.most(period)) + usage.untold.get(period, 0.0))
                 for period, (k, n) in sorted(found.items())]
-    return [(period, k, max(n, k) if single(watch.indicator) else n) for period, (k, n) in sorted(found.items())]
+    return [(period, k, max(n, k) if one_at_most else n) for period, (k, n) in sorted(found.items())]
+
+
+@lru_cache(maxsize=1024)
+def _form(indicator: str) -> tuple[bool, bool]:
+    """Whether exposures are the denominator, and whether one case has at most one event."""
+    return denominator_of(indicator) == "exposures", single(indicator)
 
 
 def settle(watch: Watch, found: Sequence[Counted], upto: int) -> Watch:
@@ -146,7 +177,7 @@ def settle(watch: Watch, found: Sequence[Counted], upto: int) -> Watch:
         return watch
     return Watch(watch.indicator, watch.limit, watch.weight, closed(watch.state, done),
                  tuple(row for row in watch.rows if row.period > upto), watch.events + sum(k for _, k, _ in done),
-                 watch.exposures + sum(n for _, _, n in done), chained(watch.chain, done), watch.log_groups)
+                 _total(watch.exposures, done), chained(watch.chain, done), watch.log_groups)
 
 
 def chained(chain: str, found: Iterable[Counted]) -> str:
@@ -159,9 +190,16 @@ def chained(chain: str, found: Iterable[Counted]) -> str:
 
 def finding(watch: Watch, found: Sequence[Counted]) -> Finding:
     """What an indicator says, its open periods included."""
-    log = closed(watch.state, found).so_far() if watch.log_groups is None else watch.log_groups
+    log = reached(watch.state, found) if watch.log_groups is None else watch.log_groups
     return Finding(watch.indicator, watch.limit, watch.weight, watch.events + sum([k for _, k, _ in found]),
-                   watch.exposures + sum([n for _, _, n in found]), log, chained(watch.chain, found))
+                   _total(watch.exposures, found), log, watch.chain, tuple(found))
+
+
+def _total(exposures: float, found: Iterable[Counted]) -> float:
+    """One after the other, so that a kept sum and a replay agree to the bit."""
+    for _, _, n in found:
+        exposures += n
+    return exposures
 
 
 def together(findings: Sequence[Finding]) -> float:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import exp, log1p
 
 # Every factor is above 1: one below would grow while the rate is under the limit and void the guarantee.
 FACTORS_UP = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -113,12 +114,18 @@ class ChangeAware:
         """Log evidence now, with what the open period has shown so far; valid at every event."""
         return self._mixed(self._after(open_k, open_n, self.closed + 1), self.closed + 1)
 
+    def log_e_in(self, period: int, k: int, n: float) -> float:
+        """Log evidence now, where the open period is this one."""
+        return self._mixed(self._after(k, n, period), period)
+
     def so_far(self) -> float:
         """Log evidence at the end of the last closed period, before the next is bet on."""
         return self._mixed(self.logs, self.closed)
 
     def _mixed(self, logs: Sequence[float], period: int) -> float:
-        return log_sum_exp([*(log + _LOG_UP_WEIGHT for log in logs), _log(self._unbet(period))])
+        left = self._unbet(period)
+        terms = (*logs, math.log(left) - _LOG_UP_WEIGHT) if left > 0.0 else logs
+        return log_sum_exp(terms) + _LOG_UP_WEIGHT
 
     def _after(self, k: int, n: float, period: int) -> tuple[float, ...]:
         """Stakes of empty periods are added as they are: nothing happened to them."""
@@ -126,8 +133,8 @@ class ChangeAware:
         if period <= self.closed:
             raise ValueError(f"period {period} is closed")
         stake = _log(self._unbet(self.closed) - self._unbet(period))
-        return tuple([_added(log, stake) + k * event + n * exposure
-                      for log, (event, exposure) in zip(self.logs, self.bets, strict=True)])
+        return tuple([log + k * event + n * exposure
+                      for log, (event, exposure) in zip(_staked(self.logs, stake), self.bets, strict=True)])
 
     def _unbet(self, period: int) -> float:
         """The stake not yet bet once `period` has begun; in closed form, so that it never drifts below zero."""
@@ -147,6 +154,15 @@ def closed(state: ChangeAware, periods: Iterable[Counted]) -> ChangeAware:
         if k or n:
             state = state.close(k, n, period)
     return state
+
+
+def reached(state: ChangeAware, periods: Sequence[Counted]) -> float:
+    """Log evidence after these periods, the last of them open; to the bit what closing them all gives."""
+    last = next((one for one in reversed(periods) if one[1] or one[2]), None)
+    if last is None:
+        return state.so_far()
+    period, k, n = last
+    return closed(state, [one for one in periods if one[0] < period]).log_e_in(period, k, n)
 
 
 def path(state: ChangeAware, periods: Iterable[Counted]) -> list[tuple[int, float]]:
@@ -239,11 +255,10 @@ def turn(holds: Callable[[float], bool], low: float, high: float) -> float:
     return high
 
 
-def _added(one: float, other: float) -> float:
-    """log(exp(one) + exp(other))."""
-    if one < other:
-        one, other = other, one
-    return one if other == -math.inf else one + math.log1p(math.exp(other - one))
+@lru_cache(maxsize=16_384)
+def _staked(logs: tuple[float, ...], stake: float) -> tuple[float, ...]:
+    """A settled state with the stake of the period after it: the same for every event of that period."""
+    return tuple([log + log1p(exp(stake - log)) if log > stake else stake + log1p(exp(log - stake)) for log in logs])
 
 
 def _countable(k: int, mu: float) -> None:

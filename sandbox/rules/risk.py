@@ -137,7 +137,8 @@ def thresholds(*, beside_budget: bool = False, cleared_at: float | None = None, 
     five times as much again. It is fixed then; a running minimum would carry no alpha.
     """
     red = 1.0 / (1.0 - BUDGET_SHARE) / alpha if beside_budget else 1.0 / alpha
-    return Thresholds(yellow=max(0.0, cleared_at or 0.0) - math.log(alpha_yellow), red=math.log(red))
+    yellow = max(0.0, cleared_at or 0.0) - math.log(alpha_yellow)
+    return Thresholds(yellow=min(yellow, math.log(red)), red=math.log(red))
 
 
 def too_early(mu: float, weight: float, at: Thresholds) -> bool:
@@ -237,6 +238,19 @@ class Feasible:
 def feasible(m: float) -> Feasible:
     """What `m` = limit x exposure cap events expected at the limit allow to detect or to prove."""
     return Feasible(m >= SEES_FIVEFOLD, m >= SEES_TWOFOLD, m >= CERTIFIES)
+
+
+def planned_size(volume: float | None, rate_per_day: float, days: int) -> float:
+    """Exposures that a plan allows in all: its volume, or what its rate comes to over its days, whichever is less."""
+    whole = rate_per_day * days
+    return whole if volume is None else min(volume, whole)
+
+
+def agreed_budget(limit: float | None, size: float, alpha: float) -> int | None:
+    """The S2 incident at which the light turns red, for a plan of this size; None without a limit for them."""
+    if limit is None or not size > 0.0:
+        return None
+    return hard_budget(limit * size, alpha * BUDGET_SHARE)
 
 
 # Arithmetic

@@ -3,13 +3,27 @@
 from enum import StrEnum
 from typing import Annotated
 
+from pydantic import BeforeValidator, model_validator
 from pydantic import Field as PydanticField
-from pydantic import model_validator
 from sqlmodel import Field
 
 from sandbox.rules.dossier import DIMENSIONS
+from sandbox.rules.risk import ALPHA, ALPHA_YELLOW
 from sandbox.store.fields import Fields
-from sandbox.store.types import Code, Day, Flag, Long, Number, People, Positive, Share, Short, Whole, once_each
+from sandbox.store.types import (
+    Code,
+    Day,
+    Flag,
+    Long,
+    Number,
+    People,
+    Positive,
+    Share,
+    Short,
+    Whole,
+    not_text,
+    once_each,
+)
 
 Scale = Annotated[Whole, PydanticField(ge=1, le=5)]
 Readiness = Annotated[Whole, PydanticField(ge=1, le=9)]
@@ -105,14 +119,29 @@ class LimitRow(Fields):
 Limits = Annotated[list[LimitRow], PydanticField(min_length=1, max_length=30), once_each("indicator")]
 
 
+class ComparedRow(Fields):
+    """An attribute by which outcomes are compared, and the group that the others are set against."""
+
+    attribute: Short
+    reference: Short
+
+
+Chance = Annotated[float, PydanticField(ge=0.001, le=0.5, allow_inf_nan=False), BeforeValidator(not_text)]
+
+
 class PlanFields(Fields):
-    """The sandbox plan (沙箱方案), locked at the start."""
+    """The sandbox plan (沙箱方案), locked at the start. The chances of a false yellow and red are expert settings; with
+    a limit for S2 incidents their number has a hard budget, which takes a fifth of the chance of a false red."""
 
     objectives: Long
     methods: Long
     metrics: Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100)]
     limits: Limits
     unit: Short = "uses"
+    budget_limit: Share | None = None
+    compared: Annotated[list[ComparedRow], PydanticField(max_length=20), once_each("attribute")] = []
+    alpha: Annotated[Chance, PydanticField(le=0.2)] = ALPHA
+    alpha_yellow: Chance = ALPHA_YELLOW
     stop_rules: Long
     stop_behaviour: StopBehaviour = StopBehaviour.IMMEDIATE
     drain_hours: Annotated[Whole, PydanticField(ge=1, le=72)] | None = None

@@ -63,8 +63,8 @@ class State(Table, table=True):
 class Assessment(Table, table=True):
     """The light as it was judged at one instant: inputs and their digest, evidence, thresholds, engine, light.
 
-    `inputs` has, by indicator, events and exposures as counted, the evidence, and the digest of the periods behind
-    them. Red came by the statistics where `log_e` is at least `red`."""
+    `inputs` has, by indicator, events and exposures as counted, the evidence, the digest of the settled periods behind
+    them, and the open ones. Red came by the statistics where `log_e` is at least `red`."""
 
     __tablename__ = "assessments"
     __table_args__ = (sa.Index("ix_assessments_trial_id_at", "trial_id", "at"),)

@@ -153,6 +153,18 @@ MAKERS: tuple[tuple[Any, Callable[[Any], tuple[int, dict[str, Any]]]], ...] = (
 RETRY_AFTER_S = "2"
 
 
+def confirm_required(done: Any) -> Response:
+    """A filing that was kept and does not count yet: the consequence in words, and what to do about it."""
+    held = done.held
+    reasons = [said(word(f"held.{code}")) for code in (*held.doubts, *held.causes)]
+    title = word("refused.confirm_required", at=held.applies_at.isoformat())
+    status, document = problem(409, "confirm_required", title, reasons=reasons, state=done.state,
+                               held=held.model_dump(mode="json"))
+    response = jsonify(document)
+    response.status_code, response.mimetype = status, "application/problem+json"
+    return response
+
+
 def wants_document() -> bool:
     """Whether the caller is a program: an API path, or JSON asked for before HTML."""
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])

@@ -1,7 +1,7 @@
 """Corrective items: of one trial, done by one person, verified by another, and overdue when they are not done."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +10,9 @@ from cast import START, Cast
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused
-from sandbox.jobs.clock import Shifted, walk_to
+from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.jobs.tick import tick
+from sandbox.jobs.tick import beat, tick
 from sandbox.reads.corrective import items
 from sandbox.store.corrective import ITEMS, overdue_items
 from sandbox.store.dues import DUES
@@ -54,6 +54,13 @@ def states(program: Program, cast: Cast, **where: Any) -> list[str]:
         return [one["state"] for one in items(connection, cast.lin, program.clock(), **where).items]
 
 
+def arrive(program: Program, clock: Shifted, at: datetime) -> None:
+    """The clock has run to there without a gap, and ticks."""
+    clock.forward(at)
+    beat(program, at)
+    tick(program)
+
+
 def keep_reporting(program: Program, cast: Cast, trial: str, until: Any) -> None:
     """Reports up to a day, so that silence does not turn the light."""
     program.acts.do("file_feedback", cast.fang, {"period_start": START.isoformat(), "period_end": until.isoformat(),
@@ -74,18 +81,18 @@ def test_an_overdue_item_turns_the_light_yellow_when_it_becomes_so(program: Prog
 def test_a_critical_item_overdue_for_more_than_a_week_stops_the_trial(program: Program, cast: Cast, acts: Acts,
                                                                  clock: Shifted, trials: list[str]):
     acts.do("add_corrective_item", cast.lin, {**DUE, "critical": True}, on=trials[0])
-    walk_to(program, clock, {"now": (START + 7 * DAY).isoformat()})
+    arrive(program, clock, START + 7 * DAY)
     keep_reporting(program, cast, trials[0], START + 7 * DAY)
-    walk_to(program, clock, {"now": (DUE_AT + 7 * DAY).isoformat()})
+    arrive(program, clock, DUE_AT + 7 * DAY)
     assert (light(program, trials[0]), state(program, trials[0])) == ("yellow", "trial")
-    walk_to(program, clock, {"now": (DUE_AT + 7 * DAY + SECOND).isoformat()})
+    arrive(program, clock, DUE_AT + 7 * DAY + SECOND)
     assert (light(program, trials[0]), state(program, trials[0])) == ("red", "suspended")
 
 
 def test_after_a_gap_of_the_clock_no_critical_item_stops_a_trial_before_a_person_looked(
         program: Program, cast: Cast, acts: Acts, clock: Shifted, trials: list[str]):
     acts.do("add_corrective_item", cast.lin, {**DUE, "critical": True}, on=trials[0])
-    walk_to(program, clock, {"now": (START + DAY).isoformat()})
+    arrive(program, clock, START + DAY)
     clock.forward(DUE_AT + 8 * DAY)
     tick(program)
     assert state(program, trials[0]) == "trial"

@@ -17,9 +17,10 @@ from cast import START, Cast
 from conftest import running
 
 from sandbox.jobs.arrivals import from_json
-from sandbox.jobs.batches import LIFE, TOLD, BatchRefused, Intake, Progress, Sending, Taken
+from sandbox.jobs.batches import TOLD, BatchRefused, Intake, Progress, Sending, Taken
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
+from sandbox.jobs.slices import LIFE
 from sandbox.jobs.tick import tick
 from sandbox.reads import records
 from sandbox.reads.batches import results
@@ -27,7 +28,6 @@ from sandbox.store.batches import BATCHES
 from sandbox.store.door import Busy
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.lines import SLICE
-from sandbox.store.settings import Settings
 from sandbox.store.trials import COUNTERS, TRIALS
 from sandbox.words import LOCALES, say
 
@@ -147,11 +147,11 @@ def test_a_report_of_another_time_does_not_hold_a_batch_up(program: Program, cas
     assert told.times == 2
 
 
-def test_a_batch_that_a_dying_process_left_is_taken_back_by_the_clock(settings: Settings, program: Program, cast: Cast,
+def test_a_batch_that_a_dying_process_left_is_taken_back_by_the_clock(program: Program, cast: Cast,
                                                                       clock: Shifted, trials: list[str]):
     with pytest.raises(Busy):
         take(program, cast.fang, trials[0], lines(SLICE * 2), Between(program.door.close))
-    for other in running(settings, clock):
+    for other in running(program.settings, clock):
         assert (rows(other, trials[0]), seen(other, cast.fang, trials[0])) == (SLICE, 0)
         clock.forward(clock() + LIFE)
         while tick(other).done:

@@ -15,7 +15,9 @@ DAY = timedelta(days=1)
 ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
-       "correct_feedback": "fang", "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
+       "correct_feedback": "fang", "plan_no_use": "fang", "withdraw_no_use": "fang",
+       "withdraw_filing": "fang", "retract_feedback": "fang", "retract_incident": "fang", "decide_retraction": "rui",
+        "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
        "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
        "answer_assignment": "rui", "give_opinion": "rui",
@@ -114,6 +116,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "change_trial": lambda world: {"title": "Another name"},
     "make_move": _plain,
     "clear_yellow": _plain,
+    "decide_late_red": _plain,
     "adopt_trial": lambda world: {
         "title": "Pilot", "scenario_id": world.hers["open"], "organisation": "New Firm", "tier": "R2",
         "rate_per_day": 10.0, "limits": [{"indicator": "complaint", "per_exposure": 0.1}], "unverified": "Everything"},
@@ -131,6 +134,14 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
         "period_start": START.isoformat(), "period_end": (START + 7 * DAY).isoformat(), "exposures": 1000.0,
         "events": {"harm_S4": 3}, "site": "First street"}},
     "decide_correction": _plain,
+    "plan_no_use": lambda world: {"period_start": (START + 25 * DAY).isoformat(),
+                                  "period_end": (START + 26 * DAY).isoformat()},
+    "withdraw_no_use": _plain,
+    "confirm_filing": _plain,
+    "withdraw_filing": _plain,
+    "retract_feedback": lambda world: {"why": "spurious"},
+    "retract_incident": lambda world: {"why": "spurious"},
+    "decide_retraction": _plain,
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
     "file_final_report": _plain,

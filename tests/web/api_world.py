@@ -44,7 +44,9 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "panel": "st_00000000000aaaaaaaaaa", "scenarios": "sc_00000000000aaaaaaaaaa",
            "decisions": "de_00000000000aaaaaaaaaa", "holds": "ho_00000000000aaaaaaaaaa",
            "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
-           "tokens": "tk_00000000000aaaaaaaaaa", "clocks": "ck_00000000000aaaaaaaaaa",
+           "tokens": "tk_00000000000aaaaaaaaaa", "held": "hf_00000000000aaaaaaaaaa",
+           "no-use": "nu_00000000000aaaaaaaaaa", "retractions": "rt_00000000000aaaaaaaaaa",
+           "clocks": "ck_00000000000aaaaaaaaaa",
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
@@ -133,7 +135,7 @@ def adopted(world: World, firm: Actor) -> str:
     proposed = world.acts.do("adopt_trial", world.cast.lin, {"trials": [{
         "title": "Pilot", "scenario_id": world.hers["open"], "organisation": name, "tier": "R3", "rate_per_day": 500.0,
         "limits": [{"indicator": "harm_any", "per_exposure": 0.01}], "unverified": "Everything before", "volume": 1e6,
-        "source_key": name}]})
+        "source_key": name, "model_version": "2.4.1"}]})
     decided = world.acts.do("vote_on_decision", world.cast.zhou, {"value": "for"}, on=proposed.decision)
     return str(decided.trials[name])
 
@@ -147,9 +149,15 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
               "events": {"harm_S4": 2}, "site": "First street"}
     own["feedback"] = own["receipts"] = acts.do("file_feedback", firm, report, on=trial).id
     there = {**report, "site": "Second street"}
+    twice = acts.do("file_feedback", firm, there, on=trial).id
     own["corrections"] = acts.do("correct_feedback", firm, {
-        "report": {**there, "events": {"harm_S4": 1}}, "reason": "Counted twice"},
-        on=acts.do("file_feedback", firm, there, on=trial).id).id
+        "report": {**there, "events": {"harm_S4": 1}}, "reason": "Counted twice"}, on=twice).id
+    own["retractions"] = acts.do("retract_feedback", firm, {
+        "why": "duplicate", "duplicate_of": own["feedback"], "reason": "One street, two names"}, on=twice).id
+    own["held"] = acts.do("file_feedback", firm, {
+        **report, "site": "Third street", "events": {}, "model_version": "3"}, on=trial).held.id
+    own["no-use"] = acts.do("plan_no_use", firm, {
+        "period_start": (START + 20 * DAY).isoformat(), "period_end": (START + 21 * DAY).isoformat()}, on=trial).id
     own["incidents"] = acts.do("file_incident", firm, {
         "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
     own["clocks"], own["paused"] = clocks_of_complaint(world, firm, trial)
@@ -175,7 +183,7 @@ def undelivered(world: World, firm: Actor) -> str:
     deliver(world.program)
     with world.program.reading() as connection:
         return str(connection.execute(sa.select(DELIVERIES.c.id).where(
-            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalar_one())
+            DELIVERIES.c.account_id == firm.id, DELIVERIES.c.state == "failed")).scalars().first())
 
 
 def clocks_of_complaint(world: World, firm: Actor, trial: str) -> tuple[str, str]:

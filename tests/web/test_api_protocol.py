@@ -18,7 +18,7 @@ from sandbox.web.api import ENDPOINTS
 from sandbox.web.api.endpoint import Endpoint
 
 DAY = timedelta(days=1)
-MAY_BE_REFUSED = {"clear_yellow": "not_yellow", "cast_vote": "not_in_this_state"}
+MAY_BE_REFUSED = {"clear_yellow": "not_yellow", "decide_late_red": "no_late_red", "cast_vote": "not_in_this_state"}
 """Acts whose plain body is right and whose time has not come in this world."""
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from cast import Cast
-from desk import desks
+from desk import Desk, desks
 from flask import Flask
+from visitor import text_of
 from werkzeug.test import TestResponse
 
 from sandbox.jobs.program import Program
@@ -68,3 +69,31 @@ def test_a_mapping_that_nobody_delivered_is_missing(app: Flask, program: Program
 
 def test_a_firm_imports_nothing(app: Flask, program: Program, cast: Cast) -> None:
     assert send(app, bearing(program, cast.fang)).status_code == 403
+
+
+def upload(desk: Desk, *pressed: str) -> str:
+    """Send the two files by the page; what it says."""
+    files = {name: (io.BytesIO(path.read_bytes()), path.name) for name, path in zip(
+        ("record", "second_record"), sorted(DATA.glob("ca_dmv_2021*.csv")), strict=True)}
+    return text_of(desk.send("/adopt/record?lang=en", {"mapping": "california-test-drives", **files,
+                                                       **dict.fromkeys(pressed, "1")}, "/adopt/record").text)
+
+
+@needs_record
+def test_the_record_comes_in_by_the_browser_with_the_same_totals(program: Program, cast: Cast) -> None:
+    at = desks(program)
+    holds = "Trials 26 Exposures 4,091,105.1 miles Events 2,676 Months on record 314"
+    checked = upload(at(cast.lin), "draft")
+    assert "Nothing is kept yet." in checked and holds in checked
+    assert holds in upload(at(cast.lin))
+    with program.reading() as connection:
+        decision = connection.exec_driver_sql("SELECT id FROM decisions").scalar_one()
+    program.acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=decision)
+    first, again = upload(at(cast.lin)), upload(at(cast.lin))
+    assert f"{holds} Reports kept now 314 Events kept now 2,676 Kept before 0" in first
+    assert f"{holds} Reports kept now 0 Events kept now 0 Kept before 2,990" in again
+
+
+def test_a_record_needs_a_mapping_and_a_file(program: Program, cast: Cast) -> None:
+    answer = desks(program)(cast.lin).send("/adopt/record", {"mapping": "none"})
+    assert answer.status_code == 422 and answer.text.count('class="err"') == 2

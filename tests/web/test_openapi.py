@@ -16,8 +16,7 @@ from sandbox.web.api.endpoint import Endpoint
 OPERATIONS = [(path, method, operation) for path, operations in the_document()["paths"].items()
               for method, operation in operations.items()]
 NOT_BY_API = {"accept_invitation", "make_first_administrator", "save_draft", "draft_opinion", "import_register",
-              "run_due", "note_clock",
-              "enter_key"}
+              "run_due", "note_clock", "enter_key", "forget_states"}
 """Acts of the front door and of the clock; a draft is what someone has typed into a page."""
 
 
@@ -97,4 +96,5 @@ def sample(name: str, schema: dict[str, Any]) -> str:
         schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if schema.get("type") == "integer":
         return "7"
-    return str(schema.get("enum", ["x"])[0]) * (name != "cursor")
+    known = {"cursor": "", "limit": "7", "as_of": "2026-03-02T01:30:00Z"}
+    return known.get(name) or str(schema.get("enum", ["x"])[0]) * (name != "cursor")

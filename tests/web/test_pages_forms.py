@@ -1,6 +1,7 @@
 """Forms in the browser: what is wrong stands beside its field with what was typed, drafts are kept, twice is once."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -376,3 +377,20 @@ def test_an_overlong_key_is_refused(at: Desks, cast: Cast, running: str) -> None
     at(cast.fang).get(f"/trials/{running}/moves/suspend")
     answer = at(cast.fang).post(f"/trials/{running}/moves/suspend", {"idempotency_key": "k" * 500})
     assert answer.status_code == 400
+
+
+def test_a_slip_is_held_and_said_where_it_can_be_put_right(
+        at: Desks, cast: Cast, program: Program, adopted: Callable[..., list[str]], later: Shifted) -> None:
+    pinned = adopted(1, model_version="1")[0]
+    later.forward(later() + timedelta(hours=3))
+    start = later() - timedelta(hours=2)
+    times = {name: (start + n * timedelta(hours=1)).astimezone(program.settings.zone).strftime("%Y-%m-%dT%H:%M")
+             for n, name in enumerate(("period_start", "period_end"))}
+    sent = {**times, "exposures": "10", "model_version": "2"}
+    answer = at(cast.fang).send(f"/trials/{pinned}/feedback/new", sent)
+    assert answer.location.startswith("/held/")
+    page = text_of(at(cast.fang).get(f"{answer.location}?lang=en").text)
+    assert "The model version is not the one that the plan pins" in page and "Take it back" in page
+    assert "Take it back" not in text_of(at(cast.lin).get(f"{answer.location}?lang=en").text)
+    assert at(cast.fang).send(answer.location, {"draft": "1", "reason": "A slip"}).status_code == 303
+    assert "not yet due" in text_of(at(cast.lin).get(f"/trials/{pinned}/feedback?lang=en").text)

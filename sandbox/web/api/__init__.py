@@ -15,6 +15,7 @@ from sandbox.web.api import (
     files,
     imports,
     incidents,
+    lights,
     log,
     messages,
     openapi,
@@ -22,6 +23,7 @@ from sandbox.web.api import (
     permits,
     receipts,
     registers,
+    reporting,
     reviews,
     scenarios,
     sections,
@@ -32,10 +34,10 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
-    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *receipts.rows, *incidents.rows, *clocks.rows,
-    *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows,
-    *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
-    *batches.rows,
+    *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
+    *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
+    *scenarios.rows, *decisions.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows,
+    *batches.rows, *lights.rows,
 )
 
 

@@ -21,7 +21,7 @@ from sandbox.store.fields import Fields
 from sandbox.web.api import asking
 from sandbox.web.api.asking import Doing, Query
 from sandbox.web.guard import guard
-from sandbox.web.problems import Malformed
+from sandbox.web.problems import Malformed, confirm_required
 from sandbox.web.reader import actor, program
 
 JSON = "application/json"
@@ -160,6 +160,8 @@ def _do(endpoint: Endpoint, ids: Mapping[str, str]) -> Response:
         acts.permit(endpoint.act, actor(), on)
         raise
     done = acts.do(endpoint.act, actor(), data, on, key=key, dry_run=dry_run)
+    if getattr(done, "held", None) and not dry_run:
+        return confirm_required(done)
     return answered(endpoint, done, _status(endpoint, done, dry_run))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from sandbox.acts.holding import HeldBack
 from sandbox.rules.access import PERMISSIONS, Permission
 from sandbox.web.api.asking import LONGEST_KEY
 from sandbox.web.api.endpoint import JSON, Endpoint
@@ -56,6 +57,7 @@ class Problem(BaseModel):
     faults: int | None = None
     cause: str | None = None
     statement: str | None = None
+    held: HeldBack | None = None
 
 
 WHY: Mapping[int, str] = {

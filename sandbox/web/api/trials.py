@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from sandbox.acts.adoption import AdoptGiven, AdoptionFields
 from sandbox.acts.feedback import ImportGiven
-from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import risk as lights
 from sandbox.reads import trials as reads
 from sandbox.rules.lifecycle import Stage
@@ -184,81 +183,6 @@ def _need(name: str) -> NeedLine:
 
 rows.does("POST", "/trials/<id>/moves/<name>", "make_move", on="id", bodies=(MoveFields,),
           given=lambda body, ids: {**body, "move": ids["name"]}, example={"reason": "The dossier is complete."})
-
-
-# The light
-
-
-class Interval(Shape):
-    """Bounds of a rate at 95 %."""
-
-    low: Finite
-    high: Finite
-
-
-class IndicatorLine(Shape):
-    """One indicator: events (declared or itemised, whichever is more in each period), exposures, agreed limit, rate
-    with interval (null without exposures), evidence as natural logarithm, and its share of the whole evidence.
-    Alleged events are not among the events: they can turn the light yellow, never red."""
-
-    indicator: str
-    events: int
-    declared: int
-    itemised: int
-    alleged: int
-    exposures: float
-    unreported: float
-    limit: float
-    weight: float
-    rate: Finite
-    interval: Interval | None
-    log_e: Finite
-    share: Finite
-    early: bool
-
-
-class Headroom(Shape):
-    """Further events that turn the light; null where no number of them can."""
-
-    yellow: int | None
-    red: int | None
-
-
-class Risk(Shape):
-    """The light and what is behind it: evidence against its thresholds (natural logarithms), headroom, indicators,
-    caps, and what was never verified here."""
-
-    as_of: datetime
-    light: str
-    epoch: int
-    log_e: Finite
-    yellow: Finite
-    red: Finite
-    headroom: Headroom
-    indicators: list[IndicatorLine]
-    caps: list[Cap]
-    unverified: str | None
-
-
-@rows.shows("/trials/<id>/risk")
-def risk(connection: sa.Connection, id: str) -> Risk:
-    """The light of a trial, explained."""
-    row = trial_row(connection, id)
-    found = lights.risk(connection, row, program().clock(), program().settings.zone)
-    return Risk(
-        as_of=program().clock(), light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
-        red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red),
-        indicators=[_indicator(line) for line in found.indicators], caps=_caps(row), unverified=found.unverified)
-
-
-def _indicator(line: lights.IndicatorLine) -> IndicatorLine:
-    interval = Interval(low=line.interval.low, high=line.interval.high) if line.interval else None
-    plain = {name: getattr(line, name) for name in IndicatorLine.model_fields if name != "interval"}
-    return IndicatorLine(**plain, interval=interval)
-
-
-rows.does("POST", "/trials/<id>/clear-yellow", "clear_yellow", on="id", bodies=(ClearGiven,), example={
-    "reason": "Two complaints about the same crossing; the route was changed."})
 
 
 # Adoption

@@ -13,9 +13,12 @@ from sandbox.web.pages import (
     decisions,
     feedback,
     files,
+    held,
     holds,
+    imports,
     incident,
     incidents,
+    late_reds,
     links,
     moves,
     panel,
@@ -35,9 +38,9 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, holds,
-    incident, incidents, links, moves, panel, permits, register_entries, register_lists, register_names, registers,
-    reviews, scenarios, sections, timetable, trials, uploads, votes,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held, holds,
+    imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
+    register_names, registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

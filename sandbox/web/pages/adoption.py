@@ -61,6 +61,7 @@ def _told(done: Adopted) -> Any:
 def _what_follows() -> tuple[Plain, ...]:
     points = ("second", "public", "epoch", "duties")
     return ({"title": t("page.adopt.follows"), "id": "h-follows",
+             "links": [{"text": t("page.import.link"), "url": url_for("pages.adopt_record")}],
              "bullets": [t(f"page.adopt.follows_{point}") for point in points]},)
 
 

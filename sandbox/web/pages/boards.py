@@ -73,7 +73,8 @@ def regulator(connection: sa.Connection) -> BoardPage:
     known = {row["id"]: lights.known(connection, row) for row in working[:AT_WORK_SHOWN]}
     owed = _owed_by_trial(connection)
     causes = trials.causes(connection, working[:AT_WORK_SHOWN])
-    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []))
+    first = risk.to_inspect(connection, actor())
+    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []), row["id"] in first)
             for row in working[:AT_WORK_SHOWN]]
     return BoardPage(
         live=live(connection),
@@ -98,15 +99,17 @@ def _owed_by_trial(connection: sa.Connection) -> dict[str, list[Owed]]:
     return found
 
 
-def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed]) -> Plain:
+def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed],
+         inspect: bool) -> Plain:
     fullest = max((cap["share"] for cap in known.caps), default=None)
+    why = lights.reason(row, known, cause)
     return {
         "live": row["id"],
         "title": {"text": titled(row), "url": url_for("pages.trial", trial_id=row["id"]),
                   "sub": f"{row['id']} · {row['organisation']}"},
         "light": {"light": row["light"], "suspended": row["state"] in STOPPED},
         "stage": {"text": t(f"stage.{row['stage']}"), "sub": t(f"state.{row['state']}")},
-        "reason": lights.reason(row, known, cause), "next": _next_cell(owed),
+        "reason": t("page.reason.first", why=why) if inspect else why, "next": _next_cell(owed),
         "used": t("page.percent", n=round(min(fullest, 9.99) * 100)) if fullest is not None else "",
     }
 

@@ -11,10 +11,11 @@ from flask import flash, request, url_for
 
 from sandbox.acts.feedback import Filed
 from sandbox.acts.refusals import Refused
-from sandbox.reads import board, months, records, risk
+from sandbox.reads import board, months, records, reporting, risk
 from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import days_after
+from sandbox.rules.reporting import Period, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.guard import page
@@ -101,6 +102,8 @@ class TrialFeedbackPage(PageContext):
     template: ClassVar[str] = "trial_feedback.html"
     head: TrialHead
     due: Plain | None
+    standing_columns: list[Plain]
+    standings: list[Plain]
     month_columns: list[Plain]
     own_months: list[Plain]
     past_months: list[Plain]
@@ -120,12 +123,28 @@ def trial_feedback(trial_id: str) -> Any:
         by_month = months.months(connection, row, program().settings.zone)
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
+            standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in ("period", "standing", "due")],
+            standings=_standings(connection, row),
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in COLUMNS[1:]],
             rows=[_period_row(one) for one in sorted(found.items, key=lambda one: one["period_start"], reverse=True)],
             next_url=url_for("pages.trial_feedback", trial_id=trial_id, cursor=found.next) if found.next else None,
             first_url=url_for("pages.trial_feedback", trial_id=trial_id) if cursor else None))
+
+
+def _standings(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
+    """Where the reporting of each of the last periods stands, and what of it is untold."""
+    found = reporting.standing(connection, row, program().settings.zone, now())
+    return [{"period": t("page.feedback.period", first=day(one.span[0]), last=day(one.span[1] - A_LITTLE)),
+             "standing": {"text": t(f"standing.{one.standing}"), "sub": _gap(one)}, "due": moment(one.due_at)}
+            for one in found]
+
+
+def _gap(one: Period) -> str:
+    if not one.untold or one.standing not in (Standing.MISSING, Standing.DUE):
+        return ""
+    return t("page.feedback.untold", start=moment(one.untold[0][0]), end=moment(one.untold[0][1]))
 
 
 def _period_row(one: Mapping[str, Any]) -> Plain:
@@ -286,6 +305,10 @@ def _follows(row: Mapping[str, Any], given: Mapping[str, Any], done: Filed) -> P
     if done.next_due_at:
         facts.append({"label": t("page.owed.report"), "text": moment(done.next_due_at)})
     facts.append({"label": t("page.feedback.receipt"), "text": t("page.feedback.receipt_why")})
+    if done.held:
+        return {"title": t("page.feedback.follows"), "id": "h-follows", "facts": facts,
+                "text": " ".join(t(f"held.{code}") for code in (*done.held.doubts, *done.held.causes)),
+                "say": {"colour": "red", "text": t("refused.confirm_required", at=moment(done.held.applies_at))}}
     stops = done.state == "suspended" and row["state"] != "suspended"
     return {"title": t("page.feedback.follows"), "id": "h-follows", "facts": facts, "text": t("page.feedback.checked"),
             "say": {"colour": "red", "text": t("page.feedback.would_stop")} if stops else None}
@@ -300,6 +323,10 @@ def _after(row: Mapping[str, Any], cap: Mapping[str, Any], more: float) -> Plain
 
 
 def _filed(row: Mapping[str, Any], done: Filed) -> Any:
+    if done.held:
+        why = " ".join(t(f"held.{code}") for code in (*done.held.doubts, *done.held.causes))
+        flash(t("refused.confirm_required", at=moment(done.held.applies_at)), "warn")
+        return gone(url_for("pages.held", held_id=done.held.id), why, "warn")
     if done.state == "suspended" and row["state"] != "suspended":
         flash(t("page.feedback.stopped"), "warn")
     assert done.receipt is not None

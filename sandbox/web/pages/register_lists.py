@@ -146,14 +146,14 @@ def _day(faults: dict[str, list[str]]) -> date | None:
 def _refused(refused: LinesRefused) -> ListReadPage:
     return ListReadPage(
         title=t("page.read.refused_title", n=len(refused.remarks)), over=[_back()], lead=t("page.read.nothing_kept"),
-        facts=[], refused=_by_kind(one.word for one in refused.remarks), noted=[], actions=_again())
+        facts=[], refused=by_kind(one.word for one in refused.remarks), noted=[], actions=_again())
 
 
 def _again() -> list[Plain]:
     return [{"label": t("page.read.again"), "url": url_for("pages.read_register_list"), "kind": "main"}]
 
 
-def _by_kind(told: Iterable[Word]) -> list[Plain]:
+def by_kind(told: Iterable[Word]) -> list[Plain]:
     """Sentences about lines by what they say: {title, lines, more}; the first SHOWN of each kind."""
     kinds: dict[str, list[Word]] = {}
     for one in told:
@@ -178,7 +178,7 @@ def _read(report: RegisterReport, told: Sequence[Word], *, dry_run: bool) -> Lis
     url = url_for("pages.entries_list", register=report.register_name)
     return ListReadPage(
         title=t(lead), over=[_back()], lead=t(f"{lead}_lead", n=report.records), facts=[*_held_facts(report), *kept],
-        refused=_by_kind(told[:len(report.refused)]), noted=_by_kind(told[len(report.refused):]),
+        refused=by_kind(told[:len(report.refused)]), noted=by_kind(told[len(report.refused):]),
         actions=_again() if dry_run else [{"label": t("page.read.open"), "url": url, "kind": "main"}])
 
 

@@ -10,7 +10,8 @@ from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import records, risk, trials
+from sandbox.reads import records, trials
+from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
 from sandbox.rules.risk import Light
@@ -335,7 +336,7 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
     return found
 
 
-def _numbers(row: Mapping[str, Any], known: risk.Risk) -> list[Plain]:
+def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:
     """The two indicators that bring most of the evidence, and the fullest cap beside the time gone."""
     leading = sorted(known.indicators, key=lambda one: -one.share)[:2]
     found = [lights.figure(one, row["unit"]) for one in leading]

@@ -14,6 +14,7 @@ from sandbox.reads import accounts, trials
 from sandbox.reads.steps import SIGNED_OFF
 from sandbox.rules.access import Role
 from sandbox.rules.dossier import DIMENSIONS
+from sandbox.rules.risk import ALPHA, agreed_budget, denominator_of, feasible, hard_budget, planned_size
 from sandbox.store.files import FileOf
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS, Value
@@ -46,6 +47,8 @@ class SectionPage(PageContext):
     body: list[Plain]
     votes: list[Plain]
     vote_action: Plain | None
+    shows: list[Plain]
+    shows_note: str
     evidence: Plain
     errors: dict[str, list[str]] = field(default_factory=dict)
 
@@ -105,8 +108,33 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], one: trials.Section
     return SectionPage(
         title=t(f"section.{kind}"), over=back(row), lead=_lead(one, form), facts=_facts(connection, one), form=form,
         body=shown(one.kind.fields, one.body) if one.version and form is None else [], votes=cast,
-        vote_action=_vote_action(row, one),
-        evidence=files.beside(connection, row, FileOf.SECTION, kind), errors=form.errors if form else {})
+        vote_action=_vote_action(row, one), evidence=files.beside(connection, row, FileOf.SECTION, kind),
+        errors=form.errors if form else {}, **_shows(connection, row, one))
+
+
+def _shows(connection: sa.Connection, row: Mapping[str, Any], one: trials.SectionState) -> Plain:
+    """What a trial of the planned size can show, limit by limit; the hard budget where it can show too little."""
+    bodies = {kind: state.body for kind, state in trials.sections(connection, actor(), row).items() if state.version}
+    plan, exposure = bodies.get("plan"), bodies.get("exposure")
+    if one.kind.kind not in ("plan", "exposure") or not plan or not exposure:
+        return {"shows": [], "shows_note": ""}
+    size = planned_size(exposure.get("volume"), exposure["rate_per_day"], exposure["days"])
+    counted = [limit for limit in plan["limits"] if denominator_of(limit["indicator"]) == "exposures"]
+    shows = [{"label": indicator_word(limit["indicator"]), "text": _can(limit["per_exposure"] * size)}
+             for limit in counted]
+    budget = agreed_budget(plan.get("budget_limit"), size, plan.get("alpha") or ALPHA)
+    note = word("page.shows.budget", n=budget - 1, size=number(size)) if budget else \
+        word("page.shows.note", size=number(size))
+    return {"shows": shows, "shows_note": said(note)}
+
+
+def _can(expected: float) -> str:
+    """What so many events expected at the limit allow to see or to prove."""
+    can = feasible(expected)
+    key = "twofold" if can.sees_twofold else "fivefold" if can.sees_fivefold else "nothing"
+    proof = t("page.shows.proof" if can.can_certify else "page.shows.no_proof")
+    budget = hard_budget(expected, ALPHA) - 1
+    return t(f"page.shows.{key}", expected=number(expected), proof=proof, n=budget)
 
 
 def _lead(one: trials.SectionState, form: Form | None) -> str:

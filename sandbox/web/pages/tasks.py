@@ -52,6 +52,8 @@ def task_url(task: Task) -> str:
         endpoint, name = OBJECT_PAGES[task.kind]
         named: dict[str, Any] = {name: task.object_id}
         return url_for(endpoint, **named)
+    if task.kind == "late_red":
+        return url_for("pages.late_red", trial_id=task.trial_id, late_red=task.object_id)
     return step_url(task.kind, task.about or "", task.trial_id or "")
 
 

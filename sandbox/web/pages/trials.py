@@ -17,7 +17,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.lifecycle import STATES, Move
 from sandbox.rules.risk import Light
 from sandbox.web.guard import page
-from sandbox.web.pages import lights, tasks
+from sandbox.web.pages import experts, lights, tasks
 from sandbox.web.pages.histories import entries
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, LivePage, PageContext, Plain, TrialHead, render
@@ -133,6 +133,9 @@ class TrialPage(LivePage):
     light: Plain | None
     light_note: str
     strips: list[Plain]
+    groups: list[Plain]
+    expert: Plain | None
+    expert_url: str
     evidence: Plain | None
     ahead: Plain | None
     moves: list[Plain]
@@ -158,13 +161,16 @@ def trial(trial_id: str) -> Any:
 def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> TrialPage:
     known = lights.known(connection, row)
     started = row["starts_at"] is not None
-    history = assessments.history(connection, row) if started else ()
+    deep = started and request.args.get("expert") == "1"
+    history = assessments.history(connection, row) if deep else ()
     return TrialPage(
         live={"url": url_for("trial_live", trial_id=row["id"]),
               "mark": trial_mark(connection, actor(), row["id"], now())},
         head=head_of(connection, row, "trial", _stops(row, found)), next=_next(connection, row, found),
         light=lights.explained(connection, row, known) if started and not STATES[row["state"]].final else None,
         light_note=_light_note(row, known), strips=lights.strips(known, row["unit"]) if started else [],
+        groups=experts.compared(known), expert=experts.expert(row, known) if deep else None,
+        expert_url=url_for("pages.trial", trial_id=row["id"], expert=None if deep else 1) if started else "",
         evidence=lights.evidence(history, known), ahead=_ahead(row, found),
         moves=[_move(one, row["id"]) for one in found], meters=lights.meters(row, known.caps),
         owed=[_owed(one) for one in board.owed(connection, actor(), row["id"])],
@@ -201,8 +207,10 @@ def _light_note(row: dict[str, Any], known: risk.Risk) -> str:
         return ""
     first = known.indicators[0]
     covered = day(row["covered_until"] - timedelta(hours=1)) if row["covered_until"] else t("page.light.no_report")
-    return t("page.light.note", epoch=row["epoch"], until=covered, n=first.exposures,
+    told = t("page.light.note", epoch=row["epoch"], until=covered, n=first.exposures,
              unit=lights.unit_word(row["unit"]), indicator=lights.indicator_word(first.indicator))
+    unseen = t("page.light.unreported", n=round(first.unreported), unit=lights.unit_word(row["unit"]))
+    return f"{told} · {unseen}" if first.unreported >= 1 else told
 
 
 def _ahead(row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain | None:

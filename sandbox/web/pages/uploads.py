@@ -38,6 +38,8 @@ SHOWN = 200
 """Faults on the page; the file of them has all that are told."""
 TEMPLATE = ("period_start", "period_end", "site", "exposures", "people_new", "model_version")
 """Columns of a template besides the events; what else a trial caps follows."""
+ALSO = ("period_start", "period_end", "site", "exposures")
+"""Fields that lists call by other names too."""
 SHEETS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -49,6 +51,7 @@ class UploadPage(PageContext):
     title: str
     over: list[Plain]
     sub: str
+    state: str
     form: Form | None
     errors: dict[str, list[str]]
     refresh_s: int | None
@@ -132,6 +135,8 @@ def meanings_of(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, 
     for language in LOCALES:
         for name, label in labels_of(connection, row, language).items():
             found.setdefault(fold(label), name)
+        for name in ALSO:
+            found |= {fold(other): name for other in re.split("[、;]", say(word(f"page.upload.also_{name}"), language))}
     return found
 
 
@@ -148,7 +153,7 @@ def _columns_form(connection: sa.Connection, row: Mapping[str, Any], upload: Map
     named = {name: name for name in upload["headings"] if is_field(name)}
     choices = [{"value": name, "label": label} for name, label in {**named, **labels}.items()]
     fields = [{"name": f"column_{place}", "label": heading or t("page.upload.unnamed", n=place + 1), "kind": "choice",
-               "choices": choices, "required": False, "help": _samples(upload, place)}
+               "choices": choices, "required": True, "help": _samples(upload, place)}
               for place, heading in enumerate(upload["headings"])]
     ends = {"name": "through", "label": t("page.upload.through"), "kind": "checkbox", "required": False,
             "help": t("page.upload.through_why")}
@@ -235,8 +240,10 @@ def _page(row: Mapping[str, Any], job: Mapping[str, Any], form: Form | None) -> 
         told = list(_fault_rows(connection, row, job)) if form is None else []
     runs = job["state"] in RUNS and not _died(job)
     return UploadPage(
-        title=t("page.upload.title", name=job["name"]), over=back(row), sub=t(f"page.upload.state_{_state(job)}"),
-        form=form, errors=form.errors if form else {}, refresh_s=REFRESH_S if runs else None,
+        title=t("page.upload.title", name=job["name"]), over=back(row),
+        sub="" if form is None else t("page.upload.state_received"),
+        state=t(f"page.upload.state_{_state(job)}"), form=form, errors=form.errors if form else {},
+        refresh_s=REFRESH_S if runs else None,
         say=None if form else _says(row, job), facts=[] if form else _facts(row, job),
         columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("line", "field", "fault")],
         rows=told[:SHOWN], more=_more(job, told), keeping=[] if form else list(_keeping(job)),

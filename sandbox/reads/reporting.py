@@ -1,0 +1,112 @@
+"""What of a trial's use was told: its periods and where each stands, plans not to use, held filings, retractions."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, tzinfo
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads.pages import Page, keyset
+from sandbox.reads.records import of_trials
+from sandbox.rules.access import Actor
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.reporting import Period, Schedule, Span, Told, periods
+from sandbox.store.batches import COUNTS
+from sandbox.store.coverage import NO_USE
+from sandbox.store.feedback import FEEDBACK
+from sandbox.store.held import HELD
+from sandbox.store.retractions import RETRACTIONS, RetractionState
+from sandbox.store.scope import seats_of
+from sandbox.store.trials import MOVES_MADE, SEATS
+
+SHOWN = 12
+
+
+def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, now: datetime,
+             most: int = SHOWN) -> tuple[Period, ...]:
+    """The trial's last periods, newest first, each with where its reporting stands; the caller has narrowed to it."""
+    if row["starts_at"] is None or not row["feedback_days"]:
+        return ()
+    schedule, runs = Schedule(row["starts_at"], row["feedback_days"], zone), tuple(_runs(connection, row, now))
+    if not runs:
+        return ()
+    first = max(1, schedule.number(min(now, runs[-1][1])) - most + 1)
+    since = schedule.opens(first)
+    told = _told(connection, row["id"], since)
+    found = [one for one in periods(schedule, runs, told, now) if one.number >= first]
+    return tuple(reversed(found))
+
+
+def _runs(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> Iterator[Span]:
+    """When the trial ran, from its moves; the last run goes on."""
+    made = connection.execute(sa.select(MOVES_MADE.c.source, MOVES_MADE.c.target, MOVES_MADE.c.at).where(
+        MOVES_MADE.c.trial_id == row["id"]).order_by(MOVES_MADE.c.seq, MOVES_MADE.c.id))
+    since = None
+    for move in made:
+        if move.target in RUNNING and since is None:
+            since = move.at
+        elif move.target not in RUNNING and since is not None:
+            yield since, move.at
+            since = None
+    if since is not None:
+        yield since, max(now, row["ends_at"] or now)
+
+
+def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[Told, ...]:
+    reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.at).where(
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
+    plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until, NO_USE.c.at).where(
+        NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > NO_USE.c.period_start, NO_USE.c.holds_until > since)
+    return (*(Told((one[0], one[1]), one[2]) for one in connection.execute(reports)),
+            *(Told((one[0], one[1]), one[2], planned=True) for one in connection.execute(plans)))
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_key"}
+
+
+def plans(connection: sa.Connection, actor: Actor, trial_id: str, cursor: str | None = None,
+          limit: int = 50) -> Page[dict[str, Any]]:
+    """Plans not to use, newest filed first."""
+    return keyset(connection, of_trials(NO_USE, actor, trial_id), NO_USE.c.id, cursor, _plain, limit)
+
+
+def held_filings(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
+                 cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+    """Filings that were held to be checked, newest first."""
+    query = of_trials(HELD, actor, trial_id)
+    query = query.where(HELD.c.state == state) if state else query
+    return keyset(connection, query, HELD.c.id, cursor, _plain, limit)
+
+
+def held_filing(connection: sa.Connection, actor: Actor, held_id: str) -> dict[str, Any] | None:
+    """One of them, or None when missing or not theirs to see."""
+    row = connection.execute(of_trials(HELD, actor, None).where(HELD.c.id == held_id)).mappings().first()
+    return _plain(row) if row else None
+
+
+def retractions(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
+                cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+    """Retractions, newest first."""
+    query = of_trials(RETRACTIONS, actor, trial_id)
+    query = query.where(RETRACTIONS.c.state == state) if state else query
+    return keyset(connection, query, RETRACTIONS.c.id, cursor, _plain, limit)
+
+
+def retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> dict[str, Any] | None:
+    """One of them, or None when missing or not theirs to see."""
+    row = connection.execute(of_trials(RETRACTIONS, actor, None).where(
+        RETRACTIONS.c.id == retraction_id)).mappings().first()
+    return _plain(row) if row else None
+
+
+def retractions_of(connection: sa.Connection, column: str, row_id: str) -> tuple[dict[str, Any], ...]:
+    """What was asked about one report or incident, oldest first; the caller has narrowed to it."""
+    query = sa.select(RETRACTIONS).where(RETRACTIONS.c[column] == row_id).order_by(RETRACTIONS.c.at)
+    return tuple(dict(one) for one in connection.execute(query).mappings())
+
+
+def retractions_to_decide(actor: Actor) -> sa.ColumnElement[bool]:
+    """Retractions that wait for this reviewer: of trials on whose running panel they sit."""
+    mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted.is_(True))
+    return sa.and_(RETRACTIONS.c.state == RetractionState.WAITING, RETRACTIONS.c.trial_id.in_(mine))

@@ -1,0 +1,170 @@
+"""Reports and time by API: periods and where each stands, plans not to use, held filings, retractions."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from sandbox.reads import reporting as reads
+from sandbox.rules.reporting import Period, Standing
+from sandbox.store.coverage import NoUseFields
+from sandbox.store.held import HeldState
+from sandbox.store.retractions import RetractionFields, RetractionState
+from sandbox.web.api.asking import Paged
+from sandbox.web.api.endpoint import Rows, seen
+from sandbox.web.api.shapes import Listing, Shape, kept, listed, whole
+from sandbox.web.api.trials import trial_row
+from sandbox.web.reader import actor, program
+
+rows = Rows("reporting")
+SPAN = {"period_start": "2026-05-01T00:00:00+08:00", "period_end": "2026-05-06T00:00:00+08:00"}
+
+
+class UntoldSpan(Shape):
+    """Time of which nothing is told."""
+
+    start: datetime
+    end: datetime
+
+
+class ReportingPeriod(Shape):
+    """One period of the feedback schedule as far as the trial ran in it. Late (it came, too late), not due and missing
+    are three things; due is the day of grace after the deadline; unused is a period of planned disuse."""
+
+    number: int
+    start: datetime
+    end: datetime
+    due_at: datetime
+    standing: Standing
+    untold: list[UntoldSpan]
+
+
+@rows.shows("/trials/<id>/periods")
+def periods(connection: sa.Connection, id: str) -> Listing[ReportingPeriod]:
+    """The last periods of a trial, newest first, and where the reporting of each stands now."""
+    row = trial_row(connection, id)
+    return whole(reads.standing(connection, row, program().settings.zone, program().clock()), _period)
+
+
+def _period(one: Period) -> ReportingPeriod:
+    return ReportingPeriod(number=one.number, start=one.span[0], end=one.span[1], due_at=one.due_at,
+                           standing=one.standing, untold=[UntoldSpan(start=a, end=b) for a, b in one.untold])
+
+
+# No use planned
+
+
+class NoUse(kept(NoUseFields)):  # type: ignore[misc]
+    """A plan not to use; `holds_until` is where it ends in truth, `replaced_by` the report of use that ended it."""
+
+    id: str
+    trial_id: str
+    holds_until: datetime
+    state: str
+    replaced_by: str | None
+    author_id: str
+    at: datetime
+
+
+@rows.shows("/trials/<id>/no-use")
+def no_use(connection: sa.Connection, id: str, query: Paged) -> Listing[NoUse]:
+    """A trial's plans not to use, newest filed first."""
+    trial_row(connection, id)
+    return listed(reads.plans(connection, actor(), id, query.cursor, query.limit), NoUse.of)
+
+
+rows.does("POST", "/trials/<id>/no-use", "plan_no_use", on="id", created=True,
+          example={**SPAN, "reason": "The ward is closed over the holidays."})
+rows.does("POST", "/no-use/<id>/withdrawal", "withdraw_no_use", on="id")
+
+
+# Held filings
+
+
+class HeldFiling(Shape):
+    """A filing that was held to be checked: what was sent, why it is doubted, what it would stop the trial for, when it
+    counts if nobody acts, and what became of it."""
+
+    id: str
+    trial_id: str
+    state: str
+    body: dict[str, Any]
+    doubts: list[str]
+    causes: list[str]
+    author_id: str
+    at: datetime
+    applies_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+    reason: str | None
+    report_id: str | None
+
+
+class HeldQuery(Paged):
+    """Filters of held filings."""
+
+    state: HeldState | None = None
+
+
+@rows.shows("/trials/<id>/held")
+def held_filings(connection: sa.Connection, id: str, query: HeldQuery) -> Listing[HeldFiling]:
+    """A trial's held filings, newest first."""
+    trial_row(connection, id)
+    found = reads.held_filings(connection, actor(), id, state=query.state, cursor=query.cursor, limit=query.limit)
+    return listed(found, HeldFiling.of)
+
+
+@rows.shows("/held/<id>")
+def held_filing(connection: sa.Connection, id: str) -> HeldFiling:
+    """One held filing."""
+    return HeldFiling.of(seen(reads.held_filing(connection, actor(), id)))
+
+
+rows.does("POST", "/held/<id>/confirmation", "confirm_filing", on="id", example={"reason": "It was a busy week."})
+rows.does("POST", "/held/<id>/withdrawal", "withdraw_filing", on="id", example={"reason": "A zero too many."})
+
+
+# Retractions
+
+
+class Retraction(kept(RetractionFields)):  # type: ignore[misc]
+    """A report or an incident that is to be taken back, and a reviewer's word on it."""
+
+    id: str
+    trial_id: str
+    feedback_id: str | None
+    incident_id: str | None
+    state: str
+    author_id: str
+    at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+
+
+class RetractionQuery(Paged):
+    """Filters of retractions."""
+
+    state: RetractionState | None = None
+
+
+@rows.shows("/trials/<id>/retractions")
+def retractions(connection: sa.Connection, id: str, query: RetractionQuery) -> Listing[Retraction]:
+    """A trial's retractions, newest first."""
+    trial_row(connection, id)
+    found = reads.retractions(connection, actor(), id, state=query.state, cursor=query.cursor, limit=query.limit)
+    return listed(found, Retraction.of)
+
+
+@rows.shows("/retractions/<id>")
+def retraction(connection: sa.Connection, id: str) -> Retraction:
+    """One retraction."""
+    return Retraction.of(seen(reads.retraction(connection, actor(), id)))
+
+
+WHY = {"why": "duplicate", "duplicate_of": "fb_19c0f3a1d0a1b2c3d4e5f", "reason": "The gateway sent it twice."}
+rows.does("POST", "/feedback/<id>/retraction", "retract_feedback", on="id", created=True, example=WHY)
+rows.does("POST", "/incidents/<id>/retraction", "retract_incident", on="id", created=True,
+          example={"why": "spurious", "reason": "It was another firm's device."})
+rows.does("POST", "/retractions/<id>/decision", "decide_retraction", on="id",
+          example={"accept": True, "reason": "Both have the same entry in the gateway's log."})

@@ -1,0 +1,61 @@
+"""What stands behind the light for experts: weights, shares, evidence, chances, periods; and outcomes by group."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.reads.risk import GroupLine, IndicatorLine, Risk
+from sandbox.rules.risk import ENGINE
+from sandbox.store.evidence import epoch_of
+from sandbox.web.pages.lights import e_value, indicator_word, number, percent
+from sandbox.web.pages.shapes import Plain
+from sandbox.web.pages.times import now
+from sandbox.web.reader import program, t
+
+COLUMNS = ("indicator", "counted", "exposures", "unreported", "weight", "evidence", "share")
+
+
+def expert(row: Mapping[str, Any], risk: Risk) -> Plain:
+    """The expert's table and facts."""
+    epoch = epoch_of(row, program().settings.zone)
+    facts = [
+        {"label": t("page.expert.alpha"), "text": t("page.feedback.percent", rate=percent(row["alpha"]))},
+        {"label": t("page.expert.alpha_yellow"), "text": t("page.feedback.percent", rate=percent(row["alpha_yellow"]))},
+        {"label": t("page.expert.thresholds"),
+         "text": t("page.expert.thresholds_at", yellow=e_value(risk.yellow), red=e_value(risk.red))},
+        {"label": t("page.expert.epoch"), "text": str(row["epoch"])},
+        {"label": t("page.expert.period"),
+         "text": t("page.expert.period_of", n=max(1, epoch.number(now())), planned=epoch.planned)},
+        {"label": t("page.expert.engine"), "text": ENGINE},
+    ]
+    if risk.budget is not None:
+        facts.append({"label": t("page.expert.budget"), "text": t("page.expert.at_most", n=risk.budget - 1)})
+    table = {"label": t("page.expert.table"), "columns": [{"key": name, "label": t(f"page.expert.col.{name}")}
+                                                          for name in COLUMNS],
+             "rows": [dict(zip(COLUMNS, _row(one), strict=True)) for one in risk.indicators]}
+    return {"facts": facts, "table": table}
+
+
+def _row(one: IndicatorLine) -> list[str]:
+    counted = t("page.expert.counted", k=one.events, declared=one.declared, itemised=one.itemised, alleged=one.alleged)
+    return [indicator_word(one.indicator), counted, number(one.exposures), number(one.unreported),
+            t("page.feedback.percent", rate=percent(one.weight)), e_value(one.log_e),
+            t("page.feedback.percent", rate=percent(one.share))]
+
+
+def compared(risk: Risk) -> list[Plain]:
+    """Outcomes by group, each comparison by itself: {label, text}. There is no one figure of fairness."""
+    return [{"label": t("page.groups.pair", attribute=one.attribute, group=one.group, reference=one.reference),
+             "text": _said(one)} for one in risk.groups]
+
+
+def _said(one: GroupLine) -> str:
+    name = t(f"page.groups.{one.test}")
+    if one.rate is None or one.reference_rate is None:
+        return t("page.groups.undefined", test=name)
+    figures = {"test": name, "rate": percent(one.rate), "other": percent(one.reference_rate), "n": one.n,
+               "reference_n": one.reference_n}
+    if one.value is None:
+        return t("page.groups.not_enough", **figures)
+    key = "page.groups.ratio" if one.test == "favourable" else "page.groups.difference"
+    value = number(one.value) if one.test == "favourable" else percent(one.value)
+    return t(key, **figures, value=value, evidence=e_value(one.log_e))
