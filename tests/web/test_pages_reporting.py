@@ -19,7 +19,7 @@ SITES = iter(f"Site {n}" for n in range(100))
 
 @pytest.fixture(scope="module")
 def desks(world: World) -> Iterator[dict[str, Desk]]:
-    """The browsers of Lin, of Fang, of Rui, who sits on Fang's panel, and of Di, whose department leads the scenario."""
+    """Browsers of Lin, of Fang, of Rui, who sits on Fang's panel, and of Di, whose department leads the scenario."""
     found = {}
     for name in ("lin", "fang", "rui", "di"):
         found[name] = Desk(world.app)
