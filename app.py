@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -300,23 +301,17 @@ def regulator(program: "Program", variable: str) -> "Actor | None":
 
 def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
     """What fires on one trial in the next 90 days, and to whom, a line each; `late` only once something was missed."""
-    from sandbox.reads.timetable import timetable
+    from sandbox.reads.timetable import line, timetable
     from sandbox.reads.trials import trial
     from sandbox.rules.access import SYSTEM_ACTOR
-    from sandbox.words import say, word
+    from sandbox.words import say
 
-    program = opened(settings, clock_of(settings))
-    try:
-        with program.reading() as connection:
-            row = trial(connection, SYSTEM_ACTOR, arguments.trial)
-            if row is None:
-                raise SystemExit(f"there is no trial {arguments.trial}")
-            for one in timetable(connection, row, program.clock(), settings.zone):
-                print(say(word("page.timetable.line", when=one.at, what=word(f"page.timetable.{one.what}"), who=[
-                    word(f"page.timetable.part_{part}") for part in one.to]), settings.locale, settings.zone),
-                    say(word("page.timetable.if_late"), settings.locale) if one.if_late else "")
-    finally:
-        program.close()
+    with closing(opened(settings, clock_of(settings))) as program, program.reading() as connection:
+        row = trial(connection, SYSTEM_ACTOR, arguments.trial)
+        if row is None:
+            raise SystemExit(f"there is no trial {arguments.trial}")
+        found = timetable(connection, row, program.clock(), settings.zone)
+        print(*(say(line(one), settings.locale, settings.zone) for one in found), sep="\n")
     return 0
 
 
@@ -339,11 +334,8 @@ def rotate_key(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Retire the key that signs permits; the next permit makes a new one. The old public half stays published."""
     from sandbox.rules.access import SYSTEM_ACTOR
 
-    program = opened(settings, clock_of(settings))
-    try:
+    with closing(opened(settings, clock_of(settings))) as program:
         print(f"retired {program.acts.do('rotate_key', SYSTEM_ACTOR, {}).id}")
-    finally:
-        program.close()
     return 0
 
 

@@ -294,7 +294,7 @@ class Acts:
         return act
 
     def _once(self, act: Act, kind: ActKind, given: Fields, key: str | None, dry_run: bool) -> Done:
-        mark = _digest(kind.name, act.object_id, given.plain()) if key else ""
+        mark = _digest(kind.name, act.object_id, given.marked()) if key else ""
         if key and (stored := _stored_answer(act, kind, key, mark)) is not None:
             return stored
         done = _entered(act, lambda: kind.function(act, given))

@@ -23,7 +23,7 @@ from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, FeedbackFields
 from sandbox.store.fields import Fields
 from sandbox.store.log import LOG
-from sandbox.store.types import Flag, Short, Time, Whole
+from sandbox.store.types import Code, Flag, Short, Time, Whole
 
 OTHERS = ("file_batch", "import_feedback", "correct_feedback", "decide_correction")
 """Acts, besides filing one report, after which a period may be taken that was free."""
@@ -37,20 +37,26 @@ class SliceRow(Fields):
     root: Short
 
 
+Total = Annotated[float, PydanticField(ge=0, le=10**18, allow_inf_nan=False)]
+"""Many lines together come to more than one may say."""
+MANY = PydanticField(max_length=1_000_000)
+"""More than a file of the permitted size has lines."""
+
+
 class Sum(Fields):
     """The lines of one reporting period and epoch added up, as counters and caps take them."""
 
     epoch: int
     period_start: Time
     period_end: Time
-    exposures: float
-    people: int = 0
-    people_new: int = 0
-    hours: float = 0.0
-    money: float = 0.0
-    reviewed: int = 0
-    labelled: int = 0
-    events: dict[str, int] = {}
+    exposures: Total
+    people: Whole = 0
+    people_new: Whole = 0
+    hours: Total = 0.0
+    money: Total = 0.0
+    reviewed: Whole = 0
+    labelled: Whole = 0
+    events: Annotated[dict[Code, Whole], PydanticField(max_length=200)] = {}
 
 
 class SpanRow(Fields):
@@ -82,15 +88,15 @@ class BatchGiven(Fields):
     repeated: Whole = 0
     root: Short
     slices: Annotated[list[SliceRow], PydanticField(max_length=1000)] = []
-    sums: list[Sum]
-    odd: list[FeedbackFields] = []
-    told: list[SpanRow] = []
-    places: list[PlaceRow] = []
+    sums: Annotated[list[Sum], MANY]
+    odd: Annotated[list[FeedbackFields], MANY] = []
+    told: Annotated[list[SpanRow], MANY] = []
+    places: Annotated[list[PlaceRow], MANY] = []
     groups: Flag = False
-    epoch: int
+    epoch: Whole
     seen: Whole
 
-    def plain(self) -> dict[str, Any]:
+    def marked(self) -> dict[str, Any]:
         """What was sent, and not what it was called on its way in: the same batch again is the same given."""
         return {"sent": self.sent, "partial": self.partial}
 

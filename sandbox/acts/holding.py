@@ -18,6 +18,7 @@ from sandbox.rules.reporting import same_version
 from sandbox.rules.risk import Light
 from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
+from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, FeedbackFields, site_key_of
 from sandbox.store.held import HELD, Doubt, HeldState
 from sandbox.store.trials import SUSPENSIONS
@@ -107,8 +108,14 @@ def _would_stop_for(act: Act, given: FeedbackFields, take: Take) -> tuple[str, .
     return act.rehearsed(stopped)
 
 
+_any_held = Statement(sa.select(HELD.c.id).where(
+    HELD.c.trial_id == sa.bindparam("trial_id"), HELD.c.state == sa.literal_column(f"'{HeldState.WAITING.value}'")))
+
+
 def _waiting(act: Act, given: FeedbackFields) -> list[dict[str, Any]]:
-    """Filings held for the same time and place."""
+    """Filings held for the same time and place; hardly ever is there any, and every filing asks."""
+    if _any_held.run(act.connection, {"trial_id": act.trial["id"]}).fetchone() is None:
+        return []
     rows = act.connection.execute(sa.select(HELD).where(
         HELD.c.trial_id == act.trial["id"], HELD.c.state == HeldState.WAITING).order_by(HELD.c.id)).mappings().all()
     return [dict(row) for row in rows if _same(FeedbackFields.model_validate(row["body"]), given)]

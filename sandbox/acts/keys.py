@@ -13,7 +13,7 @@ from sandbox.store.fields import Fields
 from sandbox.store.keys import SIGNING_KEYS, KeyUse
 from sandbox.store.types import Long
 
-Encoded = Annotated[str, PydanticField(pattern=r"^[A-Za-z0-9_-]{43}$")]
+Encoded = Annotated[str, PydanticField(max_length=43, pattern=r"^[A-Za-z0-9_-]{43}$")]
 """32 bytes in base64url."""
 
 

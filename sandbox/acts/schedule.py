@@ -268,7 +268,8 @@ def convene(act: Act, review: Mapping[str, Any]) -> None:
         for account in on_duty:
             act.insert(SITTERS, {"review_id": review["id"], "account_id": account})
     for account in on_duty or [one.account for one in candidates]:
-        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat())
+        notify(act, "review_open", account=account, dedupe=review["id"], due=review["due_at"].isoformat(),
+               object=review["id"], capacity="reviewer")
 
 
 def running_panel(act: Act) -> tuple[str, ...]:

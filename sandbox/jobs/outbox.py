@@ -22,6 +22,7 @@ from sandbox.jobs.carriers import CARRIERS, Again, Carried, Never, Parcel, Sent
 from sandbox.jobs.program import Program
 from sandbox.jobs.recipients import expand, may_see
 from sandbox.papers.letters import Told, letter
+from sandbox.papers.links import review_link
 from sandbox.rules.notices import urgent
 from sandbox.rules.quiet import Quiet, may_arrive
 from sandbox.rules.working_days import Calendar
@@ -68,6 +69,7 @@ class Leased:
     locale: str
     ids: tuple[str, ...]
     attempts: int
+    account: str
 
 
 def deliver(program: Program, kinds: Iterable[ChannelKind] = EVERY) -> Delivered:
@@ -207,7 +209,8 @@ def _leased(connection: sa.Connection, rows: list[Mapping[Any, Any]], now: datet
     channel = ChannelKind(first["channel"])
     told = tuple(Told(row["notice_id"], row["kind"], row["content"], row["trial_id"], row["at"]) for row in rows)
     return Leased(channel, first["email"] if channel is ChannelKind.MAIL else first["address"], first["secret"], told,
-                  reference, first["locale"] or program.settings.locale, ids, max(row["attempts"] for row in rows))
+                  reference, first["locale"] or program.settings.locale, ids, max(row["attempts"] for row in rows),
+                  first["account_id"])
 
 
 def _change(connection: sa.Connection, ids: Iterable[str], **values: Any) -> None:
@@ -252,7 +255,8 @@ def carried(program: Program, leased: Sequence[Leased]) -> list[tuple[Leased, Ca
 def _carried(program: Program, one: Leased) -> Carried:
     settings = program.settings
     try:
-        written = letter(one.told, one.reference, one.locale, settings.zone, settings.public_url)
+        written = letter(one.told, one.reference, one.locale, settings.zone, settings.public_url,
+                         lambda review: review_link(settings.secret_key, settings.public_url, review, one.account))
         parcel = Parcel(one.channel, one.address, one.secret, written)
         return CARRIERS[one.channel](parcel, settings, program.clock())
     except Exception:  # one letter that cannot be written or carried must not keep the others

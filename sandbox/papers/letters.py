@@ -1,6 +1,6 @@
 """Messages to people: notices as one letter in the recipient's language. It names trials by number, never a firm."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -9,6 +9,8 @@ from sandbox.rules.notices import sentence
 from sandbox.words import say, word
 
 ONE = 1
+ASKED = ("reviewer", "substitute")
+"""In these capacities a reader is asked for an opinion: their link opens the review without a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +51,22 @@ class Letter:
         return "\n\n".join((*(f"{item.text}\n{item.url}" for item in self.items), self.foot))
 
 
-def letter(notices: Sequence[Told], reference: str, locale: str, zone: tzinfo, url: str) -> Letter:
-    """The notices in this language, as one letter. Raises KeyError for a notice without words, which is a bug."""
-    items = tuple(_item(one, locale, zone, url) for one in notices)
+def letter(notices: Sequence[Told], reference: str, locale: str, zone: tzinfo, url: str,
+           own_link: Callable[[str], str] | None = None) -> Letter:
+    """The notices in this language, as one letter. `own_link` is the address under which this reader gives an opinion
+    on a review without signing in. Raises KeyError for a notice without words, which is a bug."""
+    items = tuple(_item(one, locale, zone, url, own_link) for one in notices)
     about = items[0].text if len(items) == ONE else say(word("message.many", n=len(items)), locale)
     return Letter(reference, say(word("message.subject", about=about), locale), items,
                   say(word("message.foot", settings=f"{url}/settings/channels", reference=reference), locale))
 
 
-def _item(one: Told, locale: str, zone: tzinfo, url: str) -> Item:
+def _item(one: Told, locale: str, zone: tzinfo, url: str, own_link: Callable[[str], str] | None) -> Item:
     said = say(sentence(one.kind, one.content), locale, zone)
     text = say(word("message.about", trial=one.trial_id, text=said), locale) if one.trial_id else said
-    return Item(one.id, one.kind, one.trial_id, one.at, text, f"{url}{_path(one)}")
+    asked = own_link is not None and one.content.get("capacity") in ASKED
+    where = own_link(str(one.content["object"])) if asked and own_link else f"{url}{_path(one)}"
+    return Item(one.id, one.kind, one.trial_id, one.at, text, where)
 
 
 def _path(one: Told) -> str:

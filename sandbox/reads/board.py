@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
+from sandbox.reads.reporting import retractions_to_decide
 from sandbox.reads.steps import next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
@@ -23,7 +24,9 @@ from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, DueKind
 from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
+from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS
 from sandbox.store.scope import of_seen_trials, seats_of, trials_seen_by
 from sandbox.store.trials import SEATS, TRIALS
@@ -48,9 +51,9 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, report, seat,
-    review, or a step's (move, section, vote, panel, ending); `about` says which move, section, matter, panel, severity
-    or sort of review."""
+    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, held, report,
+    seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move, section,
+    matter, panel, severity, ground or sort of review."""
 
     kind: str
     trial_id: str | None
@@ -108,9 +111,15 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, waiting, reviews, corrections, allegations, done, late),
+    return [*_run(connection, waiting, reviews, corrections, allegations, done, late, _held(actor, trial_id)),
             *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
             *([] if trial_id else held)]
+
+
+def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:
+    """Filings that wait to be checked, until they count of themselves."""
+    return _of(HELD, "held", trial_id, HELD.c.applies_at, sa.null(), HELD.c.state == sa.literal_column("'waiting'"),
+               of_seen_trials(HELD.c.trial_id, actor))
 
 
 def _grave(connection: sa.Connection, actor: Actor, trial_id: str | None) -> list[Task]:
@@ -138,7 +147,7 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
     items = _of(ITEMS, "item", trial_id, ITEMS.c.due_at, sa.null(), ITEMS.c.done_at.is_(None),
                 ITEMS.c.verified_at.is_(None), of_seen_trials(ITEMS.c.trial_id, actor))
     return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
-            *_run(connection, items)]
+            *_run(connection, items, _held(actor, trial_id))]
 
 
 def _clocks(connection: sa.Connection, actor: Actor, trial_id: str | None) -> list[Task]:
@@ -162,7 +171,8 @@ def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id:
     reviews = _of(REVIEWS, "review", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open",
                   REVIEWS.c.trial_id.in_(mine), REVIEWS.c.id.not_in(done), sa.or_(
                       REVIEWS.c.sitting == "full", REVIEWS.c.id.in_(on_duty)))
-    return _run(connection, seats, reviews)
+    taken_back = _of(RETRACTIONS, "retraction", trial_id, sa.null(), RETRACTIONS.c.why, retractions_to_decide(actor))
+    return _run(connection, seats, reviews, taken_back)
 
 
 def reports_due(connection: sa.Connection, actor: Actor, trial_id: str | None = None) -> tuple[dict[str, Any], ...]:

@@ -16,7 +16,7 @@ from sandbox.store.feedback import FEEDBACK
 from sandbox.store.held import HELD
 from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.scope import seats_of
-from sandbox.store.trials import SEATS
+from sandbox.store.trials import SEATS, TRIALS
 
 SHOWN = 12
 
@@ -84,6 +84,12 @@ def retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> d
     return _plain(row) if row else None
 
 
+def decides_retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> bool:
+    """Whether it waits for the word of this reviewer."""
+    return connection.execute(sa.select(RETRACTIONS.c.id).where(
+        RETRACTIONS.c.id == retraction_id, retractions_to_decide(actor))).first() is not None
+
+
 def retractions_of(connection: sa.Connection, column: str, row_id: str) -> tuple[dict[str, Any], ...]:
     """What was asked about one report or incident, oldest first; the caller has narrowed to it."""
     query = sa.select(RETRACTIONS).where(RETRACTIONS.c[column] == row_id).order_by(RETRACTIONS.c.at)
@@ -92,5 +98,6 @@ def retractions_of(connection: sa.Connection, column: str, row_id: str) -> tuple
 
 def retractions_to_decide(actor: Actor) -> sa.ColumnElement[bool]:
     """Retractions that wait for this reviewer: of trials on whose running panel they sit."""
-    mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted.is_(True))
+    mine = sa.select(SEATS.c.trial_id).join(TRIALS, TRIALS.c.id == SEATS.c.trial_id).where(
+        seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted.is_(True), SEATS.c.panel_no == TRIALS.c.panel_no)
     return sa.and_(RETRACTIONS.c.state == RetractionState.WAITING, RETRACTIONS.c.trial_id.in_(mine))

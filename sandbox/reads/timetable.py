@@ -15,6 +15,7 @@ from sandbox.rules.timetable import DAYS, Check, Firing, Pace, ahead
 from sandbox.store.dues import DUES, DueKind
 from sandbox.store.facts import sections
 from sandbox.store.reviews import REVIEWS
+from sandbox.words import Word, word
 
 OTHERS = {DueKind.KILL_SWITCH: ("system",), DueKind.GRAVE_UNMITIGATED: ("system",), DueKind.LAPSE: ("firm", "officer"),
           DueKind.EXPIRE_DECISION: ("officer",), DueKind.REMIND_IDLE: ("firm",)}
@@ -75,6 +76,13 @@ def _others(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, da
     query = sa.select(DUES.c.kind, DUES.c.at).where(DUES.c.trial_id == row["id"], DUES.c.kind.in_(OTHERS),
                                                     DUES.c.at <= now + days * DAY)
     return [Firing(one.at, DueKind(one.kind).value, OTHERS[one.kind]) for one in connection.execute(query)]
+
+
+def line(one: Firing) -> Word:
+    """A firing as one line of text."""
+    key = "page.timetable.line_late" if one.if_late else "page.timetable.line"
+    return word(key, when=one.at, what=word(f"page.timetable.{one.what}"),
+                who=[word(f"page.timetable.part_{part}") for part in one.to])
 
 
 def sitters(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, list[str]]:

@@ -3,8 +3,10 @@ officer makes an incident or a complaint of them, or dismisses them. No one but 
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import sqlalchemy as sa
+from pydantic import Field as PydanticField
 from pydantic import model_validator
 from sqlmodel import Field
 
@@ -62,7 +64,7 @@ class ConfirmationFields(Fields):
 
     kind: IncidentKind
     severity: Severity | None = None
-    harms: list[Harm] = []
+    harms: Annotated[list[Harm], PydanticField(max_length=10)] = []
     occurred_at: Time | None = None
     description: Long
     people_affected: People | None = None

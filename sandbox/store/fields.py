@@ -31,8 +31,12 @@ class Fields(SQLModel):
         return plain_text(value)
 
     def plain(self) -> dict[str, Any]:
-        """The given as JSON values: what is logged, digested and compared for idempotency."""
+        """The given as JSON values: what is logged and digested."""
         return self.model_dump(mode="json")
+
+    def marked(self) -> dict[str, Any]:
+        """What a repeated key compares: the given whole, unless part of it only follows from the rest."""
+        return self.plain()
 
 
 class Row(SQLModel):

@@ -70,6 +70,13 @@ def test_only_red_lights_and_grave_incidents_wake_people(content: dict[str, obje
     assert urgent(content) is wakes
 
 
+def test_who_is_asked_for_an_opinion_gets_a_link_of_their_own() -> None:
+    told = [Told("no_1", "review_due", {"days": 0, "due": START.isoformat(), "object": "rv_1", "capacity": capacity},
+                 "ES-0014", START) for capacity in ("reviewer", "officer")]
+    made = letter(told, "dv_1", "en", SHANGHAI, "https://city.example", "https://city.example/r/{}".format)
+    assert [item.url for item in made.items] == ["https://city.example/r/rv_1", "https://city.example/reviews/rv_1"]
+
+
 def test_a_letter_of_several_notices_counts_them_and_links_each() -> None:
     told = [Told(f"no_{n}", "review_due", {"days": -3, "due": START.isoformat(), "object": f"rv_{n}"}, "ES-0014", START)
             for n in range(3)]

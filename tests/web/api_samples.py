@@ -24,7 +24,8 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
-          "answer_assignment": "offered", "recuse_reviewer": "leaving"}
+          "answer_assignment": "offered", "recuse_reviewer": "leaving", "withdraw_filing": "refiled",
+          "dismiss_allegation": "hearsay", "pause_clock": "pausable"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "call_review": _plain,
     "give_opinion": lambda world: {"conflict": False, "answers": []},
     "conclude_review": lambda world: {"stand_in": True},
-    "reschedule_review": lambda world: {"due_at": (START + 6 * DAY).isoformat()},
+    "reschedule_review": lambda world: {"due_at": (START + 13 * DAY).isoformat()},
     "publish_scenario": _plain,
     "change_scenario": lambda world: {"max_days": 90},
     "vote_on_decision": _plain,

@@ -156,17 +156,22 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
         "why": "duplicate", "duplicate_of": own["feedback"], "reason": "One street, two names"}, on=twice).id
     own["held"] = acts.do("file_feedback", firm, {
         **report, "site": "Third street", "events": {}, "model_version": "3"}, on=trial).held.id
+    own["refiled"] = acts.do("file_feedback", firm, {
+        **report, "site": "Fourth street", "events": {}, "model_version": "3"}, on=trial).held.id
     own["no-use"] = acts.do("plan_no_use", firm, {
         "period_start": (START + 20 * DAY).isoformat(), "period_end": (START + 21 * DAY).isoformat()}, on=trial).id
     own["incidents"] = acts.do("file_incident", firm, {
         "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
     own["clocks"], own["paused"] = clocks_of_complaint(world, firm, trial)
+    own["pausable"], _ = clocks_of_complaint(world, firm, trial)
     item = {"what": "Move the line", "owner": "Fitters", "due_on": (START + 30 * DAY).date().isoformat()}
     own["corrective-items"] = acts.do("add_corrective_item", firm, item, on=trial).id
     own["finished"] = acts.do("add_corrective_item", firm, item, on=trial).id
     acts.do("finish_corrective_item", firm, {"done": "Moved"}, on=own["finished"])
-    own["allegations"] = acts.do("enter_allegation", cast.lin, {
-        "source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"}, on=trial).id
+    for name in ("allegations", "hearsay"):
+        own[name] = acts.do("enter_allegation", cast.lin, {
+            "source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"},
+            on=trial).id
     own["files"] = keep_file(world.program, firm, trial, (FileOf.INCIDENT, own["incidents"]),
                              ("log.txt", BytesIO(b"line")), {}).id
     own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id

@@ -22,7 +22,8 @@ rows = Rows("incidents")
 
 
 class Incident(kept(IncidentFields)):  # type: ignore[misc]
-    """One incident as it stands now; `reported_at` is when its final report last came in."""
+    """One incident as it stands now; `reported_at` is when its final report last came in. One that was retracted counts
+    nowhere."""
 
     id: str
     trial_id: str
@@ -31,6 +32,7 @@ class Incident(kept(IncidentFields)):  # type: ignore[misc]
     mitigation: str | None
     reported_at: datetime | None
     version: int
+    retracted: bool
     author_id: str
     at: datetime
     source_key: str | None

@@ -27,6 +27,7 @@ from sandbox.web.pages import (
     register_lists,
     register_names,
     registers,
+    retractions,
     reviews,
     scenarios,
     sections,
@@ -40,7 +41,7 @@ from sandbox.web.pages.shapes import PAGES
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held, holds,
     imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
-    register_names, registers, reviews, scenarios, sections, timetable, trials, uploads, votes,
+    register_names, registers, retractions, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, records, risk
+from sandbox.reads import accounts, records, reporting, risk
 from sandbox.rules.access import Relation, Role
 from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
 from sandbox.store.files import FileOf
+from sandbox.store.retractions import RetractionGround, RetractionState
 from sandbox.web.guard import page
 from sandbox.web.pages import files
 from sandbox.web.pages.feedback import READERS, event_label, given_report, period, report_form
@@ -38,8 +39,11 @@ class ReportPage(PageContext):
     over: list[Plain]
     sub: str
     body: list[Plain]
+    retracted: bool
     corrections: list[Plain]
     correct_url: str | None
+    retractions: list[Plain]
+    retract_url: str | None
     evidence: Plain
 
 
@@ -49,13 +53,29 @@ def report(feedback_id: str) -> Any:
     with program().reading() as connection:
         one, row = _one(connection, feedback_id)
         names = accounts.names(connection, {one["author_id"]})
-        may = row["relation"] is Relation.OWNER and one["epoch"] > 0
+        asked = reporting.retractions_of(connection, "feedback_id", feedback_id)
+        owner = row["relation"] is Relation.OWNER and not one["retracted"]
+        waits = any(found["state"] == RetractionState.WAITING for found in asked)
         return render(ReportPage(
             title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
             sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
             corrections=[_correction(found) for found in one["corrections"]],
-            correct_url=url_for("pages.correct", feedback_id=feedback_id) if may else None,
+            correct_url=_url("pages.correct", one, may=owner and one["epoch"] > 0),
+            retract_url=_url("pages.retract_report", one, may=owner and one["epoch"] > 0 and not waits),
+            retracted=one["retracted"], retractions=[retraction_line(found) for found in asked],
             evidence=files.beside(connection, row, FileOf.FEEDBACK, feedback_id)))
+
+
+def _url(endpoint: str, one: Mapping[str, Any], *, may: bool) -> str | None:
+    return url_for(endpoint, feedback_id=one["id"]) if may else None
+
+
+def retraction_line(one: Mapping[str, Any]) -> Plain:
+    """What was asked to be taken back, for a timeline."""
+    text = t("page.retraction.line", why=value_word(RetractionGround, one["why"]),
+             state=value_word(RetractionState, one["state"]))
+    return {"at": moment(one["at"]), "iso": one["at"].isoformat(), "text": text, "note": one["reason"],
+            "url": url_for("pages.retraction", retraction_id=one["id"])}
 
 
 def _one(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:

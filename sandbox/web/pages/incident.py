@@ -18,6 +18,7 @@ from sandbox.store.incidents import (
     IncidentUpdate,
     Severity,
 )
+from sandbox.store.retractions import RetractionState
 from sandbox.web.guard import page
 from sandbox.web.pages import clocks, corrective, files
 from sandbox.web.pages.filing import asked, form_of
@@ -54,6 +55,7 @@ def incident(incident_id: str) -> Any:
 def _page(connection: sa.Connection, row: Mapping[str, Any], one: Whole) -> RecordPage:
     kind, severity, state = one.row["kind"], one.row["severity"], one.row["state"]
     parts = [*([value_word(Severity, severity)] if severity else []), value_word(IncidentState, state)]
+    parts += [value_word(RetractionState, RetractionState.ACCEPTED)] if one.row["retracted"] else []
     people = accounts.names(connection, {each.by for each in one.history(now()) if each.by} | {one.row["author_id"]}) \
         if actor().role is Role.REGULATOR or row["relation"] is Relation.OWNER else {}
     return RecordPage(
@@ -70,6 +72,8 @@ def _actions(one: Whole, row: Mapping[str, Any]) -> list[Plain]:
     ways = [("amend", url_for("pages.amend_incident", incident_id=incident_id), filer and (
                 one.row["state"] != IncidentState.CLOSED or row["relation"] is Relation.OFFICER)),
             ("final_report", url_for("pages.final_report", incident_id=incident_id), filer and report),
+            ("retract", url_for("pages.retract_incident", incident_id=incident_id),
+             row["relation"] is Relation.OWNER and one.row["epoch"] > 0 and not one.row["retracted"]),
             ("item", url_for("pages.new_item", trial_id=trial_id, incident_id=incident_id), row["relation"] in SENDERS),
             ("file", url_for("pages.new_file", trial_id=trial_id, of="incident", object=incident_id),
              row["relation"] in SENDERS)]

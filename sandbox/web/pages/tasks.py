@@ -9,6 +9,7 @@ from sandbox.reads.steps import Step
 from sandbox.rules.needs import NEEDS
 from sandbox.store.dues import HoldKind
 from sandbox.store.incidents import IncidentKind, Severity
+from sandbox.store.retractions import RetractionGround
 from sandbox.store.reviews import ReviewKind
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import Panel
@@ -24,9 +25,11 @@ OBJECT_PAGES = {
     "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
+    "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
 }
 """Where a task about an object of its own is done."""
-ABOUT = {"conclude": ReviewKind, "review": ReviewKind, "seat": Panel, "hold": HoldKind, "vote": MatterName}
+ABOUT = {"conclude": ReviewKind, "review": ReviewKind, "seat": Panel, "hold": HoldKind, "vote": MatterName,
+         "retraction": RetractionGround}
 FAMILIES = {"decide": "move", "move": "move", "section": "section"}
 """What names a task's subject: an enum's value, or a word of its own."""
 
