@@ -44,7 +44,7 @@ def test_there_are_notices_to_be_said() -> None:
     assert len(NOTED) > 10
 
 
-@pytest.mark.parametrize("kind", {ladder.notice for ladder in LADDERS.values()})
+@pytest.mark.parametrize("kind", sorted({ladder.notice for ladder in LADDERS.values()}))
 @pytest.mark.parametrize("days", (-14, -1, 0, 1, 7))
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_rung_of_a_ladder_is_said(kind: str, days: int, locale: str) -> None:
