@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.incidents import IncidentFiled, keep_incident
-from sandbox.acts.light import add, assess, indicators_counting
+from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.cadence import end_of_working_days
@@ -36,7 +36,7 @@ def enter_allegation(act: Act, given: AllegationFields) -> Made:
     if max(given.occurred_at, received) > act.now:
         raise invalid("occurred_at", "in_future")
     row = {**given.model_dump(), "received_at": received, "id": act.id("al"), "trial_id": act.trial["id"],
-           "epoch": act.trial["epoch"], "state": AllegationState.WAITING.value, "author_id": act.actor.id,
+           "epoch": epoch_at(act, given.occurred_at), "state": AllegationState.WAITING.value, "author_id": act.actor.id,
            "at": act.now, "decide_by": _decide_by(act, given.severity, received)}
     act.insert(ALLEGATIONS, row)
     count_alleged(act, row)
@@ -53,12 +53,13 @@ def _decide_by(act: Act, severity: str | None, received: datetime) -> datetime:
 
 
 def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:
-    """Count it as alleged in its own epoch, or take it off again. A report of wrongdoing names no event."""
+    """Count it as alleged in the epoch in which it occurred, or take it off again. A report of wrongdoing names no
+    event."""
     event = "complaint" if row["kind"] == AllegationKind.COMPLAINT else \
         f"harm_{row['severity']}" if row["severity"] else row["indicator"]
-    if row["kind"] != AllegationKind.WRONGDOING and row["epoch"] == act.trial["epoch"]:
+    if row["kind"] != AllegationKind.WRONGDOING:
         for indicator in indicators_counting(str(event)):
-            add(act, act.trial["epoch"], indicator, at=row["occurred_at"], alleged=sign)
+            add(act, row["epoch"], indicator, at=row["occurred_at"], alleged=sign)
 
 
 @act(on="allegation")

@@ -44,8 +44,9 @@ MANY = PydanticField(max_length=1_000_000)
 
 
 class Sum(Fields):
-    """The lines of one reporting period added up, as counters and caps take them."""
+    """The lines of one reporting period and epoch added up, as counters and caps take them."""
 
+    epoch: int
     period_start: Time
     period_end: Time
     exposures: Total
@@ -74,8 +75,9 @@ class PlaceRow(Fields):
 
 class BatchGiven(Fields):
     """What is to count. `sent` is the digest of what was sent: a repeated key compares it, and whether a part is
-    enough; everything else follows from them. `sums` are the lines added up, one a reporting period; `odd` stands for
-    every line that may stop the trial by rule; `seen` is how far the log was read when periods were compared."""
+    enough; everything else follows from them. `sums` are the lines added up, one a reporting period and epoch; `odd`
+    stands for every line that may stop the trial by rule; `seen` is how far the log was read when periods were
+    compared."""
 
     sent: Short
     partial: Flag = False
@@ -126,14 +128,15 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     owed = next_report_due(act) if act.trial["state"] in RUNNING else None
     before = act.trial["reports"]
     for one in given.sums:
-        count(act, one.model_dump(), act.trial["epoch"])
+        count(act, one.model_dump(), one.epoch)
         use(act, one.model_dump())
     for place in given.places:
         use_places(act, place.plain())
     act.change_trial(reports=before + given.kept)
     _tell(act, given)
     if given.groups:  # blocks are compared one by one in the order of their arrival, not added up
-        forget_groups(act, act.trial["epoch"])
+        for epoch in {one.epoch for one in given.sums}:
+            forget_groups(act, epoch)
     for report in given.odd:
         trip_by_rule(act, report)
     light = assess(act)

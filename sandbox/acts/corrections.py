@@ -32,7 +32,7 @@ def correct_feedback(act: Act, given: CorrectionFields) -> Corrected:
     old, new = act.row(FEEDBACK, act.object_id or ""), given.report
     if old["retracted"]:
         raise Refused("retracted")
-    if old["epoch"] != act.trial["epoch"] or (old["period_start"], old["period_end"], old["site"]) \
+    if old["epoch"] == 0 or (old["period_start"], old["period_end"], old["site"]) \
             != (new.period_start, new.period_end, new.site):
         raise Refused("other_period")
     softer = softens(old, new)

@@ -10,10 +10,8 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss
-from sandbox.store.batches import COUNTS
-from sandbox.store.coverage import ISLANDS, NO_USE, islands_of, owed_from
+from sandbox.store.coverage import ISLANDS, islands_of, owed_from, standing_spans
 from sandbox.store.engine import Statement
-from sandbox.store.feedback import FEEDBACK
 from sandbox.store.types import Instant
 
 _drop = Statement(sa.delete(ISLANDS).where(ISLANDS.c.trial_id == sa.bindparam("trial_id"),
@@ -57,15 +55,6 @@ def recount(act: Act) -> None:
         reach, told = told[0][1], told[1:]
     act.change_trial(covered_until=reach)
     _replace(act, islands_of(act.connection, act.trial), told)
-
-
-def standing_spans(connection: sa.Connection, trial_id: str, since: datetime) -> list[Span]:
-    """The spans of all reports and plans of a trial that stand and end after an instant."""
-    reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end).where(
-        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
-    plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until).where(
-        NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > since, NO_USE.c.holds_until > NO_USE.c.period_start)
-    return [(row[0], row[1]) for query in (reports, plans) for row in connection.execute(query)]
 
 
 def begin_run(act: Act) -> None:

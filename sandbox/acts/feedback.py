@@ -10,7 +10,7 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import next_report_due, recount, schedule_of, tell
 from sandbox.acts.holding import HeldBack, hold_back, put_right
-from sandbox.acts.light import CAPS, add, assess, count, limits_of
+from sandbox.acts.light import CAPS, add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
 from sandbox.acts.places import known_sites, outside, use_places
 from sandbox.acts.refusals import Invalid, Refused, invalid
@@ -80,7 +80,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     report = _keep(act, given, **more)
     tell(act, (report["period_start"], report["period_end"]))
     replace_plans(act, report)
-    count(act, report, act.trial["epoch"])
+    count(act, report, report["epoch"])
     use(act, report)
     act.change_trial(reports=act.trial["reports"] + 1)
     trip_by_rule(act, given)
@@ -134,8 +134,8 @@ def overlaps(act: Act, span: Span, site: str | None = None) -> bool:
 def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     plan = schedule_of(act)
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
-              "trial_id": act.trial["id"], "epoch": act.trial["epoch"], "author_id": act.actor.id, "at": act.now,
-              "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
+              "trial_id": act.trial["id"], "epoch": epoch_told(act, given.period_end), "author_id": act.actor.id,
+              "at": act.now, "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
               "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
     act.insert(FEEDBACK, report)
     return report

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
-from sandbox.acts.light import add, assess, indicators_counting
+from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
@@ -60,13 +60,14 @@ def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     aware = given.aware_at or act.now
     incident = {
         **given.plain(), "occurred_at": given.occurred_at, "aware_at": aware, "id": act.id("in"), "at": act.now,
-        "deployer_aware_at": given.deployer_aware_at, "trial_id": act.trial["id"], "epoch": act.trial["epoch"],
+        "deployer_aware_at": given.deployer_aware_at, "trial_id": act.trial["id"],
+        "epoch": epoch_at(act, given.occurred_at),
         "state": IncidentState.OPEN.value, "author_id": act.actor.id, "version": 1,
     }
     act.insert(INCIDENTS, incident)
     act.change_trial(incidents=act.trial["incidents"] + 1)
     if given.kind is not IncidentKind.NEAR_MISS:
-        _count(act, event_of(given.kind, given.severity, given.indicator), given.occurred_at)
+        _count(act, incident, given.severity)
     if given.kind is IncidentKind.INCIDENT:
         _grave(act, incident["id"], given.severity, aware)
     _start_clocks(act, incident, aware)
@@ -144,9 +145,11 @@ def event_of(kind: str, severity: str | None, indicator: str | None) -> str | No
     return f"harm_{severity}" if severity else indicator
 
 
-def _count(act: Act, event: str | None, at: datetime, sign: int = 1) -> None:
+def _count(act: Act, incident: Mapping[str, Any], severity: str | None, sign: int = 1) -> None:
+    """Count it as of that class in the epoch in which it occurred, or take it off again."""
+    event = event_of(incident["kind"], severity, incident["indicator"])
     for indicator in indicators_counting(event) if event else ():
-        add(act, act.trial["epoch"], indicator, at=at, itemised=sign)
+        add(act, incident["epoch"], indicator, at=incident["occurred_at"], itemised=sign)
 
 
 def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> None:
@@ -178,9 +181,8 @@ def _milder_level(old: Mapping[str, Any], given: IncidentUpdate) -> bool:
 
 def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
     """Another class: counted anew in its own epoch, and stopped for where it is graver now."""
-    if old["epoch"] == act.trial["epoch"]:
-        _count(act, event_of(old["kind"], old["severity"], old["indicator"]), old["occurred_at"], -1)
-        _count(act, event_of(old["kind"], severity, old["indicator"]), old["occurred_at"])
+    _count(act, old, old["severity"], -1)
+    _count(act, old, severity)
     _grave(act, old["id"], severity, old["aware_at"])
 
 

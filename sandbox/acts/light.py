@@ -21,6 +21,7 @@ from sandbox.rules.cadence import days_after, end_of_day, local_day, period_numb
 from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
 from sandbox.rules.evidence import Counted
 from sandbox.rules.lifecycle import RUNNING, Cause
+from sandbox.rules.reporting import TICK
 from sandbox.rules.risk import (
     ENGINE,
     INDICATORS,
@@ -44,6 +45,7 @@ from sandbox.store.evidence import (
     epoch_of,
     untold_since,
     untold_spans,
+    usage_then,
     watches,
 )
 from sandbox.store.fields import canonical
@@ -115,7 +117,7 @@ def add(act: Act, epoch: int, indicator: str, *, at: datetime, events: int = 0, 
     _add.run(act.connection, {
         "trial_id": trial["id"], "epoch": epoch, "indicator": indicator, "period": period, "events": events,
         "itemised": itemised, "alleged": alleged, "exposures": round(exposures * MILLION)})
-    if alleged and not trial["alleged"]:
+    if alleged and epoch == trial["epoch"] and not trial["alleged"]:
         act.change_trial(alleged=True)
     if epoch != trial["epoch"] and epoch > 0:
         act.connection.execute(sa.update(EPOCHS).where(EPOCHS.c.trial_id == trial["id"], EPOCHS.c.epoch == epoch)
@@ -137,6 +139,11 @@ def epoch_at(act: Act, at: datetime) -> int:
     found = act.connection.execute(sa.select(sa.func.max(EPOCHS.c.epoch)).where(
         EPOCHS.c.trial_id == trial["id"], EPOCHS.c.opened_at <= at)).scalar()
     return int(found) if found else 0 if trial["adopted"] else 1
+
+
+def epoch_told(act: Act, span_end: datetime) -> int:
+    """The epoch in which a report counts: the one that it reaches into, and never the record before adoption."""
+    return max(1, epoch_at(act, span_end - TICK))
 
 
 # Judging
@@ -265,17 +272,24 @@ def _yellow_review_open(act: Act) -> bool:
 
 
 def note_late_red(act: Act, number: int, trailed: Sequence[tuple[int, float]], now: float) -> None:
-    """A replay that was over red in some period but is not now: an officer decides, within one working day.
+    """A replay that was over red in some period but is not now, or in a closed epoch: an officer decides, within one
+    working day.
 
-    Noted once: again only when the evidence of that epoch has risen beyond what was decided on."""
+    Noted once: one that waits says the most that was found, and another comes only when the evidence of that epoch has
+    risen beyond what was decided on."""
     period, top = max(trailed, key=lambda one: one[1], default=(0, 0.0))
     red = _thresholds(act).red
-    if top < red or now >= red or act.trial["light"] == Light.RED:
+    closed = number != act.trial["epoch"]
+    if top < red or not closed and (now >= red or act.trial["light"] == Light.RED):
         return
-    known = act.connection.execute(sa.select(sa.func.max(LATE_REDS.c.log_e)).where(
-        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number)).scalar()
-    if known is not None and top <= known + 1e-9:
+    known = act.connection.execute(sa.select(LATE_REDS.c.id, LATE_REDS.c.log_e, LATE_REDS.c.state).where(
+        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number)).all()
+    if any(top <= one.log_e + 1e-9 for one in known):
         return
+    for one in known:
+        if one.state == LateRedState.WAITING:
+            act.update(LATE_REDS, one.id, period=period, log_e=top)
+            return
     due = end_of_day(add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN")), act.zone)
     noted = act.id("lr")
     act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": top,
@@ -284,19 +298,33 @@ def note_late_red(act: Act, number: int, trailed: Sequence[tuple[int, float]], n
 
 
 def _replay_stale(act: Act) -> None:
-    """Earlier epochs of which something was told late: replayed, unless they are known to have been red."""
+    """Earlier epochs of which something was told late: replayed. One that had been red by its evidence says nothing
+    new; the present epoch is left as it is."""
     trial_id = act.trial["id"]
-    for row in act.connection.execute(sa.select(EPOCHS).where(
-            EPOCHS.c.trial_id == trial_id, EPOCHS.c.stale, EPOCHS.c.epoch < act.trial["epoch"])).mappings().all():
-        act.connection.execute(sa.update(EPOCHS).where(
-            EPOCHS.c.trial_id == trial_id, EPOCHS.c.epoch == row["epoch"]).values(stale=False))
+    stale = sa.and_(EPOCHS.c.trial_id == trial_id, EPOCHS.c.stale, EPOCHS.c.epoch < act.trial["epoch"])
+    rows = act.connection.execute(sa.select(EPOCHS).where(stale)).mappings().all()
+    if rows:
+        act.connection.execute(sa.update(EPOCHS).where(stale).values(stale=False))
+    for row in rows:
+        trailed = _replayed(act, row)
         was_red = act.connection.execute(sa.select(ASSESSMENTS.c.number).where(
             ASSESSMENTS.c.trial_id == trial_id, ASSESSMENTS.c.epoch == row["epoch"],
             ASSESSMENTS.c.log_e >= ASSESSMENTS.c.red).limit(1)).first()
         if was_red is None:
-            usage = Usage(epoch_of(act.trial, act.zone, row), (), act.now)
-            seen = watches(act.connection, trial_id, row["epoch"], usage.epoch)
-            note_late_red(act, row["epoch"], trail(seen, [steps(one, usage) for one in seen]), -1.0)
+            note_late_red(act, row["epoch"], trailed, trailed[-1][1])
+
+
+def _replayed(act: Act, row: Mapping[Any, Any]) -> list[tuple[int, float]]:
+    """The evidence of a closed epoch at the end of each of its periods, and at its own end."""
+    number, epoch = row["epoch"], epoch_of(act.trial, act.zone, row)
+    seen = watches(act.connection, act.trial["id"], number, epoch)
+    if any(math.isnan(watch.log_groups or 0.0) for watch in seen):
+        recompare(act, number)
+        seen = watches(act.connection, act.trial["id"], number, epoch)
+    usage = usage_then(act.connection, act.trial, number, epoch)
+    found = [steps(watch, usage) for watch in seen]
+    total = together([finding(watch, each) for watch, each in zip(seen, found, strict=True)])
+    return [*trail(seen, found), (usage.period, total)]
 
 
 def _thresholds(act: Act) -> Thresholds:

@@ -52,7 +52,7 @@ def retract_feedback(act: Act, given: RetractionFields) -> Retracted:
 def retract_incident(act: Act, given: RetractionFields) -> Retracted:
     """Take an incident back. It counts until a reviewer of the panel agrees; what was filed stays on record."""
     incident = act.row(INCIDENTS, act.object_id or "")
-    if incident["epoch"] == 0:
+    if incident["source_key"] is not None:
         raise Refused("before_adoption")
     return _ask(act, given, INCIDENTS, incident)
 

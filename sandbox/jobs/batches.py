@@ -26,6 +26,7 @@ from sandbox.store.batches import (
 )
 from sandbox.store.door import Busy, Transaction, Unknown
 from sandbox.store.engine import Statement
+from sandbox.store.evidence import EPOCHS
 from sandbox.store.faults import Fault, placed
 from sandbox.store.feedback import FEEDBACK, site_key_of
 from sandbox.store.ids import new_id
@@ -103,6 +104,8 @@ class Terms:
     first: datetime
     events: frozenset[str]
     zone: tzinfo
+    epochs: tuple[tuple[int, str], ...]
+    """Each epoch's number and opening, as text, the latest first."""
 
     @property
     def schedule(self) -> Schedule:
@@ -305,12 +308,15 @@ def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
     with program.reading() as connection:
         trial = seen_trial(connection, actor, trial_id)
         names = connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == trial_id)).scalars().all()
+        opened = connection.execute(sa.select(EPOCHS.c.epoch, EPOCHS.c.opened_at).where(
+            EPOCHS.c.trial_id == trial_id).order_by(EPOCHS.c.epoch.desc()))
+        epochs = tuple((number, text_of(at)) for number, at in opened)
     if trial is None:
         raise NotFound
     if trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=trial["state"])
     first = trial["starts_at"].astimezone(program.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), program.settings.zone)
+    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), program.settings.zone, epochs)
 
 
 _before = (

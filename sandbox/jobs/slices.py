@@ -41,7 +41,7 @@ class Slices:
     batch_id: str | None
     now: datetime
     roots: list[SliceRow] = field(default_factory=list)
-    sums: dict[int, dict[str, Any]] = field(default_factory=dict)
+    sums: dict[tuple[int, int], dict[str, Any]] = field(default_factory=dict)
     odd: dict[tuple[Any, ...], FeedbackFields] = field(default_factory=dict)
     periods: dict[str, int] = field(default_factory=dict)
     told: tuple[Span, ...] = ()
@@ -52,7 +52,7 @@ class Slices:
     def bring(self) -> None:
         """Every slice through the door, with the notes of lines that are not kept. A dry run only adds up."""
         taking, blank, done = self.taking, blank_report(), 0
-        blank |= {"trial_id": taking.trial_id, "epoch": self.terms.trial["epoch"], "author_id": taking.actor.id,
+        blank |= {"trial_id": taking.trial_id, "author_id": taking.actor.id,
                   "at": self.kept_as(text_of(self.now)), "batch_id": self.batch_id}
         for chunk in chunks(taking.spool.kept(), SLICE):
             rows = self._rows(chunk, blank)
@@ -84,10 +84,11 @@ class Slices:
             values = orjson.loads(body)
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
-            due_at = self._add(values, starts, ends)
+            epoch = self._epoch(ends)
+            due_at = self._add(values, epoch, starts, ends)
             rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
-                         "due_at": due_at, "id": report_id, "site_key": site, "source_key": key, "line": line,
-                         "seal": seal})
+                         "epoch": epoch, "due_at": due_at, "id": report_id, "site_key": site, "source_key": key,
+                         "line": line, "seal": seal})
         self.told = joined((*self.told, *((instant(one[2]), instant(one[3])) for one in chunk)))
         self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
         return rows
@@ -97,7 +98,11 @@ class Slices:
         """How an instant's text goes into a row: as it is where the database keeps that very text."""
         return str if self.taking.program.writer.dialect.name == "sqlite" else instant
 
-    def _add(self, values: Mapping[str, Any], starts: str, ends: str) -> Any:
+    def _epoch(self, ends: str) -> int:
+        """The epoch that a line reaches into."""
+        return next((number for number, opened in self.terms.epochs if ends > opened), 1)
+
+    def _add(self, values: Mapping[str, Any], epoch: int, starts: str, ends: str) -> Any:
         """The line is added to its reporting period, whose deadline is answered; one that may stop the trial by rule is
         remembered."""
         trial, period = self.terms.trial, self.periods.get(starts)
@@ -105,7 +110,7 @@ class Slices:
             self.periods = self.periods if len(self.periods) < SLICE else {}
             period = self.periods[starts] = period_number(
                 trial["starts_at"], trial["feedback_days"], instant(starts), self.taking.program.settings.zone)
-        add_up(self.sums.setdefault(period, {}), values, starts, ends)
+        add_up(self.sums.setdefault((epoch, period), {}), values, starts, ends)
         self.grouped = self.grouped or bool(values["groups"])
         version, place = values["model_version"], (values["region"], values["site"])
         self.places.add(place)
@@ -147,7 +152,7 @@ class Slices:
             sent=taking.sending.sent, partial=taking.sending.partial, batch_id=self.batch_id, lines=lines, kept=kept,
             refused=taking.spool.refused, repeated=taking.spool.repeats,
             root=root_of([bytes.fromhex(one.root) for one in self.roots]).hex(), slices=self.roots,
-            sums=[_sum(one) for one in self.sums.values()], odd=list(self.odd.values()),
+            sums=[_sum(epoch, one) for (epoch, _), one in self.sums.items()], odd=list(self.odd.values()),
             told=[SpanRow(period_start=start, period_end=end) for start, end in self.told],
             places=[PlaceRow(region=region, site=site) for region, site in self.places],
             groups=self.grouped, epoch=self.terms.trial["epoch"], seen=seen)
@@ -176,9 +181,9 @@ def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: 
         events[name] = events.get(name, 0) + number
 
 
-def _sum(total: Mapping[str, Any]) -> Sum:
+def _sum(epoch: int, total: Mapping[str, Any]) -> Sum:
     amounts = {name: total[name] / MILLION for name in PARTS}
-    return Sum.model_validate({**total, **amounts, "period_start": instant(total["period_start"]),
+    return Sum.model_validate({**total, **amounts, "epoch": epoch, "period_start": instant(total["period_start"]),
                                "period_end": instant(total["period_end"])})
 
 

@@ -101,7 +101,7 @@ def _part(connection: sa.Connection, trial_id: str, number: int, opens: datetime
         FEEDBACK.c.period_end <= as_of)).mappings().all()
     happened = connection.execute(sa.select(INCIDENTS).where(
         INCIDENTS.c.trial_id == trial_id, INCIDENTS.c.epoch == number, INCIDENTS.c.kind != "near_miss",
-        INCIDENTS.c.occurred_at >= opens, INCIDENTS.c.occurred_at <= as_of)).mappings().all()
+        ~INCIDENTS.c.retracted, INCIDENTS.c.occurred_at >= opens, INCIDENTS.c.occurred_at <= as_of)).mappings().all()
     return reports, happened
 
 

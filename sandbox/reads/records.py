@@ -208,11 +208,12 @@ def sitting_on(connection: sa.Connection, review: Mapping[Any, Any]) -> list[dic
 
 def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetime | None) -> dict[str, Any]:
     """What changed since an instant (None: ever): reports, exposures, incidents. For a review's first screen."""
-    def fresh(table: sa.Table) -> list[sa.ColumnElement[bool]]:
-        return [table.c.trial_id == trial_id, of_seen_trials(table.c.trial_id, actor), table.c.epoch > 0,
+    def fresh(table: sa.Table, here: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
+        return [table.c.trial_id == trial_id, of_seen_trials(table.c.trial_id, actor), here,
                 *([table.c.at > after] if after else [])]
 
     counted = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(FEEDBACK.c.exposures), 0.0))
-    reports, exposures = connection.execute(counted.where(*fresh(FEEDBACK), COUNTS)).one()
-    happened = connection.execute(sa.select(sa.func.count()).where(*fresh(INCIDENTS))).scalar_one()
+    reports, exposures = connection.execute(counted.where(*fresh(FEEDBACK, FEEDBACK.c.epoch > 0), COUNTS)).one()
+    happened = connection.execute(sa.select(sa.func.count()).where(
+        *fresh(INCIDENTS, INCIDENTS.c.source_key.is_(None)))).scalar_one()
     return {"reports": reports, "exposures": exposures, "incidents": happened}

@@ -1,7 +1,7 @@
 """What of a trial's use was told: its periods, where each stands and whether its counts agree; plans, held filings,
 retractions."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -11,16 +11,15 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
-from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.reporting import SLACK, Period, Schedule, Span, Told, counts_differ, periods
+from sandbox.rules.reporting import SLACK, Period, Schedule, Told, counts_differ, periods
 from sandbox.rules.risk import events_of
 from sandbox.store.batches import COUNTS
-from sandbox.store.coverage import NO_USE, owed_from
+from sandbox.store.coverage import NO_USE, owed_from, runs_of
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.held import HELD
 from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.scope import seats_of
-from sandbox.store.trials import COUNTERS, LIMITS, MOVES_MADE, SEATS, TRIALS
+from sandbox.store.trials import COUNTERS, LIMITS, SEATS, TRIALS
 
 SHOWN = 12
 
@@ -30,7 +29,7 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     """The trial's last periods, newest first, each with where its reporting stands; the caller has narrowed to it."""
     if row["starts_at"] is None or not row["feedback_days"]:
         return ()
-    schedule, runs = Schedule(row["starts_at"], row["feedback_days"], zone), tuple(_runs(connection, row, now))
+    schedule, runs = Schedule(row["starts_at"], row["feedback_days"], zone), tuple(runs_of(connection, row, now))
     if not runs:
         return ()
     first = max(1, schedule.number(min(now, runs[-1][1])) - most + 1)
@@ -38,21 +37,6 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     told = _told(connection, row["id"], since)
     found = [one for one in periods(schedule, runs, told, now) if one.number >= first]
     return tuple(reversed(found))
-
-
-def _runs(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> Iterator[Span]:
-    """When the trial ran, from its moves; the last run goes on."""
-    made = connection.execute(sa.select(MOVES_MADE.c.source, MOVES_MADE.c.target, MOVES_MADE.c.at).where(
-        MOVES_MADE.c.trial_id == row["id"]).order_by(MOVES_MADE.c.seq, MOVES_MADE.c.id))
-    since = None
-    for move in made:
-        if move.target in RUNNING and since is None:
-            since = move.at
-        elif move.target not in RUNNING and since is not None:
-            yield since, move.at
-            since = None
-    if since is not None:
-        yield since, max(now, row["ends_at"] or now)
 
 
 def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[Told, ...]:

@@ -23,7 +23,7 @@ from sandbox.rules.risk import (
     thresholds,
     too_early,
 )
-from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch_of, untold_spans, watches
+from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch_of, untold_spans, usage_then, watches
 from sandbox.store.scope import trials_seen_by
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS, TRIALS
 
@@ -100,7 +100,8 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
-    usage = Usage(epoch, untold_spans(connection, row, now) if present else (), now)
+    usage = Usage(epoch, untold_spans(connection, row, now) if present else (), now) if present or not number else \
+        usage_then(connection, row, number, epoch)
     seen = watches(connection, row["id"], number, epoch, row["settled"] if present else 0)
     found = [steps(watch, usage) for watch in seen]
     findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]

@@ -1,6 +1,6 @@
 """What of a trial's time is told: spans beyond the first gap, use ruled out ahead, and places that were used."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -9,8 +9,12 @@ import sqlalchemy as sa
 from pydantic import model_validator
 from sqlmodel import Field
 
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import Span
+from sandbox.store.batches import COUNTS
+from sandbox.store.feedback import FEEDBACK
 from sandbox.store.fields import Fields, Row, when
+from sandbox.store.trials import MOVES_MADE
 from sandbox.store.types import Instant, Long, Time, column_for
 
 
@@ -97,3 +101,27 @@ def islands_of(connection: sa.Connection, trial: Mapping[Any, Any]) -> tuple[Spa
         return ()
     query = sa.select(ISLANDS.c.start_at, ISLANDS.c.end_at).where(ISLANDS.c.trial_id == trial["id"])
     return tuple((row[0], row[1]) for row in connection.execute(query.order_by(ISLANDS.c.start_at)))
+
+
+def standing_spans(connection: sa.Connection, trial_id: str, since: datetime) -> list[Span]:
+    """The spans of all reports and plans of a trial that stand and end after an instant."""
+    reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end).where(
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
+    plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until).where(
+        NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > since, NO_USE.c.holds_until > NO_USE.c.period_start)
+    return [(row[0], row[1]) for query in (reports, plans) for row in connection.execute(query)]
+
+
+def runs_of(connection: sa.Connection, row: Mapping[Any, Any], now: datetime) -> Iterator[Span]:
+    """When a trial ran, from its moves; the last run goes on."""
+    made = connection.execute(sa.select(MOVES_MADE.c.source, MOVES_MADE.c.target, MOVES_MADE.c.at).where(
+        MOVES_MADE.c.trial_id == row["id"]).order_by(MOVES_MADE.c.seq, MOVES_MADE.c.id))
+    since = None
+    for move in made:
+        if move.target in RUNNING and since is None:
+            since = move.at
+        elif move.target not in RUNNING and since is not None:
+            yield since, move.at
+            since = None
+    if since is not None:
+        yield since, max(now, row["ends_at"] or now)

@@ -15,12 +15,12 @@ import orjson
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from sandbox.rules.epoch import Epoch, Row, Watch
+from sandbox.rules.epoch import Epoch, Row, Usage, Watch
 from sandbox.rules.evidence import ChangeAware, bets
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.reporting import Span, untold
+from sandbox.rules.reporting import Span, joined, untold
 from sandbox.rules.risk import Light, single
-from sandbox.store.coverage import islands_of, owed_from
+from sandbox.store.coverage import islands_of, owed_from, runs_of, standing_spans
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Row as Table
 from sandbox.store.fields import when
@@ -142,6 +142,16 @@ def untold_spans(connection: sa.Connection, trial: Mapping[Any, Any], now: datet
     events already told is never taken smaller than the reports say, nor the events judged without one. A trial that
     stands still uses nothing."""
     return untold(islands_of(connection, trial), owed_from(trial), now) if trial["state"] in RUNNING else ()
+
+
+def usage_then(connection: sa.Connection, trial: Mapping[Any, Any], number: int, epoch: Epoch) -> Usage:
+    """What a closed epoch may count: what it was told, and the rate of the caps while it ran and nothing was told."""
+    ended: datetime = connection.execute(sa.select(EPOCHS.c.opened_at).where(
+        EPOCHS.c.trial_id == trial["id"], EPOCHS.c.epoch == number + 1)).scalar_one()
+    told = joined(standing_spans(connection, trial["id"], epoch.opened_at))
+    spans = [gap for start, end in runs_of(connection, trial, ended)
+             for gap in untold(told, max(start, epoch.opened_at), min(end, ended))]
+    return Usage(epoch, spans, ended)
 
 
 _epoch: sa.BindParameter[int] = sa.bindparam("epoch")

@@ -147,8 +147,8 @@ def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[A
           now: datetime) -> dict[str, tuple[int, int]]:
     """Incidents of this program's time told inside every clock that the firm owed, of all; an incident without a clock
     is told within a month."""
-    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", INCIDENTS.c.epoch >= 1,
-                                                          ~INCIDENTS.c.retracted),
+    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", ~INCIDENTS.c.retracted,
+                                                          INCIDENTS.c.source_key.is_(None)),
                       columns=(INCIDENTS.c.id, INCIDENTS.c.at, INCIDENTS.c.aware_at))
     found = {}
     for trial_id, incidents in filed.items():

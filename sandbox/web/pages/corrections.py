@@ -60,7 +60,7 @@ def report(feedback_id: str) -> Any:
             title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
             sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
             corrections=[_correction(found) for found in one["corrections"]],
-            correct_url=_url("pages.correct", one, may=owner and one["epoch"] == row["epoch"]),
+            correct_url=_url("pages.correct", one, may=owner and one["epoch"] > 0),
             retract_url=_url("pages.retract_report", one, may=owner and one["epoch"] > 0 and not waits),
             retracted=one["retracted"], retractions=[retraction_line(found) for found in asked],
             evidence=files.beside(connection, row, FileOf.FEEDBACK, feedback_id)))
