@@ -73,7 +73,8 @@ def test_an_administrator_decides_on_no_trial():
 
 def test_a_department_publishes_scenarios_and_touches_no_trial():
     assert {act for act in PERMISSIONS if may(actor(Role.DEPARTMENT), act)} == {
-        "publish_scenario", "change_scenario", "open_register", "enter_entry", "issue_token", "revoke_token"}
+        "publish_scenario", "change_scenario", "open_register", "enter_entry", "issue_token", "revoke_token",
+        "set_channels", "try_channels", "retry_delivery", "renew_calendar"}
 
 
 def test_only_a_regulator_gives_the_second_word():

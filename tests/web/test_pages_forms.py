@@ -15,6 +15,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import records, trials
 from sandbox.rules.access import SYSTEM_ACTOR
+from sandbox.rules.reviewing import QUESTIONS
 
 DAY = timedelta(days=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -327,13 +328,14 @@ def review(program: Program, cast: Cast, running: str) -> str:
 
 def test_opinions_are_sealed_until_the_conclusion_is_signed(
         at: Desks, cast: Cast, program: Program, review: str) -> None:
-    given = {"recommendation": "continue", "reason": "Rui finds it sound"}
+    given = {"recommendation": "continue", "reason": "Rui finds it sound",
+             **{f"finding_{one}": "fine" for one in QUESTIONS["R3"]}}
     assert at(cast.rui).send(f"/reviews/{review}", given, to=f"/reviews/{review}/opinion").status_code == 303
     assert "Rui finds it sound" in at(cast.rui).get(f"/reviews/{review}").text
     assert "Rui finds it sound" not in at(cast.shen).get(f"/reviews/{review}").text
     assert "Rui finds it sound" not in at(cast.lin).get(f"/reviews/{review}").text
     assert "1 opinion received" in text_of(at(cast.lin).get(f"/reviews/{review}?lang=en").text)
-    done = {"recommendation": "continue", "conclusion": "Goes on"}
+    done = {"recommendation": "continue", "conclusion": "Goes on", "stand_in": "1"}
     assert at(cast.lin).send(f"/reviews/{review}", done, to=f"/reviews/{review}/conclusion").status_code == 303
     for who in (cast.shen, cast.lin):
         assert "Rui finds it sound" in at(who).get(f"/reviews/{review}").text

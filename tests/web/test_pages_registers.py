@@ -3,15 +3,14 @@
 import csv
 import io
 import json
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
 from cast import Cast, adopt
-from conftest import running, settings_in, still
+from conftest import running, still
+from databases import Stencil
 from desk import Desks, Page, desks
 
 from sandbox.jobs.program import Program
@@ -26,12 +25,11 @@ ROWS = (("A-1", "街面清扫", "海睿", "使用中"), ("A-2", "=夜间巡检",
 
 
 @pytest.fixture(scope="module")
-def town(filled: tuple[Path, Cast], tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Cast]]:
+def town(filled: Stencil, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Program, Cast]]:
     """One program for the file: each test reads a register of its own."""
     folder = tmp_path_factory.mktemp("registers")
-    shutil.copy(filled[0], folder)
-    for program in running(settings_in(folder), still()):
-        yield program, filled[1]
+    for program in running(filled.on_file(folder), still()):
+        yield program, filled.filled["sqlite"]
 
 
 @pytest.fixture(scope="module")
