@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_aebab4af'
+revision = '0001_6dc568be'
 down_revision = None
 
 
@@ -427,6 +427,8 @@ def upgrade() -> None:
     sa.Column('alpha', sa.Float(), nullable=False),
     sa.Column('alpha_yellow', sa.Float(), nullable=False),
     sa.Column('budget', sa.Integer(), nullable=True),
+    sa.Column('background_rate', sa.Float(), nullable=True),
+    sa.Column('quiet_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),

@@ -46,7 +46,7 @@ MANY = PydanticField(max_length=1_000_000)
 class Sum(Fields):
     """The lines of one reporting period and epoch added up, as counters and caps take them."""
 
-    epoch: int
+    epoch: Whole
     period_start: Time
     period_end: Time
     exposures: Total

@@ -104,10 +104,12 @@ def freeze_limits(act: Act, limits: list[dict[str, Any]], terms: Mapping[str, An
 
 
 def freeze_chances(act: Act, plan: Mapping[str, Any], size: float) -> None:
-    """The chances of a false light, and the hard budget of S2 incidents where the plan has a limit for them."""
+    """The chances of a false light, the hard budget of S2 incidents where the plan has a limit for them, and what
+    feedback it expects."""
     alpha = plan.get("alpha") or ALPHA
     act.change_trial(alpha=alpha, alpha_yellow=plan.get("alpha_yellow") or ALPHA_YELLOW,
-                     budget=agreed_budget(plan.get("budget_limit"), size, alpha))
+                     budget=agreed_budget(plan.get("budget_limit"), size, alpha),
+                     background_rate=plan.get("background_rate"))
 
 
 def open_epoch(act: Act) -> None:
@@ -115,7 +117,7 @@ def open_epoch(act: Act) -> None:
     trial = act.trial
     planned = planned_periods(trial["starts_at"], trial["feedback_days"], act.zone, act.now, trial["ends_at"])
     act.change_trial(epoch_since=act.now, planned_periods=planned, settled=0, alleged=False, light=Light.GREY.value,
-                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None)
+                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None, quiet_log_e=None)
     act.insert(EPOCHS, {"trial_id": trial["id"], "epoch": trial["epoch"], "opened_at": act.now, "planned": planned,
                         "stale": False})
 

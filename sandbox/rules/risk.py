@@ -28,6 +28,10 @@ RED = 1.0 / ALPHA
 ALPHA_BUDGET = 0.01
 CAP_WARNING = 0.8
 UNSEEN_EVENTS = 3.0
+QUIET = math.log(20.0)
+"""Log evidence at which less is told than the declared background: yellow only."""
+MORE_QUIET = math.log(5.0)
+"""What it must have grown by to be told again."""
 CRITICAL_DAYS_LATE = 7.0
 
 # Events expected at the limit by which the named excess turns the light red with a chance of 90 %, at RED and weight 1.
@@ -102,6 +106,16 @@ def denominator_of(indicator: str) -> str:
     """The field of a report that is the indicator's denominator."""
     row = INDICATORS.get(indicator)
     return row.denominator if row else "exposures"
+
+
+EVERYTHING = "any_feedback"
+"""Whatever is told that is counted per exposure: harm of every class, complaints, and what a plan names."""
+
+
+def in_everything(event: str) -> bool:
+    """Whether an event is part of all feedback: overrides and errors are counted per case looked at."""
+    return all(event not in row.events for row in INDICATORS.values() if row.denominator != "exposures"
+               and row.kind is not Kind.RULE)
 
 
 def single(indicator: str) -> bool:

@@ -61,7 +61,8 @@ class Trial(TrialFields, Row, table=True):
     `verify_code` is what anyone checks a permit by: random, given when the trial starts. Of the light: `settled`
     periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
     red comes at the `budget`-th S2 incident where there is a budget. After `silent_days` untold, three serious events
-    could have gone unseen."""
+    could have gone unseen. `background_rate` is what feedback the plan expects of a use at the least; `quiet_log_e` the
+    evidence, when last told, that less came."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -113,6 +114,8 @@ class Trial(TrialFields, Row, table=True):
     alpha: float = ALPHA
     alpha_yellow: float = ALPHA_YELLOW
     budget: int | None = None
+    background_rate: float | None = None
+    quiet_log_e: float | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
     verify_code: str | None = Field(default=None, unique=True)
