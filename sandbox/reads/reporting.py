@@ -1,6 +1,8 @@
-"""What of a trial's use was told: its periods and where each stands, plans not to use, held filings, retractions."""
+"""What of a trial's use was told: its periods, where each stands and whether its counts agree; plans, held filings,
+retractions."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -9,14 +11,15 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
-from sandbox.rules.reporting import Period, Schedule, Told, periods
+from sandbox.rules.reporting import SLACK, Period, Schedule, Told, counts_differ, periods
+from sandbox.rules.risk import events_of
 from sandbox.store.batches import COUNTS
-from sandbox.store.coverage import NO_USE, runs_of
+from sandbox.store.coverage import NO_USE, owed_from, runs_of
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.held import HELD
 from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.scope import seats_of
-from sandbox.store.trials import SEATS, TRIALS
+from sandbox.store.trials import COUNTERS, LIMITS, SEATS, TRIALS
 
 SHOWN = 12
 
@@ -43,6 +46,54 @@ def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[To
         NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > NO_USE.c.period_start, NO_USE.c.holds_until > since)
     return (*(Told((one[0], one[1]), one[2]) for one in connection.execute(reports)),
             *(Told((one[0], one[1]), one[2], planned=True) for one in connection.execute(plans)))
+
+
+# Declared and itemised
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One indicator in one period: what its reports declare, what is itemised as incidents, and whether these differ
+    although the period is over and told of."""
+
+    indicator: str
+    declared: int
+    itemised: int
+    differs: bool
+
+
+def compared(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]], zone: tzinfo, now: datetime,
+             numbers: Collection[int] = ()) -> dict[tuple[str, int], tuple[Compared, ...]]:
+    """What was counted by trial and period, of the indicators with an agreed limit; of these periods alone where any
+    are named. A fact counts in the period in which it occurred, whatever its epoch. The caller has narrowed to the
+    trials."""
+    by_id = {row["id"]: row for row in rows if row["starts_at"] is not None and row["feedback_days"]}
+    found: dict[tuple[str, int], list[Compared]] = {}
+    for one in connection.execute(_counted(tuple(by_id), numbers)):
+        over = _told_of(by_id[one.trial_id], one.period, zone, now, some=one.declared > 0 or one.exposures > 0)
+        differs = over and counts_differ(events_of(one.indicator), one.declared, one.itemised)
+        found.setdefault((one.trial_id, one.period), []).append(
+            Compared(one.indicator, int(one.declared), int(one.itemised), differs))
+    return {key: tuple(many) for key, many in found.items()}
+
+
+def _counted(trials: Collection[str], numbers: Collection[int]) -> sa.Select[Any]:
+    sums = {name: sa.func.sum(column) for name, column in (
+        ("declared", COUNTERS.c.events), ("itemised", COUNTERS.c.itemised), ("exposures", COUNTERS.c.exposures))}
+    query = sa.select(COUNTERS.c.trial_id, COUNTERS.c.period, COUNTERS.c.indicator,
+                      *(total.label(name) for name, total in sums.items())).join(
+        LIMITS, sa.and_(LIMITS.c.trial_id == COUNTERS.c.trial_id, LIMITS.c.indicator == COUNTERS.c.indicator)).where(
+        COUNTERS.c.trial_id.in_(trials), COUNTERS.c.epoch > 0, COUNTERS.c.period > 0)
+    query = query.where(COUNTERS.c.period.in_(numbers)) if numbers else query
+    happened = sa.or_(sums["declared"] > 0, sums["itemised"] > 0)
+    return query.group_by(COUNTERS.c.trial_id, COUNTERS.c.period, COUNTERS.c.indicator).having(happened).order_by(
+        COUNTERS.c.trial_id, COUNTERS.c.period, COUNTERS.c.indicator)
+
+
+def _told_of(row: Mapping[Any, Any], number: int, zone: tzinfo, now: datetime, *, some: bool) -> bool:
+    """Whether a period is over and reports of it came: some of it, or (nil ones count nothing) all before its end."""
+    ends = Schedule(row["starts_at"], row["feedback_days"], zone).deadline(number)
+    return now >= ends and (some or ends <= owed_from(row) + SLACK)
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:

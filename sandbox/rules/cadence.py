@@ -9,10 +9,7 @@ next_due(held, last_cap_anchor, tier, zone) the next one; never past cap_at(last
 planned_count(start, end, tier)             reviews in a trial that runs to its end
 overdue_trigger_at(due, tier, zone, cap)    when an unheld review suspends the trial
 reminders(due, interval_days, zone, ladder) (instant, Rung) of a ladder (REMINDERS), earliest first
-feedback_due(start, tier, n, zone)          deadline of the n-th report, from 1
-feedback_period(start, tier, n, zone), period_at(start, tier, at, zone), feedback_count(start, end, tier)
-period_number(start, days, at, zone)        the same where the schedule is the trial's own; 0 and below before the start
-silence_yellow_at(due), silence_trigger_at(due, tier, zone)    a missing report: yellow, then suspension
+period_number(start, days, at, zone)        the reporting period of an instant; 0 and below before the start
 CLOCKS                                      rows of Clock by key ("C12", "C25.answer")
 deadline(clock, start, zone, calendar)      when a clock that started at `start` runs out
 """
@@ -162,53 +159,10 @@ def reminders(due: datetime, interval_days: int, zone: tzinfo,
 # Feedback
 
 
-def feedback_due(start: datetime, tier: str, n: int, zone: tzinfo) -> datetime:
-    """Deadline of the n-th report (使用反馈), from 1, which is also where its period ends.
-
-    The trial's own end is not known here: the caller cuts the last period at it.
-    """
-    if n < 1:
-        raise ValueError("reports are numbered from 1")
-    return end_of_day(local_day(start, zone) + n * TIERS[tier].feedback_days * DAY, zone)
-
-
-def feedback_period(start: datetime, tier: str, n: int, zone: tzinfo) -> tuple[datetime, datetime]:
-    """The n-th period, half-open; the first opens when the trial starts, and none overlaps another or leaves a gap."""
-    opens = start.astimezone(UTC) if n == 1 else feedback_due(start, tier, n - 1, zone)
-    return opens, feedback_due(start, tier, n, zone)
-
-
-def period_at(start: datetime, tier: str, at: datetime, zone: tzinfo) -> int:
-    """The number of the period in which a thing occurred. Raises ValueError for a time before the start."""
-    if at < start:
-        raise ValueError("nothing is counted before the trial starts")
-    return period_number(start, TIERS[tier].feedback_days, at, zone)
-
-
 def period_number(start: datetime, days: int, at: datetime, zone: tzinfo) -> int:
     """The period of so many days in which a thing occurred: from 1, and 0 and below for what was before the start."""
     number = -((local_day(start, zone) - local_day(at, zone)).days // days)
     return min(number, 0) if at < start else max(number, 1)
-
-
-def feedback_count(start: date, end: date, tier: str) -> int:
-    """Reports planned from `start` to `end`, a shorter last one included: the D of the change-aware evidence."""
-    return _periods((end - start).days, tier)
-
-
-def silence_yellow_at(due: datetime) -> datetime:
-    """When a report that was due at `due` and has not come turns the light yellow."""
-    return due + YELLOW_AFTER
-
-
-def silence_trigger_at(due: datetime, tier: str, zone: tzinfo) -> datetime:
-    """When a report missing since `due` suspends the trial: the deadline of the next one, if that is missing too."""
-    return days_after(due, TIERS[tier].feedback_days, zone)
-
-
-def _periods(days: int, tier: str) -> int:
-    """Periods begun within so many days, the first of which is open from the start."""
-    return max(1, -(-days // TIERS[tier].feedback_days))
 
 
 # Clocks

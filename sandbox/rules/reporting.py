@@ -181,6 +181,19 @@ def _standing(within: list[Told], left: tuple[Span, ...], parts: list[Span], due
     return Standing.LATE if any(untold(in_time, *part) for part in parts) else Standing.ON_TIME
 
 
+# Declared and itemised
+
+
+OWN_INCIDENT = frozenset(("harm_S1", "harm_S2"))
+"""Events of which each has to be filed as an incident; of the others incidents need not be filed one by one."""
+
+
+def counts_differ(events: Iterable[str], declared: int, itemised: int) -> bool:
+    """Whether what a period's reports declare of these events and what is itemised as incidents do not agree. Where
+    nothing is itemised that need not be, there is nothing to compare."""
+    return declared != itemised and (itemised > 0 or OWN_INCIDENT.issuperset(events))
+
+
 # Versions
 
 

@@ -16,18 +16,12 @@ from sandbox.rules.cadence import (
     cap_at,
     days_after,
     deadline,
-    feedback_count,
-    feedback_due,
-    feedback_period,
     first_due,
     next_due,
     overdue_trigger_at,
-    period_at,
     period_number,
     planned_count,
     reminders,
-    silence_trigger_at,
-    silence_yellow_at,
 )
 from sandbox.rules.working_days import Calendar
 
@@ -118,8 +112,7 @@ def test_what_is_due_is_due_at_a_local_midnight_whatever_summer_time_does(
     start: datetime, tier: str, zone: ZoneInfo
 ) -> None:
     due = first_due(start, tier, zone)
-    report = feedback_due(start, tier, 3, zone)
-    for instant in (due, report, silence_trigger_at(due, tier, zone), cap_at(start, tier, zone)):
+    for instant in (due, cap_at(start, tier, zone)):
         assert instant.astimezone(zone).strftime("%H:%M:%S") == "00:00:00"
 
 
@@ -155,29 +148,6 @@ def test_a_reminder_is_never_sent_before_its_interval_begins(interval: int, firs
 # Feedback
 
 
-@pytest.mark.parametrize(
-    ("tier", "n", "due"),
-    [("R1", 1, shanghai(4, 2)), ("R2", 2, shanghai(3, 31)), ("R3", 1, shanghai(3, 10)), ("R4", 3, shanghai(3, 6))],
-)
-def test_a_report_is_due_at_the_end_of_its_period(tier: str, n: int, due: datetime) -> None:
-    assert feedback_due(START, tier, n, SHANGHAI) == due
-
-
-def test_reports_are_numbered_from_one() -> None:
-    with pytest.raises(ValueError, match="from 1"):
-        feedback_due(START, "R1", 0, SHANGHAI)
-
-
-@given(instants, tiers, st.integers(1, 40), st.sampled_from([SHANGHAI, BERLIN]))
-def test_periods_follow_each_other_without_gap_and_each_holds_its_own_moments(
-    start: datetime, tier: str, n: int, zone: ZoneInfo
-) -> None:
-    opens, closes = feedback_period(start, tier, n, zone)
-    assert feedback_period(start, tier, n + 1, zone)[0] == closes
-    moments = (opens, closes - timedelta(microseconds=1), closes)
-    assert [period_at(start, tier, at, zone) for at in moments] == [n, n, n + 1]
-
-
 @given(instants, st.integers(1, 60), st.integers(1, 900), st.sampled_from([SHANGHAI, BERLIN]))
 def test_what_was_before_the_start_has_periods_of_the_same_length_from_zero_down(
     start: datetime, days: int, before: int, zone: ZoneInfo
@@ -185,28 +155,6 @@ def test_what_was_before_the_start_has_periods_of_the_same_length_from_zero_down
     at = days_after(start, -before, zone)
     assert period_number(start, days, at, zone) == -(before // days) and period_number(start, days, start, zone) == 1
     assert period_number(start, days, start - timedelta(microseconds=1), zone) <= 0
-
-
-def test_nothing_is_counted_before_the_trial_starts() -> None:
-    with pytest.raises(ValueError, match="before the trial"):
-        period_at(START, "R1", START - timedelta(seconds=1), SHANGHAI)
-
-
-@pytest.mark.parametrize(("tier", "reports"), [("R1", 6), ("R2", 13), ("R3", 26), ("R4", 180)])
-def test_a_trial_of_180_days_has_so_many_reports_planned(tier: str, reports: int) -> None:
-    assert feedback_count(date(2026, 3, 2), date(2026, 8, 29), tier) == reports
-
-
-def test_a_missing_report_is_yellow_after_a_day_and_suspends_at_the_next_deadline() -> None:
-    due = feedback_due(START, "R2", 1, SHANGHAI)
-    assert silence_yellow_at(due) == due + timedelta(hours=24)
-    assert silence_trigger_at(due, "R2", SHANGHAI) == feedback_due(START, "R2", 2, SHANGHAI)
-
-
-@given(instants, tiers, st.integers(1, 20))
-def test_silence_suspends_at_the_second_missed_deadline_across_summer_time(start: datetime, tier: str, n: int) -> None:
-    due = feedback_due(start, tier, n, BERLIN)
-    assert silence_trigger_at(due, tier, BERLIN) == feedback_due(start, tier, n + 1, BERLIN)
 
 
 # Clocks

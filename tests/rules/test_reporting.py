@@ -14,6 +14,7 @@ from sandbox.rules.reporting import (
     Span,
     Standing,
     Told,
+    counts_differ,
     joined,
     periods,
     report_reminders,
@@ -133,3 +134,16 @@ def test_places_are_agreed_by_name_or_by_number(text: str | None, found: Agreed)
 def test_a_place_is_known_by_any_spelling_of_its_name() -> None:
     assert all(agreed("Übersee").allows(name) for name in ("übersee", " ÜBERSEE ", "U\u0308bersee"))
     assert not agreed("East").allows("West") and agreed("2").allows("West")
+
+
+# Declared and itemised
+
+
+@pytest.mark.parametrize(("events", "declared", "itemised", "differ"), [
+    (("harm_S3",), 2, 2, False), (("harm_S3",), 2, 1, True), (("harm_S3",), 0, 1, True),
+    (("override",), 9, 0, False), (("harm_S1", "harm_S2", "harm_S3"), 1, 0, False),
+    (("harm_S2",), 1, 0, True), (("harm_S1",), 0, 0, False),
+])
+def test_counts_differ_where_both_are_told_or_where_each_event_has_to_be_an_incident(
+        events: tuple[str, ...], declared: int, itemised: int, differ: bool) -> None:
+    assert counts_differ(events, declared, itemised) is differ

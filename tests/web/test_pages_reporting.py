@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 from api_world import World, city  # noqa: F401 the fixture `world`
-from cast import START
+from cast import START, Cast, adopt
 from desk import Desk
+from desk import desks as pages_of
 from visitor import give_password, text_of
 
-from sandbox.reads import board
+from sandbox.acts.act import Acts
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.program import Program
+from sandbox.reads import board, reporting
+from sandbox.rules.access import SYSTEM_ACTOR
+from sandbox.store.scope import seen_trial
 from sandbox.words import LOCALES
 
 DAY = timedelta(days=1)
@@ -54,16 +60,16 @@ def test_every_page_is_sound_in_every_language(world: World, desks: dict[str, De
 
 def test_a_held_filing_waits_for_the_firm_and_for_an_officer_until_it_counts(world: World, desks: dict[str, Desk]):
     held, theirs = world.hers["held"], world.theirs["held"]
-    assert {one.object_id for one in waiting(world, "fang", "held")} == {held}
-    assert {one.object_id for one in waiting(world, "lin", "held")} == {held, theirs}
+    hers, all_of = ({one.object_id: one for one in waiting(world, who, "held")} for who in ("fang", "lin"))
+    assert held in hers and theirs not in hers and {held, theirs} <= all_of.keys()
     assert waiting(world, "rui", "held") == []
-    assert waiting(world, "fang", "held")[0].due_at == START + 9 * DAY
+    assert hers[held].due_at == START + 9 * DAY
     for who in ("fang", "lin"):
         page = desks[who].get("/?lang=en").text
         assert f"/held/{held}" in page and "Check a held filing" in text_of(page)
         assert held in [one["object_id"] for one in world.client(who).get("/me")["tasks"] if one["kind"] == "held"]
     world.acts.do("withdraw_filing", world.cast.gao, {}, on=theirs)
-    assert {one.object_id for one in waiting(world, "lin", "held")} == {held}
+    assert {one.object_id for one in waiting(world, "lin", "held")} == all_of.keys() - {theirs}
 
 
 def test_a_retraction_waits_for_those_of_the_panel_and_is_decided_there(world: World, desks: dict[str, Desk],
@@ -115,3 +121,66 @@ def test_another_firm_s_retraction_has_no_page(world: World, desks: dict[str, De
     for path in (f"/retractions/{world.theirs['retractions']}", f"/feedback/{world.theirs['feedback']}/retract",
                  f"/incidents/{world.theirs['incidents']}/retract"):
         assert desks["fang"].get(path).status_code == 404, path
+
+
+# Declared and itemised
+
+
+@pytest.fixture
+def compared(program: Program, cast: Cast, acts: Acts, clock: Shifted) -> str:
+    """A trial of two reporting periods: in the first two serious harms are declared and one is itemised."""
+    trial = adopt(program, cast, 1)[0]
+    first = START + 7 * DAY + timedelta(hours=15)
+    acts.do("file_incident", cast.fang, {"severity": "S3", "occurred_at": START.isoformat()}, on=trial)
+    clock.forward(first - timedelta(hours=1))
+    acts.do("file_feedback", cast.fang, {
+        "period_start": START.isoformat(), "period_end": (first - timedelta(hours=2)).isoformat(), "exposures": 5000.0,
+        "events": {"harm_S3": 2}}, on=trial)
+    return trial
+
+
+def counts_of(program: Program, trial: str) -> list[tuple[int, str, int, int, bool]]:
+    with program.reading() as connection:
+        row = seen_trial(connection, SYSTEM_ACTOR, trial) or {}
+        found = reporting.compared(connection, [row], program.settings.zone, program.clock())
+    return [(number, one.indicator, one.declared, one.itemised, one.differs)
+            for (_, number), many in found.items() for one in many]
+
+
+def test_a_period_that_is_over_says_where_its_counts_differ(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, compared: str):
+    assert counts_of(program, compared) == [(1, "harm_S3", 2, 1, False)]  # it is not over yet
+    clock.forward(clock() + timedelta(hours=2))
+    assert counts_of(program, compared) == [(1, "harm_S3", 2, 1, True)]
+    acts.do("file_incident", cast.fang, {"severity": "S3", "occurred_at": START.isoformat()}, on=compared)
+    assert counts_of(program, compared) == [(1, "harm_S3", 2, 2, False)]
+
+
+def test_an_incident_in_a_nil_period_differs_and_in_an_untold_one_does_not(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted):
+    nil, silent = adopt(program, cast, 2)
+    end = START + 7 * DAY + timedelta(hours=15)
+    clock.forward(START + 8 * DAY)
+    for trial in (nil, silent):
+        acts.do("file_incident", cast.fang, {"severity": "S3", "occurred_at": START.isoformat()}, on=trial)
+    assert counts_of(program, nil) == counts_of(program, silent) == [(1, "harm_S3", 0, 1, False)]
+    acts.do("file_feedback", cast.fang, {"period_start": START.isoformat(), "period_end": end.isoformat(), "nil": True},
+            on=nil)
+    assert counts_of(program, nil) == [(1, "harm_S3", 0, 1, True)]
+    assert counts_of(program, silent) == [(1, "harm_S3", 0, 1, False)]
+
+
+def test_the_difference_stands_on_the_board_and_beside_the_trial_s_periods(
+        program: Program, cast: Cast, clock: Shifted, compared: str):
+    assert "incidents differ" not in text_of(pages_of(program)(cast.lin).get("/?lang=en").text)
+    clock.forward(clock() + timedelta(hours=2))
+    at = pages_of(program)
+    assert "Declared counts and itemised incidents differ" in text_of(at(cast.lin).get("/?lang=en").text)
+    page = text_of(at(cast.fang).get(f"/trials/{compared}/feedback?lang=en").text)
+    assert "2 declared, 1 itemised" in page
+
+
+def test_each_period_has_its_counts_by_api(world: World):
+    found = world.client("fang").get(f"/trials/{world.hers['running']}/periods")["items"]
+    counts = {one["number"]: one["counts"] for one in found}
+    assert counts[1] == [{"indicator": "harm_any", "declared": 4, "itemised": 1, "differs": True}]

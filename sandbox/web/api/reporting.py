@@ -1,5 +1,6 @@
 """Reports and time by API: periods and where each stands, plans not to use, held filings, retractions."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +28,20 @@ class UntoldSpan(Shape):
     end: datetime
 
 
+class Count(Shape):
+    """One indicator in one period: what reports declare, what is itemised as incidents, and whether these differ
+    although the period is over and told of."""
+
+    indicator: str
+    declared: int
+    itemised: int
+    differs: bool
+
+
 class ReportingPeriod(Shape):
     """One period of the feedback schedule as far as the trial ran in it. Late (it came, too late), not due and missing
-    are three things; due is the day of grace after the deadline; unused is a period of planned disuse."""
+    are three things; due is the day of grace after the deadline; unused is a period of planned disuse. `counts` has
+    the indicators with an agreed limit of which anything happened."""
 
     number: int
     start: datetime
@@ -37,18 +49,23 @@ class ReportingPeriod(Shape):
     due_at: datetime
     standing: Standing
     untold: list[UntoldSpan]
+    counts: list[Count]
 
 
 @rows.shows("/trials/<id>/periods")
 def periods(connection: sa.Connection, id: str) -> Listing[ReportingPeriod]:
     """The last periods of a trial, newest first, and where the reporting of each stands now."""
     row = trial_row(connection, id)
-    return whole(reads.standing(connection, row, program().settings.zone, program().clock()), _period)
+    zone, now = program().settings.zone, program().clock()
+    found = reads.standing(connection, row, zone, now)
+    counts = reads.compared(connection, [row], zone, now, [one.number for one in found])
+    return whole(found, lambda one: _period(one, counts.get((id, one.number), ())))
 
 
-def _period(one: Period) -> ReportingPeriod:
+def _period(one: Period, counts: tuple[reads.Compared, ...]) -> ReportingPeriod:
     return ReportingPeriod(number=one.number, start=one.span[0], end=one.span[1], due_at=one.due_at,
-                           standing=one.standing, untold=[UntoldSpan(start=a, end=b) for a, b in one.untold])
+                           standing=one.standing, counts=[Count.of(asdict(each)) for each in counts],
+                           untold=[UntoldSpan(start=a, end=b) for a, b in one.untold])
 
 
 # No use planned

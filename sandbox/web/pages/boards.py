@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import g, redirect, url_for
 
-from sandbox.reads import accounts, board, messages, risk, scenarios, steps, trials
+from sandbox.reads import accounts, board, messages, reporting, risk, scenarios, steps, trials
 from sandbox.reads.board import Owed
 from sandbox.reads.live import board_mark
 from sandbox.rules.access import Role
@@ -74,8 +74,10 @@ def regulator(connection: sa.Connection) -> BoardPage:
     owed = _owed_by_trial(connection)
     causes = trials.causes(connection, working[:AT_WORK_SHOWN])
     first = risk.to_inspect(connection, actor())
-    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []), row["id"] in first)
-            for row in working[:AT_WORK_SHOWN]]
+    counted = reporting.compared(connection, working[:AT_WORK_SHOWN], program().settings.zone, now())
+    differing = {trial for (trial, _), counts in counted.items() if any(one.differs for one in counts)}
+    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []), row["id"] in first,
+                 row["id"] in differing) for row in working[:AT_WORK_SHOWN]]
     return BoardPage(
         live=live(connection),
         at=moment(now()), n=len(waiting), counts=_counts(board.counts_at_work(connection, actor())),
@@ -99,8 +101,8 @@ def _owed_by_trial(connection: sa.Connection) -> dict[str, list[Owed]]:
     return found
 
 
-def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed],
-         inspect: bool) -> Plain:
+def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed], inspect: bool,
+         differs: bool) -> Plain:
     fullest = max((cap["share"] for cap in known.caps), default=None)
     why = lights.reason(row, known, cause)
     return {
@@ -109,7 +111,8 @@ def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list
                   "sub": f"{row['id']} · {row['organisation']}"},
         "light": {"light": row["light"], "suspended": row["state"] in STOPPED},
         "stage": {"text": t(f"stage.{row['stage']}"), "sub": t(f"state.{row['state']}")},
-        "reason": t("page.reason.first", why=why) if inspect else why, "next": _next_cell(owed),
+        "reason": {"text": t("page.reason.first", why=why) if inspect else why,
+                   "sub": t("page.board.counts_differ") if differs else ""}, "next": _next_cell(owed),
         "used": t("page.percent", n=round(min(fullest, 9.99) * 100)) if fullest is not None else "",
     }
 

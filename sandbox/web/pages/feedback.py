@@ -35,6 +35,7 @@ EVENTS = ("harm_S1", "harm_S2", "harm_S3", "harm_S4", "complaint", "override", "
 """Counted in every trial; what else the plan names follows."""
 USED = ("period_start", "period_end", "exposures", "people_new", "model_version", "nil")
 CAPPED = {"hours": "cap_hours", "money": "cap_money"}
+STANDING = ("period", "standing", "counts", "due")
 SHOWN = 50
 A_LITTLE = timedelta(hours=1)
 
@@ -123,7 +124,7 @@ def trial_feedback(trial_id: str) -> Any:
         by_month = months.months(connection, row, program().settings.zone)
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
-            standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in ("period", "standing", "due")],
+            standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in STANDING],
             standings=_standings(connection, row),
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
@@ -135,10 +136,24 @@ def trial_feedback(trial_id: str) -> Any:
 
 def _standings(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
     """Where the reporting of each of the last periods stands, and what of it is untold."""
-    found = reporting.standing(connection, row, program().settings.zone, now())
+    zone = program().settings.zone
+    found = reporting.standing(connection, row, zone, now())
+    counts = reporting.compared(connection, [row], zone, now(), [one.number for one in found])
     return [{"period": t("page.feedback.period", first=day(one.span[0]), last=day(one.span[1] - A_LITTLE)),
-             "standing": {"text": t(f"standing.{one.standing}"), "sub": _gap(one)}, "due": moment(one.due_at)}
+             "standing": {"text": t(f"standing.{one.standing}"), "sub": _gap(one)},
+             "counts": _disagreement(counts.get((row["id"], one.number), ())), "due": moment(one.due_at)}
             for one in found]
+
+
+def _disagreement(counts: tuple[reporting.Compared, ...]) -> Any:
+    """Where what was declared and what is itemised differ, indicator by indicator; or that they agree."""
+    told = [t("page.feedback.counts_differ", what=lights.indicator_word(one.indicator), declared=one.declared,
+              itemised=one.itemised) for one in counts if one.differs]
+    if told:
+        return {"text": show(told, locale()), "urgency": "late"}
+    itemised = [one for one in counts if one.itemised]
+    agree = itemised and all(one.declared == one.itemised for one in itemised)
+    return t("page.feedback.counts_agree") if agree else ""
 
 
 def _gap(one: Period) -> str:
