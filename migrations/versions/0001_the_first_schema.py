@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_bc4314e6'
+revision = '0001_6dc568be'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -427,11 +427,14 @@ def upgrade() -> None:
     sa.Column('alpha', sa.Float(), nullable=False),
     sa.Column('alpha_yellow', sa.Float(), nullable=False),
     sa.Column('budget', sa.Integer(), nullable=True),
+    sa.Column('background_rate', sa.Float(), nullable=True),
+    sa.Column('quiet_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),
     sa.Column('unit', sa.String(), nullable=False),
     sa.Column('rate_per_day', sa.Float(), nullable=True),
+    sa.Column('silent_days', sa.Float(), nullable=True),
     sa.Column('cap_volume', sa.Float(), nullable=True),
     sa.Column('cap_people', sa.BigInteger(), nullable=True),
     sa.Column('cap_hours', sa.Float(), nullable=True),

@@ -58,7 +58,7 @@ def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:
     event = "complaint" if row["kind"] == AllegationKind.COMPLAINT else \
         f"harm_{row['severity']}" if row["severity"] else row["indicator"]
     if row["kind"] != AllegationKind.WRONGDOING:
-        for indicator in indicators_counting(str(event)):
+        for indicator in indicators_counting(act, str(event)):
             add(act, row["epoch"], indicator, at=row["occurred_at"], alleged=sign)
 
 

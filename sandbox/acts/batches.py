@@ -143,7 +143,7 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:
         arm_feedback(act)
-    elif due and act.trial["islands"]:
+    elif due and (act.trial["islands"] or act.trial["silent_days"]):
         arm_missing(act)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
                       repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],

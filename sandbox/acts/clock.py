@@ -30,8 +30,8 @@ from sandbox.store.reviews import REVIEWS, ReviewState
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
-LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE, DueKind.END_DATE, DueKind.KILL_SWITCH,
-            DueKind.ITEM_LONG_OVERDUE)
+LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,
+            DueKind.KILL_SWITCH, DueKind.ITEM_LONG_OVERDUE)
 GRACE = timedelta(hours=24)
 A_MOMENT = timedelta(minutes=1)
 
@@ -89,6 +89,12 @@ def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
 
 def feedback_missing(act: Act, due: Mapping[str, Any]) -> None:
     """A second report in a row is missing."""
+    if not _put_off(act, due):
+        trip(act, Cause.FEEDBACK_MISSING)
+
+
+def feedback_silent(act: Act, due: Mapping[str, Any]) -> None:
+    """A report is late, and three serious events could have gone unseen since the last."""
     if not _put_off(act, due):
         trip(act, Cause.FEEDBACK_MISSING)
 
@@ -175,7 +181,8 @@ def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
     DueKind.FEEDBACK_LATE: feedback_late,
-    DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.APPLY_HELD: apply_held,
+    DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.FEEDBACK_SILENT: feedback_silent,
+    DueKind.APPLY_HELD: apply_held,
     DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,

@@ -4,15 +4,19 @@ Told is what a report or a plan not to use covers. `covered_until` is how far th
 beyond one waits as an island until the gap is filled.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss
+from sandbox.rules.cadence import YELLOW_AFTER
+from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss, silent_until
 from sandbox.store.coverage import ISLANDS, islands_of, owed_from, standing_spans
 from sandbox.store.engine import Statement
 from sandbox.store.types import Instant
+
+LONGEST = timedelta(days=3660)
+"""Longer than any trial: a silence that never counts."""
 
 _drop = Statement(sa.delete(ISLANDS).where(ISLANDS.c.trial_id == sa.bindparam("trial_id"),
                                            ISLANDS.c.start_at == sa.bindparam("start_at", type_=Instant)))
@@ -72,3 +76,15 @@ def next_report_due(act: Act) -> datetime:
 def second_report_due(act: Act) -> datetime:
     """When two periods in a row will be missing, if nothing more is told."""
     return second_miss(schedule_of(act), islands_of(act.connection, act.trial), owed_from(act.trial))
+
+
+def silence_due(act: Act) -> datetime | None:
+    """When three serious events could have gone unseen, if nothing more is told and the report that is owed is a day
+    late: who reports in time is not silent, however much is used between two reports. None where no limit counts
+    them."""
+    days = act.trial["silent_days"]
+    if days is None:
+        return None
+    since = owed_from(act.trial)
+    unseen = silent_until(islands_of(act.connection, act.trial), since, min(timedelta(days=days), LONGEST))
+    return max(unseen, next_report_due(act) + YELLOW_AFTER)

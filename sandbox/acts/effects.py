@@ -23,7 +23,7 @@ from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
-from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light, agreed_budget, planned_size
+from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light, agreed_budget, planned_size, silent_days
 from sandbox.store.evidence import COMPARES, EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
@@ -92,19 +92,24 @@ def places(regions: str | None, sites: str | None) -> dict[str, Any]:
 
 
 def freeze_limits(act: Act, limits: list[dict[str, Any]], terms: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """The plan's limits, weights normalised, kept for good, with the terms of an indicator that has some."""
+    """The plan's limits, weights normalised, kept for good, with the terms of an indicator that has some, and how long
+    a silence they bear."""
     whole = sum(limit["weight"] for limit in limits)
     for limit in limits:
         act.insert(LIMITS, {"trial_id": act.trial["id"], "indicator": limit["indicator"],
                             "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole,
                             "terms": terms.get(limit["indicator"])})
+    agreed_limits = {limit["indicator"]: limit["per_exposure"] for limit in limits}
+    act.change_trial(silent_days=silent_days(agreed_limits, act.trial["rate_per_day"]))
 
 
 def freeze_chances(act: Act, plan: Mapping[str, Any], size: float) -> None:
-    """The chances of a false light, and the hard budget of S2 incidents where the plan has a limit for them."""
+    """The chances of a false light, the hard budget of S2 incidents where the plan has a limit for them, and what
+    feedback it expects."""
     alpha = plan.get("alpha") or ALPHA
     act.change_trial(alpha=alpha, alpha_yellow=plan.get("alpha_yellow") or ALPHA_YELLOW,
-                     budget=agreed_budget(plan.get("budget_limit"), size, alpha))
+                     budget=agreed_budget(plan.get("budget_limit"), size, alpha),
+                     background_rate=plan.get("background_rate"))
 
 
 def open_epoch(act: Act) -> None:
@@ -112,7 +117,7 @@ def open_epoch(act: Act) -> None:
     trial = act.trial
     planned = planned_periods(trial["starts_at"], trial["feedback_days"], act.zone, act.now, trial["ends_at"])
     act.change_trial(epoch_since=act.now, planned_periods=planned, settled=0, alleged=False, light=Light.GREY.value,
-                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None)
+                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None, quiet_log_e=None)
     act.insert(EPOCHS, {"trial_id": trial["id"], "epoch": trial["epoch"], "opened_at": act.now, "planned": planned,
                         "stale": False})
 

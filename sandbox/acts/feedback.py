@@ -88,7 +88,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     due = next_report_due(act) if act.trial["state"] in RUNNING else None
     if due != owed:  # a report of a part of its period moves no deadline
         arm_feedback(act)
-    elif due and act.trial["islands"]:
+    elif due and (act.trial["islands"] or act.trial["silent_days"]):
         arm_missing(act)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 

@@ -148,7 +148,7 @@ def event_of(kind: str, severity: str | None, indicator: str | None) -> str | No
 def _count(act: Act, incident: Mapping[str, Any], severity: str | None, sign: int = 1) -> None:
     """Count it as of that class in the epoch in which it occurred, or take it off again."""
     event = event_of(incident["kind"], severity, incident["indicator"])
-    for indicator in indicators_counting(event) if event else ():
+    for indicator in indicators_counting(act, event) if event else ():
         add(act, incident["epoch"], indicator, at=incident["occurred_at"], itemised=sign)
 
 

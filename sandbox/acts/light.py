@@ -19,18 +19,22 @@ from sandbox.acts.moves import trip
 from sandbox.acts.schedule import notify, plan_review
 from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
 from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
-from sandbox.rules.evidence import Counted
+from sandbox.rules.evidence import Counted, log_e_low
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import TICK
 from sandbox.rules.risk import (
     ENGINE,
+    EVERYTHING,
     INDICATORS,
+    MORE_QUIET,
+    QUIET,
     Light,
     Thresholds,
     cap_light,
     denominator_of,
     events_of,
     grave_light,
+    in_everything,
     light,
     thresholds,
     too_early,
@@ -75,6 +79,9 @@ _keep_state = Statement(sa.text(
     "chain = excluded.chain"))
 _names = Statement(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == sa.bindparam("trial_id")).order_by(
     LIMITS.c.indicator))
+_matured = Statement(sa.select(sa.func.sum(HAPPENED), sa.func.sum(COUNTERS.c.exposures)).where(
+    COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch"),
+    COUNTERS.c.indicator == sa.bindparam("indicator"), COUNTERS.c.period < sa.bindparam("last")))
 _of_class = Statement(sa.select(sa.func.sum(HAPPENED)).where(
     COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch"),
     COUNTERS.c.indicator == sa.bindparam("indicator")))
@@ -83,9 +90,10 @@ _of_class = Statement(sa.select(sa.func.sum(HAPPENED)).where(
 # Counting
 
 
-def indicators_counting(event: str) -> tuple[str, ...]:
-    """The indicators that count an event of this name; one that the plan names counts itself."""
-    return tuple(dict.fromkeys((*(row.id for row in INDICATORS.values() if event in row.events), event)))
+def indicators_counting(act: Act, event: str) -> tuple[str, ...]:
+    """What counts an event of this name; one that the plan names counts itself."""
+    whole = (EVERYTHING,) if act.trial["background_rate"] is not None and in_everything(event) else ()
+    return tuple(dict.fromkeys((*(row.id for row in INDICATORS.values() if event in row.events), event, *whole)))
 
 
 def denominator(indicator: str, report: Mapping[str, Any]) -> float:
@@ -106,6 +114,9 @@ def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> Non
     for indicator in (*indicators, BUDGETED) if act.trial["budget"] and BUDGETED not in indicators else indicators:
         add(act, epoch, indicator, at=report["period_start"], exposures=sign * denominator(indicator, report),
             events=sign * sum([told.get(name, 0) for name in events_of(indicator)]))
+    if act.trial["background_rate"] is not None:
+        add(act, epoch, EVERYTHING, at=report["period_start"], exposures=sign * (report["exposures"] or 0.0),
+            events=sign * sum([number for name, number in told.items() if in_everything(name)]))
     if report.get("groups") and "disparity" in indicators:
         compare(act, report, epoch) if sign > 0 else forget_groups(act, epoch)
 
@@ -151,11 +162,13 @@ def epoch_told(act: Act, span_end: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What an epoch says at an instant: findings, combined evidence, the same with allegations."""
+    """What an epoch says at an instant: findings, combined evidence, the same with allegations; and whether a period
+    that closed shows that less is told than there must be."""
 
     findings: tuple[Finding, ...]
     log_e: float
     told: float
+    quiet: bool = False
 
 
 def assess(act: Act, *rules: Light) -> Light:
@@ -166,7 +179,7 @@ def assess(act: Act, *rules: Light) -> Light:
     judged = judge(act)
     at = _thresholds(act)
     grave = _budget_light(act)
-    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow else ()))
+    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow or judged.quiet else ()))
     early = all(too_early(one.limit * one.exposures, one.weight, at) for one in judged.findings)
     now, latched = light(judged.log_e, at, early=early, rules=rules), Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
@@ -196,13 +209,32 @@ def judge(act: Act) -> Judged:
         if not settled and upto > 1:
             note_late_red(act, trial["epoch"], trail(seen, found), total)
         _settle(act, seen, found, upto)
-    return Judged(findings, total, _told(act, usage) if trial["alleged"] else total)
+    return Judged(findings, total, _told(act, usage) if trial["alleged"] else total,
+                  upto > settled and _too_quiet(act, epoch.first + upto - 1))
 
 
 def _told(act: Act, usage: Usage) -> float:
     """The evidence with what people allege: it may turn the light yellow, never red."""
     seen = watches(act.connection, act.trial["id"], act.trial["epoch"], usage.epoch)
     return together([finding(watch, steps(watch, usage, alleged=True)) for watch in seen])
+
+
+def _too_quiet(act: Act, last: int) -> bool:
+    """Whether all that is told of the epoch before its last closed period is too little for the background rate that
+    the plan declares: a whole period has gone by in which the rest could have been told. Told once, and again only
+    when the evidence has grown."""
+    rate, before = act.trial["background_rate"], act.trial["quiet_log_e"]
+    if rate is None:
+        return False
+    key = {"trial_id": act.trial["id"], "epoch": act.trial["epoch"], "indicator": EVERYTHING, "last": last}
+    row = _matured.run(act.connection, key).fetchone()
+    k, n = int(row[0] or 0), float(row[1] or 0.0) / MILLION
+    log_e = log_e_low(k, rate * n)
+    if log_e < (QUIET if before is None else before + MORE_QUIET):
+        return False
+    act.change_trial(quiet_log_e=log_e)
+    notify(act, "too_quiet", role="regulator", k=k, expected=round(rate * n, 1))
+    return True
 
 
 def _settle(act: Act, seen: Sequence[Watch], found: Sequence[list[Counted]], upto: int) -> None:

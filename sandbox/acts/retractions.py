@@ -121,7 +121,7 @@ def _take_off_incident(act: Act, incident: Mapping[str, Any]) -> None:
     """What was only in the incidents' own count comes off; its clocks are void, and nothing of it is open."""
     event = event_of(incident["kind"], incident["severity"], incident["indicator"])
     if event and incident["kind"] != IncidentKind.NEAR_MISS:
-        for indicator in indicators_counting(event):
+        for indicator in indicators_counting(act, event):
             add(act, incident["epoch"], indicator, at=incident["occurred_at"], itemised=-1)
     act.update(INCIDENTS, incident["id"], retracted=True, state=IncidentState.CLOSED.value)
     act.change_trial(incidents=act.trial["incidents"] - 1)

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.coverage import next_report_due, second_report_due
+from sandbox.acts.coverage import next_report_due, second_report_due, silence_due
 from sandbox.rules.cadence import (
     REMINDERS,
     YELLOW_AFTER,
@@ -40,7 +40,8 @@ REVIEW_RUNGS = tuple(rung for rung in REMINDERS if -rung.days != OPENS_BEFORE.da
 KILL_SWITCH_LATE = 38
 IDLE_DAYS = {"admitted": ((60, 80, 87), 90), "correction": ((30, 45, 55), 60)}
 WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_FEEDBACK, DueKind.FEEDBACK_LATE,
-                 DueKind.FEEDBACK_MISSING, DueKind.END_DATE, DueKind.KILL_SWITCH, DueKind.REMIND_REVIEW)
+                 DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.END_DATE, DueKind.KILL_SWITCH,
+                 DueKind.REMIND_REVIEW)
 WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
 
 _drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),
@@ -148,9 +149,13 @@ def arm_feedback(act: Act, not_before: datetime | None = None) -> None:
 
 
 def arm_missing(act: Act, not_before: datetime | None = None) -> None:
-    """The trigger when two periods in a row are missing."""
-    second = second_report_due(act)
-    put_due(act, DueKind.FEEDBACK_MISSING, act.trial["id"], max(second, not_before or second), act.trial["id"])
+    """The trigger when two periods in a row are missing, and the one of silence where that comes before."""
+    second, silent, trial_id = second_report_due(act), silence_due(act), act.trial["id"]
+    put_due(act, DueKind.FEEDBACK_MISSING, trial_id, max(second, not_before or second), trial_id)
+    if silent is not None and silent < second:
+        put_due(act, DueKind.FEEDBACK_SILENT, trial_id, max(silent, not_before or silent), trial_id)
+    elif silent is not None:
+        drop_due(act, DueKind.FEEDBACK_SILENT, trial_id)
 
 
 def remind_next(act: Act, due: datetime) -> None:

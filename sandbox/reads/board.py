@@ -180,15 +180,17 @@ def reports_due(connection: sa.Connection, actor: Actor, trial_id: str | None = 
     (`missing`), and when a further missing one stops them (`stops_at`); soonest due first."""
     query = sa.select(DUES.c.kind, DUES.c.at, TRIALS.c.id, TRIALS.c.title, TRIALS.c.title_hant, TRIALS.c.title_en,
                       TRIALS.c.state, TRIALS.c.feedback_days).join(TRIALS, TRIALS.c.id == DUES.c.trial_id).where(
-        DUES.c.kind.in_((DueKind.FEEDBACK_LATE, DueKind.FEEDBACK_MISSING)), trials_seen_by(actor))
+        DUES.c.kind.in_((DueKind.FEEDBACK_LATE, DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT)),
+        trials_seen_by(actor))
     query = query.where(TRIALS.c.id == trial_id) if trial_id else query
     found: dict[str, dict[str, Any]] = {}
     for row in connection.execute(query.order_by(DUES.c.at, DUES.c.id)).mappings():
         one = found.setdefault(row["id"], {**row, "missing": True, "stops_at": None})
         if row["kind"] == DueKind.FEEDBACK_LATE:
             one.update(due_at=row["at"] - GRACE, missing=False)
-        else:
-            one["stops_at"] = row["at"]
+            continue
+        one["stops_at"] = one["stops_at"] or row["at"]  # the first of the two
+        if row["kind"] == DueKind.FEEDBACK_MISSING:
             one.setdefault("due_at", row["at"] - timedelta(days=row["feedback_days"]))
     return tuple(sorted(found.values(), key=lambda one: (one["due_at"], one["id"])))
 
@@ -205,7 +207,8 @@ class Owed:
 
 
 OWED_AS = {
-    DueKind.FEEDBACK_MISSING: "stop_feedback_missing", DueKind.REVIEW_OVERDUE: "stop_review_overdue",
+    DueKind.FEEDBACK_MISSING: "stop_feedback_missing", DueKind.FEEDBACK_SILENT: "stop_feedback_silent",
+    DueKind.REVIEW_OVERDUE: "stop_review_overdue",
     DueKind.END_DATE: "end_date", DueKind.KILL_SWITCH: "stop_kill_switch", DueKind.GRAVE_UNMITIGATED: "stop_grave",
     DueKind.LAPSE: "lapse", DueKind.EXPIRE_DECISION: "decision",
 }

@@ -98,6 +98,16 @@ def second_miss(schedule: Schedule, told: Iterable[Span], since: datetime) -> da
     return schedule.deadline(number + 1)
 
 
+def silent_until(told: Iterable[Span], since: datetime, length: timedelta) -> datetime:
+    """When the time of which nothing is told comes to so much, if nothing more is told; all before `since` is told."""
+    for opens, closes in joined(told):
+        if opens - since >= length:
+            break
+        length -= max(opens - since, timedelta(0))
+        since = max(since, closes)
+    return since + length
+
+
 def _missing(schedule: Schedule, told: tuple[Span, ...], since: datetime, number: int) -> bool:
     return bool(untold(told, max(schedule.opens(number), since), schedule.deadline(number)))
 

@@ -8,12 +8,12 @@ agreed limit (约定限度) and `mu = p0 * n` the events expected at the limit i
 
 Tables      INDICATORS (rows of Indicator), by id; events_of(indicator), single(indicator)
 Light       thresholds(...), too_early(...), exposures_needed(...), light(...) -> Light, headroom(after, at) -> Headroom
-Rules       cap_light, grave_light, silence_light, mitigation_light, hard_budget(m, alpha)
+Rules       cap_light, grave_light, mitigation_light, silent_days(limits, rate_per_day), hard_budget(m, alpha)
 To show     feasible(m) -> Feasible
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -28,6 +28,10 @@ RED = 1.0 / ALPHA
 ALPHA_BUDGET = 0.01
 CAP_WARNING = 0.8
 UNSEEN_EVENTS = 3.0
+QUIET = math.log(20.0)
+"""Log evidence at which less is told than the declared background: yellow only."""
+MORE_QUIET = math.log(5.0)
+"""What it must have grown by to be told again."""
 CRITICAL_DAYS_LATE = 7.0
 
 # Events expected at the limit by which the named excess turns the light red with a chance of 90 %, at RED and weight 1.
@@ -102,6 +106,16 @@ def denominator_of(indicator: str) -> str:
     """The field of a report that is the indicator's denominator."""
     row = INDICATORS.get(indicator)
     return row.denominator if row else "exposures"
+
+
+EVERYTHING = "any_feedback"
+"""Whatever is told that is counted per exposure: harm of every class, complaints, and what a plan names."""
+
+
+def in_everything(event: str) -> bool:
+    """Whether an event is part of all feedback: overrides and errors are counted per case looked at."""
+    return all(event not in row.events for row in INDICATORS.values() if row.denominator != "exposures"
+               and row.kind is not Kind.RULE)
 
 
 def single(indicator: str) -> bool:
@@ -192,14 +206,12 @@ def grave_light(s1: int, s2: int, s2_budget: int | None) -> Light:
     return Light.RED if s1 or over_budget else Light.GREEN
 
 
-def silence_light(missed_in_a_row: int, hours_late: float, unseen_events: float) -> Light:
-    """Yellow 24 h after a missed report; red at the second in a row, or when three events could have gone unseen.
-
-    `unseen_events` is the limit of serious harm x the cap rate x the time without a report.
-    """
-    if missed_in_a_row >= 2 or unseen_events >= UNSEEN_EVENTS:
-        return Light.RED
-    return Light.YELLOW if missed_in_a_row and hours_late >= 24.0 else Light.GREEN
+def silent_days(limits: Mapping[str, float], rate_per_day: float | None) -> float | None:
+    """Days without a report after which three serious events could have gone unseen, at the agreed limit and at the
+    rate that the caps allow; None where no limit counts serious ones. Without a limit for them together, those for
+    their classes add up."""
+    at_most = limits.get("harm_serious") or math.fsum(limits.get(name, 0.0) for name in _SERIOUS)
+    return UNSEEN_EVENTS / (at_most * rate_per_day) if at_most and rate_per_day else None
 
 
 def mitigation_light(overdue: int, critical_days_late: float) -> Light:

@@ -131,7 +131,9 @@ Chance = Annotated[float, PydanticField(ge=0.001, le=0.5, allow_inf_nan=False), 
 
 class PlanFields(Fields):
     """The sandbox plan (沙箱方案), locked at the start. The chances of a false yellow and red are expert settings; with
-    a limit for S2 incidents their number has a hard budget, which takes a fifth of the chance of a false red."""
+    a limit for S2 incidents their number has a hard budget, which takes a fifth of the chance of a false red. The
+    background rate is what feedback of any kind a use brings even where all is well: far less of it turns the light
+    yellow."""
 
     objectives: Long
     methods: Long
@@ -139,6 +141,7 @@ class PlanFields(Fields):
     limits: Limits
     unit: Short = "uses"
     budget_limit: Share | None = None
+    background_rate: Share | None = None
     compared: Annotated[list[ComparedRow], PydanticField(max_length=20), once_each("attribute")] = []
     alpha: Annotated[Chance, PydanticField(le=0.2)] = ALPHA
     alpha_yellow: Chance = ALPHA_YELLOW

@@ -19,6 +19,7 @@ class DueKind(StrEnum):
     REMIND_FEEDBACK = "remind_feedback"
     FEEDBACK_LATE = "feedback_late"
     FEEDBACK_MISSING = "feedback_missing"
+    FEEDBACK_SILENT = "feedback_silent"
     APPLY_HELD = "apply_held"
     END_DATE = "end_date"
     KILL_SWITCH = "kill_switch"

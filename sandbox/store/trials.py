@@ -60,7 +60,9 @@ class Trial(TrialFields, Row, table=True):
     gap, `islands` how many spans are told beyond one, `no_use_until` the last end of a plan not to use it.
     `verify_code` is what anyone checks a permit by: random, given when the trial starts. Of the light: `settled`
     periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
-    red comes at the `budget`-th S2 incident where there is a budget."""
+    red comes at the `budget`-th S2 incident where there is a budget. After `silent_days` untold, three serious events
+    could have gone unseen. `background_rate` is what feedback the plan expects of a use at the least; `quiet_log_e` the
+    evidence, when last told, that less came."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -112,11 +114,14 @@ class Trial(TrialFields, Row, table=True):
     alpha: float = ALPHA
     alpha_yellow: float = ALPHA_YELLOW
     budget: int | None = None
+    background_rate: float | None = None
+    quiet_log_e: float | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
     verify_code: str | None = Field(default=None, unique=True)
     unit: str = "uses"
     rate_per_day: float | None = None
+    silent_days: float | None = None
     cap_volume: float | None = None
     cap_people: int | None = Field(default=None, sa_type=sa.BigInteger)
     cap_hours: float | None = None

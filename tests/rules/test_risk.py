@@ -37,7 +37,7 @@ from sandbox.rules.risk import (
     light,
     mitigation_light,
     planned_size,
-    silence_light,
+    silent_days,
     thresholds,
     too_early,
 )
@@ -421,16 +421,17 @@ def test_one_s1_incident_or_the_last_of_the_s2_budget_is_red(
 
 
 @pytest.mark.parametrize(
-    ("missed", "hours", "unseen", "colour"),
+    ("limits", "rate", "days"),
     [
-        (0, 0, 0, Light.GREEN), (1, 23, 0.5, Light.GREEN), (1, 24, 0.5, Light.YELLOW), (2, 0, 0.5, Light.RED),
-        (1, 1, 3.0, Light.RED),
+        ({"harm_serious": 1e-4}, 1000.0, 30.0), ({"harm_serious": 1e-4, "harm_S3": 1.0}, 1000.0, 30.0),
+        ({"harm_S2": 1e-4, "harm_S3": 2e-4, "harm_S4": 1.0}, 1000.0, 10.0), ({"harm_any": 0.1}, 1000.0, None),
+        ({}, 1000.0, None), ({"harm_serious": 1e-4}, None, None),
     ],
 )
-def test_silence_is_yellow_after_a_day_and_red_when_it_could_hide_harm(
-    missed: int, hours: float, unseen: float, colour: Light
+def test_a_silence_is_too_long_when_three_serious_events_could_hide_in_it(
+    limits: dict[str, float], rate: float | None, days: float | None
 ) -> None:
-    assert silence_light(missed, hours, unseen) is colour
+    assert silent_days(limits, rate) == (days if days is None else pytest.approx(days))
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,11 @@ def expert(row: Mapping[str, Any], risk: Risk) -> Plain:
     ]
     if risk.budget is not None:
         facts.append({"label": t("page.expert.budget"), "text": t("page.expert.at_most", n=risk.budget - 1)})
+    if row["background_rate"] is not None:
+        facts.append({"label": t("field.background_rate"),
+                      "text": t("page.feedback.percent", rate=percent(row["background_rate"]))})
+    if row["silent_days"] is not None:
+        facts.append({"label": t("page.expert.silent"), "text": number(row["silent_days"])})
     table = {"label": t("page.expert.table"), "columns": [{"key": name, "label": t(f"page.expert.col.{name}")}
                                                           for name in COLUMNS],
              "rows": [dict(zip(COLUMNS, _row(one), strict=True)) for one in risk.indicators]}

@@ -21,8 +21,8 @@ from sandbox.words import Word, show, word
 SHOWN = 200
 CHOICES = {"move": False, "stand": True}
 """What is sent: whether lateness of before the hold counts after all."""
-STOPS_FOR = {DueKind.FEEDBACK_MISSING: Cause.FEEDBACK_MISSING, DueKind.REVIEW_OVERDUE: Cause.REVIEW_OVERDUE,
-             DueKind.END_DATE: Cause.END_DATE_REACHED}
+STOPS_FOR = {DueKind.FEEDBACK_MISSING: Cause.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT: Cause.FEEDBACK_MISSING,
+             DueKind.REVIEW_OVERDUE: Cause.REVIEW_OVERDUE, DueKind.END_DATE: Cause.END_DATE_REACHED}
 """The lateness that waits, and what it stops a trial for."""
 
 

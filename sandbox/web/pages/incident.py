@@ -73,7 +73,7 @@ def _actions(one: Whole, row: Mapping[str, Any]) -> list[Plain]:
                 one.row["state"] != IncidentState.CLOSED or row["relation"] is Relation.OFFICER)),
             ("final_report", url_for("pages.final_report", incident_id=incident_id), filer and report),
             ("retract", url_for("pages.retract_incident", incident_id=incident_id),
-             row["relation"] is Relation.OWNER and one.row["epoch"] > 0 and not one.row["retracted"]),
+             row["relation"] is Relation.OWNER and one.row["source_key"] is None and not one.row["retracted"]),
             ("item", url_for("pages.new_item", trial_id=trial_id, incident_id=incident_id), row["relation"] in SENDERS),
             ("file", url_for("pages.new_file", trial_id=trial_id, of="incident", object=incident_id),
              row["relation"] in SENDERS)]
