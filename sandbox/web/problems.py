@@ -157,7 +157,7 @@ def confirm_required(done: Any) -> Response:
     """A filing that was kept and does not count yet: the consequence in words, and what to do about it."""
     held = done.held
     reasons = [said(word(f"held.{code}")) for code in (*held.doubts, *held.causes)]
-    title = word("problem.confirm_required", at=held.applies_at.isoformat())
+    title = word("refused.confirm_required", at=held.applies_at.isoformat())
     status, document = problem(409, "confirm_required", title, reasons=reasons, state=done.state,
                                held=held.model_dump(mode="json"))
     response = jsonify(document)

@@ -11,8 +11,9 @@ import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
 from cast import Cast
-from conftest import settings_in, still
-from hypothesis import HealthCheck, settings
+from conftest import still
+from databases import Stencil
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -25,7 +26,7 @@ from hypothesis.stateful import (
 from sandbox.acts.refusals import Invalid
 from sandbox.jobs.clock import walk
 from sandbox.jobs.program import open_program
-from sandbox.rules.cadence import cap_at
+from sandbox.rules.cadence import cap_at, end_of_day, local_day
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.log import LOG, verify
 from sandbox.store.reviews import REVIEWS
@@ -39,16 +40,15 @@ class Reviews(RuleBasedStateMachine):
     """One pilot of a year with a panel of five. Its firm files and tests its kill switch on time, so that only reviews
     can stop it."""
 
-    filled: tuple[Path, Cast]
+    filled: Stencil
 
     @initialize(tier=st.sampled_from(("R1", "R2", "R3", "R4")))
     def begin(self, tier: str) -> None:
-        file, self.cast = self.filled
         self.folder = Path(tempfile.mkdtemp())
-        shutil.copy(file, self.folder)
         self.clock, self.tier = still(), tier
-        self.program = open_program(settings_in(self.folder), self.clock)
-        self.acts, cast = self.program.acts, self.cast
+        self.program = open_program(self.filled.on_file(self.folder), self.clock)
+        self.acts, cast = self.program.acts, self.filled.filled["sqlite"]
+        self.cast: Cast = cast
         scenario = self.acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "By night"}).id
         pilot = {"title": "Pilot", "scenario_id": scenario, "organisation": "海睿", "tier": tier, "days": DAYS,
                  "rate_per_day": 100.0, "limits": [{"indicator": "harm_any", "per_exposure": 0.01}],
@@ -80,10 +80,11 @@ class Reviews(RuleBasedStateMachine):
         now = self.clock()
         if self.row().state not in RUNNING:
             return
-        if now > self.filed_until:
+        midnight = end_of_day(local_day(now, self.program.settings.zone) - DAY, self.program.settings.zone)
+        if midnight > self.filed_until:
             self.acts.do("file_feedback", self.cast.fang, {
-                "period_start": self.filed_until, "period_end": now, "exposures": 10.0}, self.trial)
-            self.filed_until = now
+                "period_start": self.filed_until, "period_end": midnight, "exposures": 10.0}, self.trial)
+            self.filed_until = midnight
         self.acts.do("file_section", self.cast.fang, {"kind": "kill_switch", "body": {
             "tested_on": now.date().isoformat(), "tested_by": "Shift leader", "result": "Stopped within a second"}},
             self.trial)
@@ -161,17 +162,17 @@ class Reviews(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-def run(filled: tuple[Path, Cast], examples: int, steps: int) -> None:
+def run(filled: Stencil, examples: int, steps: int) -> None:
     machine = type("Machine", (Reviews,), {"filled": filled})
     run_state_machine_as_test(machine, settings=settings(
-        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True,
+        max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True, phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck)))
 
 
-def test_no_cap_is_passed_without_the_trigger(filled: tuple[Path, Cast]) -> None:
+def test_no_cap_is_passed_without_the_trigger(filled: Stencil) -> None:
     run(filled, 3, 8)
 
 
 @pytest.mark.long
-def test_no_cap_is_passed_without_the_trigger_in_many_lives(filled: tuple[Path, Cast]) -> None:
+def test_no_cap_is_passed_without_the_trigger_in_many_lives(filled: Stencil) -> None:
     run(filled, 60, 25)
