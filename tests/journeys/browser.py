@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sandbox.rules.cadence import TIERS
-from sandbox.rules.lifecycle import STATES
+from sandbox.rules.lifecycle import RUNNING, STATES
 from sandbox.rules.reviewing import QUESTIONS
 from sandbox.rules.risk import Light
 from sandbox.store.reviews import ReviewState
@@ -146,6 +146,7 @@ class Pages:
         self._browser, self._port, self._scriptless = browser, port, scriptless
         self._accounts = {one["email"].split("@")[0]: one for one in demo["accounts"]}
         self.visitors: dict[str, Visitor] = {}
+        self.started: dict[str, datetime] = {}
         self._now, self._read_at = datetime.now(UTC), time.monotonic()
 
     def visitor(self, who: str) -> Visitor:
@@ -186,12 +187,15 @@ class Pages:
         return str(self._accounts[who]["id"])
 
     def trial(self, trial_id: str) -> Mapping[str, Any]:
-        """State and light as the regulator's list of trials says them."""
+        """State and light as the regulator's list of trials says them; a start is when it was first seen to run."""
         at = self.visitor("regulator")
         at.reach("/trials")
         row = at.page.locator("tr").filter(has=at.page.locator(f'a[href="/trials/{trial_id}"]')).inner_text()
         lines = [line.strip() for line in re.split(r"[\n\t]", row)]
-        return {"state": next(code for code in STATES if words(word(f"state.{code}")) in lines),
+        state = next(code for code in STATES if words(word(f"state.{code}")) in lines)
+        if state in RUNNING:
+            self.started.setdefault(trial_id, self.now())
+        return {"state": state, "starts_at": self.started.get(trial_id), "feedback_days": TIERS["R2"].feedback_days,
                 "light": next((one for one in Light if words(word(f"light.{one}")) in lines), None)}
 
     def open_reviews(self, trial_id: str) -> list[str]:

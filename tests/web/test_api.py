@@ -204,10 +204,11 @@ def test_overlapping_and_future_periods_are_named(world: World) -> None:
 def test_the_light_is_explained_with_its_indicators_and_headroom(world: World) -> None:
     found = world.client("fang").get(f"/trials/{world.hers['running']}/risk")
     line = found["indicators"][0]
-    assert (line["indicator"], line["events"], line["exposures"], line["limit"]) == ("harm_any", 4, 2000.0, 0.01)
-    assert line["interval"]["low"] < line["rate"] == 0.002 < line["interval"]["high"]
+    assert (line["indicator"], line["events"], line["limit"]) == ("harm_any", 4, 0.01)
+    assert line["exposures"] >= 2000.0 and line["rate"] == 4 / line["exposures"]
+    assert line["interval"]["low"] < line["rate"] < line["interval"]["high"]
     assert 0 < found["headroom"]["yellow"] < found["headroom"]["red"]
-    assert found["caps"][0]["share"] == 0.002
+    assert found["caps"][0]["share"] == line["exposures"] / 1e6
 
 
 def test_a_yellow_light_calls_a_review_and_is_cleared_by_a_reviewer(world: World) -> None:
@@ -216,7 +217,7 @@ def test_a_yellow_light_calls_a_review_and_is_cleared_by_a_reviewer(world: World
     world.clock.forward(START + 16 * DAY)
     fang.post(f"/trials/{trial}/feedback", report(14, 15), 201)
     yellow = fang.get(f"/trials/{trial}/risk")["headroom"]["yellow"]
-    filed = fang.post(f"/trials/{trial}/feedback", report(15, 16, exposures=1.0, events={"harm_S4": yellow}), 201)
+    filed = fang.post(f"/trials/{trial}/feedback", report(15, 16, exposures=500.0, events={"harm_S4": yellow}), 201)
     assert (filed["light"], filed["state"]) == ("yellow", "trial")
     assert [one["kind"] for one in fang.get(f"/trials/{trial}/reviews?state=open")["items"]] == ["yellow"]
     world.client("mei").post(f"/trials/{trial}/clear-yellow", {"reason": "One crossing, since closed"})

@@ -1,6 +1,7 @@
 """What anyone may open: a permit's code, the register, one trial; the state, never the light, nothing unpublished."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -117,7 +118,7 @@ def test_every_code_that_nobody_was_given_has_one_answer(anyone: Desk, program: 
 
 def test_codes_can_be_tried_only_so_often(program: Program):
     few = program.settings.model_copy(update={"public_rate": 3})
-    app = make_app(Program(few, program.clock, program.readers, program.writer, program.door, program.acts))
+    app = make_app(replace(program, settings=few))
     here, elsewhere = Desk(app), Desk(app, address="192.0.2.7")
     assert [here.get(f"/public/verify/{new_code()}").status_code for _ in range(5)] == [404, 404, 404, 429, 429]
     assert here.get(f"/public/verify/{new_code()}").headers["Retry-After"] == "60"
