@@ -22,7 +22,6 @@ from sandbox.rules.intake import (
     Proposal,
     Remark,
     Trial,
-    delivered_mapping,
     propose,
     tables_for,
 )
@@ -113,11 +112,6 @@ def import_confirmed(program: Program, first: Actor, second: Actor | None, mappi
         return report, remarks
     program.acts.do("vote_on_decision", second, {"value": "for"}, report.decision)
     return run_import(program, first, mapping, files, terms)
-
-
-def mapping_named(name: str) -> IntakeMapping:
-    """A delivered mapping; raises KeyError for a name that none has."""
-    return delivered_mapping(name)
 
 
 def _scenario(program: Program, actor: Actor, mapping: IntakeMapping, terms: Terms) -> str:

@@ -12,7 +12,7 @@ from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Relation, may_move
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
-from sandbox.rules.needs import NEEDS, groups_for, unmet
+from sandbox.rules.needs import groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import KEPT
 from sandbox.store.facts import load_facts, trial_facts
@@ -124,13 +124,6 @@ def firms(connection: sa.Connection, actor: Actor) -> dict[str, str]:
     return {row.id: row.name for row in connection.execute(query.order_by(ORGANISATIONS.c.name))}
 
 
-def counts_by(connection: sa.Connection, actor: Actor, column: str) -> dict[str, int]:
-    """How many of the actor's trials have each value of a column (state or light)."""
-    grouped = TRIALS.c[column]
-    rows = connection.execute(sa.select(grouped, sa.func.count()).where(trials_seen_by(actor)).group_by(grouped))
-    return {value: number for value, number in rows if value is not None}
-
-
 def trial(connection: sa.Connection, actor: Actor, trial_id: str) -> dict[str, Any] | None:
     """One trial with its firm's and scenario's names and the actor's relation; None when missing or not theirs."""
     row = connection.execute(lines(actor).where(TRIALS.c.id == trial_id)).mappings().first()
@@ -175,11 +168,6 @@ def seat(connection: sa.Connection, actor: Actor, seat_id: str) -> dict[str, Any
     row = connection.execute(sa.select(SEATS).where(
         SEATS.c.id == seat_id, of_seen_trials(SEATS.c.trial_id, actor))).mappings().first()
     return dict(row) if row else None
-
-
-def holder_of(need: str) -> str:
-    """Who can meet a need."""
-    return NEEDS[need].holder
 
 
 @dataclass(frozen=True, slots=True)
