@@ -10,12 +10,13 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import next_report_due, tell
-from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule, use
+from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import use_places
 from sandbox.acts.refusals import Refused
 from sandbox.acts.schedule import arm_feedback, arm_missing, drop_due, put_due
+from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
 from sandbox.store.dues import DueKind
