@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.coverage import next_report_due, recount, schedule_of, tell
+from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
 from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
 from sandbox.acts.places import known_sites, outside
 from sandbox.acts.refusals import Invalid, Refused, invalid
-from sandbox.acts.schedule import arm_feedback, arm_missing
+from sandbox.acts.schedule import rearm
 from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import Span, same_version
@@ -75,8 +75,7 @@ def check_report(act: Act, given: FeedbackFields) -> None:
 
 def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     """Keep a checked report and let it count."""
-    running = act.trial["state"] in RUNNING
-    owed = next_report_due(act) if running else None
+    before = deadlines(act)
     report = _keep(act, given, **more)
     tell(act, (report["period_start"], report["period_end"]))
     replace_plans(act, report)
@@ -85,11 +84,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     act.change_trial(reports=act.trial["reports"] + 1)
     trip_by_rule(act, given)
     light = assess(act)
-    due = next_report_due(act) if act.trial["state"] in RUNNING else None
-    if due != owed:  # a report of a part of its period moves no deadline
-        arm_feedback(act)
-    elif due and (act.trial["islands"] or act.trial["silent_days"]):
-        arm_missing(act)
+    due = rearm(act, before)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
