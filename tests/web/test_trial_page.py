@@ -52,7 +52,8 @@ def test_the_cap_that_is_reached_first_is_drawn_over_time_and_said_in_words_and_
     assert [one.one("figcaption").text for one in figures] == [
         "People: 40 of 100 used, as told up to 30 Mar. At the pace so far the cap is reached about 12 May, 109 days "
         "before the end date, 29 Aug.",
-        "Volume (uses): 1,000 of 10,000 used, as told up to 30 Mar. At the pace so far it lasts to the end date, 29 Aug."]
+        "Volume (uses): 1,000 of 10,000 used, as told up to 30 Mar. At the pace so far it lasts to the end date, "
+        "29 Aug."]
     for figure in figures:
         wide, slim = figure.all("svg")
         assert wide.attrs["aria-label"] == slim.attrs["aria-label"] == figure.one("figcaption").text
@@ -64,7 +65,8 @@ def test_the_cap_that_is_reached_first_is_drawn_over_time_and_said_in_words_and_
     assert [one.attrs.get("open") for one in panel.all("details")] == [None, None]
     assert panel.table() == [["Up to", "People", "Volume (uses)"], ["9 Mar", "10", "250"], ["16 Mar", "20", "500"],
                              ["23 Mar", "30", "750"], ["30 Mar", "40", "1,000"]]
-    assert [one.text for one in panel.all("p", "pair")] == ["People40 / 100", "Volume (uses)1,000 / 10,000", "Sites0 / 3"]
+    assert [one.text for one in panel.all("p", "pair")] == [
+        "People40 / 100", "Volume (uses)1,000 / 10,000", "Sites0 / 3"]
 
 
 def test_a_trial_that_stands_still_is_paused_in_one_word_and_projects_nothing(
