@@ -181,7 +181,8 @@ def _still_due(program: Program, due: Any) -> bool:
 
 
 def _put_back(program: Program, due: Any, error: Exception) -> str:
-    again = program.clock() + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(due.attempts, 10))
+    """Later than now, and never before its own time: the clock may have been set back since the due was found."""
+    again = max(due.at, program.clock() + min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(due.attempts, 10)))
     program.door.submit(lambda transaction: transaction.connection.execute(
         sa.update(DUES).where(DUES.c.id == due.id, DUES.c.attempts == due.attempts)
         .values(attempts=due.attempts + 1, at=again)))
