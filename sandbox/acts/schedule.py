@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.coverage import next_report_due, second_report_due, silence_due
+from sandbox.acts.coverage import Deadlines, deadlines
 from sandbox.rules.cadence import (
     REMINDERS,
     YELLOW_AFTER,
@@ -152,21 +152,33 @@ def arm_running(act: Act) -> None:
 def arm_feedback(act: Act, not_before: datetime | None = None) -> None:
     """Reminders of the next report, yellow a day after its deadline, the trigger when the one after it is missing too.
     What a decision of others made due is never late before `not_before`."""
-    trial = act.trial
-    if trial["state"] not in RUNNING:
+    trial_id, owed = act.trial["id"], deadlines(act)
+    if owed is None:
         return
-    due = next_report_due(act)
-    put_due(act, DueKind.FEEDBACK_LATE, trial["id"], max(due + YELLOW_AFTER, not_before or due), trial["id"])
-    arm_missing(act, not_before)
-    remind_next(act, due)
-    enter(act, EntryKind.REPORT, f"{trial['id']}-report", due)
+    late = max(owed.report + YELLOW_AFTER, not_before or owed.report)
+    put_due(act, DueKind.FEEDBACK_LATE, trial_id, late, trial_id)
+    _arm_missing(act, owed, not_before)
+    remind_next(act, owed.report)
+    enter(act, EntryKind.REPORT, f"{trial_id}-report", owed.report)
 
 
-def arm_missing(act: Act, not_before: datetime | None = None) -> None:
+def rearm(act: Act, before: Deadlines | None) -> datetime | None:
+    """Move what was filed since, or taken back, has moved of the deadlines; when the next report is due."""
+    after = deadlines(act)
+    if after is None:
+        return None
+    if before is None or after.report != before.report:
+        arm_feedback(act)
+    elif after != before:  # a report of a part of its period
+        _arm_missing(act, after)
+    return after.report
+
+
+def _arm_missing(act: Act, owed: Deadlines, not_before: datetime | None = None) -> None:
     """The trigger when two periods in a row are missing, and the one of silence where that comes before."""
-    second, silent, trial_id = second_report_due(act), silence_due(act), act.trial["id"]
-    put_due(act, DueKind.FEEDBACK_MISSING, trial_id, max(second, not_before or second), trial_id)
-    if silent is not None and silent < second:
+    trial_id, silent = act.trial["id"], owed.silent
+    put_due(act, DueKind.FEEDBACK_MISSING, trial_id, max(owed.missing, not_before or owed.missing), trial_id)
+    if silent is not None and silent < owed.missing:
         put_due(act, DueKind.FEEDBACK_SILENT, trial_id, max(silent, not_before or silent), trial_id)
     elif silent is not None:
         drop_due(act, DueKind.FEEDBACK_SILENT, trial_id)
