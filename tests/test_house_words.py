@@ -17,7 +17,8 @@ import sandbox.acts
 import sandbox.store
 from sandbox.acts.act import ACTS
 from sandbox.rules.access import PERMISSIONS, Constituency, Role
-from sandbox.rules.cadence import CLOCKS, TIERS
+from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS
 from sandbox.rules.lifecycle import MOVE_NAMES, STATES, TRIGGERS, Cause, Stage
 from sandbox.rules.needs import NEEDS
 from sandbox.rules.risk import INDICATORS, Light

@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
 from sandbox.acts.schedule import (
+    BEYOND_THE_END,
     WHILE_IDLE,
     WHILE_RUNNING,
     arm_idle,
@@ -19,11 +21,13 @@ from sandbox.acts.schedule import (
     plan_review,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
 from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light, agreed_budget, planned_size, silent_days
+from sandbox.store.dues import DueKind
 from sandbox.store.evidence import COMPARES, EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
@@ -32,8 +36,8 @@ from sandbox.store.trials import LIMITS, SUSPENSIONS
 
 REDUCED = 0.5
 """Share of volume and people that tuning leaves (调优)."""
-EXIT_DAYS = 60
-EMERGENCY = timedelta(hours=72)
+EXIT_DAYS = KNOWN["D05"].amount
+EMERGENCY = timedelta(hours=KNOWN["C17"].amount)
 
 
 def submitted(act: Act, row: Move) -> None:
@@ -70,6 +74,7 @@ def started(act: Act, row: Move) -> None:
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
+    time_exit(act)
     notify(act, "started", role="firm")
 
 
@@ -172,6 +177,7 @@ def voided(act: Act, row: Move) -> None:
     act.change_trial(running_since=act.now, ends_at=back, light=light,
                      **({"tune_since": act.now} if row.target == "tune" else {}))
     arm_running(act)
+    time_exit(act)
 
 
 def end_suspension(act: Act, row: Move) -> tuple[str, ...]:
@@ -200,7 +206,8 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
 
 def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
     """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
-    plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    review = plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    start_clock(act, "C17", review, act.now)
 
 
 def exiting(act: Act, row: Move) -> None:
@@ -217,8 +224,8 @@ def winding(act: Act, row: Move) -> None:
 
 
 def ended(act: Act, row: Move) -> None:
-    """Nothing is owed any more; reviews not held are dropped."""
-    drop_dues(act)
+    """Nothing is owed any more but what a clock of the law asks; reviews not held are dropped."""
+    drop_dues(act, (kind for kind in DueKind if kind not in BEYOND_THE_END))
     drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),

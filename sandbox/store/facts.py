@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
-from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
@@ -129,7 +129,8 @@ def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.P
 def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
     on_time = sum(one.due_at is None or one.at - one.due_at <= YELLOW_AFTER for one in filed)
-    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
+            and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)

@@ -48,7 +48,8 @@ def test_there_are_notices_to_be_said() -> None:
 @pytest.mark.parametrize("days", (-14, -1, 0, 1, 7))
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_rung_of_a_ladder_is_said(kind: str, days: int, locale: str) -> None:
-    content = {"days": days, "due": START.isoformat(), "late": True, "capacity": "substitute", "object": "rv_1"}
+    content = {"days": days, "due": START.isoformat(), "late": True, "capacity": "substitute", "object": "rv_1",
+               "clock": "C12"}
     said = say(sentence(kind, content), locale, SHANGHAI)
     late, substitute = (say(sentence(kind, {**content, "late": False}), locale, SHANGHAI),
                         say(sentence(kind, {**content, "capacity": "reviewer"}), locale, SHANGHAI))
