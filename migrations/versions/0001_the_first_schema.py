@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_6dc568be'
+revision = '0001_b873770b'
 down_revision = None
 
 
@@ -145,7 +145,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('password', sa.String(), nullable=True),
@@ -197,7 +197,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('expires_at', Instant(), nullable=False),
     sa.Column('used_at', Instant(), nullable=True),
