@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_f3e2d5ab'
+revision = '0001_799c7332'
 down_revision = None
 
 
@@ -700,6 +700,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_severity_id', ['severity', 'id'], unique=False)
         batch_op.create_index('ix_incidents_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_incidents_trial_id_occurred_at', ['trial_id', 'occurred_at'], unique=False)
 
     op.create_table('islands',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1285,6 +1286,7 @@ def downgrade() -> None:
     op.drop_table('late_reds')
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.drop_index('ix_incidents_trial_id_occurred_at')
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_state_id')
         batch_op.drop_index('ix_incidents_severity_id')
