@@ -10,12 +10,13 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, tell
-from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule, use
+from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import use_places
 from sandbox.acts.refusals import Refused
 from sandbox.acts.schedule import drop_due, put_due, rearm
+from sandbox.acts.usage import use
 from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement

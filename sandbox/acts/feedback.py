@@ -10,11 +10,12 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
 from sandbox.acts.holding import HeldBack, hold_back, put_right
-from sandbox.acts.light import CAPS, add, assess, count, epoch_told, limits_of
+from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
-from sandbox.acts.places import known_sites, outside, use_places
+from sandbox.acts.places import known_sites, outside
 from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import rearm
+from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import Span, same_version
 from sandbox.store.batches import COUNTS
@@ -28,7 +29,6 @@ from sandbox.words import word
 
 TAKES_REPORTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 EVENTS = frozenset(("harm_S1", "harm_S2", "harm_S3", "harm_S4", "complaint", "override", "error"))
-USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "hours", "used_money": "money"}
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
@@ -136,15 +136,6 @@ def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     return report
 
 
-def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
-    """What a report used of the caps, or no longer does. Places are counted anew where one is taken off."""
-    used = {column: max(0, act.trial[column] + sign * report[name]) for column, name in USED.items()
-            if report.get(name)}  # sums of fractions taken off again may come out a hair below nothing
-    act.change_trial(**used)
-    if sign > 0:
-        use_places(act, report)
-
-
 def replace_plans(act: Act, report: Mapping[str, Any]) -> None:
     """A report of use shows that a plan not to use did not hold: it ends where the use began."""
     last = act.trial["no_use_until"]
@@ -206,6 +197,3 @@ def _known_keys(act: Act) -> set[str]:
                                                     table.c.source_key.is_not(None))
         keys.update(act.connection.execute(query).scalars())
     return keys
-
-
-assert {column for column, _ in CAPS} == {*USED, "used_regions", "used_sites"}

@@ -55,7 +55,7 @@ def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = Non
 def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit: int,
             only: Sequence[str]) -> Page[Any]:
     columns = [wanted.table.c[name] for name in only] or (*wanted.table.c, *TITLE)
-    return walks.page(connection, wanted, columns, cursor, limit, walks.bare if only else walks.named)
+    return walks.page(connection, wanted, columns, cursor, limit, bare=bool(only))
 
 
 def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:

@@ -78,7 +78,7 @@ def _utc_text(value: datetime) -> str:
 @lru_cache(maxsize=4096)
 def instant_of(text: str | None) -> datetime | None:
     """The instant that was kept as this text."""
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False,

@@ -38,7 +38,7 @@ from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import verify
 from sandbox.store.retractions import RETRACTIONS
-from sandbox.store.trials import COUNTERS, TRIALS
+from sandbox.store.trials import COUNTERS, TRIALS, USED
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIMITS = ("harm_serious", "harm_any", "complaint", "override", "disengagement")
@@ -195,7 +195,10 @@ class Machine(RuleBasedStateMachine):
             return
         row, reports = self.row(), self.reports()
         for column, name in CAPS.items():
-            assert math.isclose(row[column], sum(one[name] or 0 for one in reports), abs_tol=1e-6), column
+            whole = sum(one[name] or 0 for one in reports)
+            assert math.isclose(row[column], whole, abs_tol=1e-6), column
+            course = [one[column.removeprefix("used_")] for one in self.rows(USED)]
+            assert math.isclose(sum(course), whole, abs_tol=1e-6) and min(course, default=0) >= 0, column
         assert row["reports"] == len(reports)
         places = {(kind, key_of(one[kind])) for one in reports for kind in ("region", "site") if one[kind]}
         assert {(one["kind"], one["key"]) for one in self.rows(PLACES)} == places

@@ -126,6 +126,17 @@ def test_a_page_that_found_little_says_how_far_it_looked(
         assert (len(full.items), full.looked) == (5, 0)
 
 
+def test_rows_of_an_export_hold_what_the_list_shows(program: Program, cast: Cast, trials: list[str]):
+    names = ("id", "period_start", "exposures", "people", "events", "groups", "nil", "site", "at", "seal")
+    with program.reading() as connection:
+        for chosen in ({}, {"q": "pilot 1"}):
+            shown = records.feedback(connection, cast.lin, limit=20, **chosen)
+            bare = records.feedback(connection, cast.lin, limit=20, only=names, **chosen)
+            assert bare.items == tuple(tuple(row[name] for name in names) for row in shown.items)
+            assert bare.next == shown.next and shown.items
+        assert records.feedback(connection, cast.gao, only=names).items == ()
+
+
 def test_a_cursor_of_another_making_is_refused(program: Program, cast: Cast):
     with program.reading() as connection, pytest.raises(BadCursor):
         records.feedback(connection, cast.lin, cursor="bm9uc2Vuc2U")

@@ -19,7 +19,7 @@ from sandbox.rules.reporting import Period, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.guard import page
-from sandbox.web.pages import lights
+from sandbox.web.pages import caps, lights
 from sandbox.web.pages.exports import Exported
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
@@ -304,7 +304,7 @@ def _page(row: Mapping[str, Any], form: Form, aside: list[Plain]) -> FormPage:
 def _standing(row: Mapping[str, Any]) -> Plain:
     """Before a check: how much is used of what, and that checking keeps nothing."""
     facts = [{"label": meter["label"], "text": f"{meter['used']} / {meter['cap']}"}
-             for meter in lights.meters(row, risk.caps(row))]
+             for meter in caps.meters(row, risk.caps(row))]
     return {"title": t("page.feedback.follows"), "id": "h-follows", "facts": facts,
             "text": t("page.feedback.check_why")}
 
