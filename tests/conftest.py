@@ -51,6 +51,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=(*KINDS, "both"), help="run every test of a program on this database")
 
 
+LONGEST_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longer proofs have an hour each; any other test that takes its five minutes hangs."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test of a program once per database."""
     if "database" in metafunc.fixturenames:
