@@ -127,8 +127,10 @@ def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
     from sandbox.jobs.metronome import Metronome
     from sandbox.jobs.postman import Postman
+    from sandbox.jobs.program import settle
 
     app = create_app(settings, clock_of(settings))
+    settle()
     program: Program = app.extensions["sandbox"]
     working = Metronome(program), Postman(program)
     print(program.settings.public_url, flush=True)

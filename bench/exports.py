@@ -19,7 +19,8 @@ from bench.city import NOW, settings_in
 from bench.claim import Claim, Run
 from bench.mass import grown
 from bench.served import HOUSE
-from sandbox.papers.sheets import as_csv, as_xlsx
+from sandbox.jobs.program import Program, open_program, settle
+from sandbox.papers.sheets import as_csv, as_xlsx, cell
 from sandbox.reads import records
 from sandbox.reads.pages import MOST
 from sandbox.rules.access import SYSTEM_ACTOR
@@ -57,17 +58,14 @@ def _alone(run: Run, way: str, rows: int) -> dict[str, float]:
     return found
 
 
-def _chunks(folder: Path, rows: int, held: list[float]) -> Iterator[tuple[Any, ...]]:
-    from sandbox.jobs.program import open_program
-
-    program, cursor, given = open_program(settings_in(folder), lambda: NOW), None, 0
+def _chunks(program: Program, rows: int, held: list[float]) -> Iterator[tuple[Any, ...]]:
+    cursor, given = None, 0
     while given < rows:
         with program.reading() as connection:
             found = records.feedback(connection, SYSTEM_ACTOR, cursor=cursor, limit=min(MOST, rows - given), only=NAMES)
         yield found.items
         held.append(_anonymous_mb())
         given, cursor = given + len(found.items), found.next
-    program.close()
 
 
 def _anonymous_mb() -> float:
@@ -78,8 +76,6 @@ def _anonymous_mb() -> float:
 
 def _usual(path: Path, chunks: Iterable[Any]) -> None:
     import xlsxwriter
-
-    from sandbox.papers.sheets import cell
 
     book = xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     sheet = book.add_worksheet()
@@ -114,10 +110,13 @@ def main(cache: str, way: str, rows: str, grown_to: str) -> None:
 
     with scratch() as folder:
         path, number = Path(folder) / "export", int(rows)
-        start = time.process_time()
+        program = open_program(settings_in(grown(Path(cache), int(grown_to))), lambda: NOW)
+        settle()
         held: list[float] = []
-        _written(way, path, _chunks(grown(Path(cache), int(grown_to)), number, held))
+        start = time.process_time()
+        _written(way, path, _chunks(program, number, held))
         cpu, mb = time.process_time() - start, max(held)
+        program.close()
         found = _reread(way, path)
         assert abs(found - number) <= 1, (found, number)  # a tag may lie across two pieces
         print(json.dumps({"rows": number, "cpu": cpu, "mb": mb}))

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.coverage import next_report_due, tell
-from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule, use
+from sandbox.acts.coverage import deadlines, tell
+from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import use_places
 from sandbox.acts.refusals import Refused
-from sandbox.acts.schedule import arm_feedback, arm_missing, drop_due, put_due
-from sandbox.rules.lifecycle import RUNNING
+from sandbox.acts.schedule import drop_due, put_due, rearm
+from sandbox.acts.usage import use
 from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
@@ -125,8 +125,7 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     if given.batch_id:
         _check_receiving(act, given)
         _keep(act, given)
-    owed = next_report_due(act) if act.trial["state"] in RUNNING else None
-    before = act.trial["reports"]
+    owed, before = deadlines(act), act.trial["reports"]
     for one in given.sums:
         count(act, one.model_dump(), one.epoch)
         use(act, one.model_dump())
@@ -140,11 +139,7 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     for report in given.odd:
         trip_by_rule(act, report)
     light = assess(act)
-    due = next_report_due(act) if act.trial["state"] in RUNNING else None
-    if due != owed:
-        arm_feedback(act)
-    elif due and (act.trial["islands"] or act.trial["silent_days"]):
-        arm_missing(act)
+    due = rearm(act, owed)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
                       repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],
                       next_due_at=due)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.feedback import check_events, trip_by_rule, use
+from sandbox.acts.feedback import check_events, trip_by_rule
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused
+from sandbox.acts.usage import use
 from sandbox.store.feedback import (
     CORRECTIONS,
     FEEDBACK,

@@ -4,12 +4,14 @@ Told is what a report or a plan not to use covers. `covered_until` is how far th
 beyond one waits as an island until the gap is filled.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.rules.cadence import YELLOW_AFTER
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import SLACK, Schedule, Span, joined, second_miss, silent_until
 from sandbox.store.coverage import ISLANDS, islands_of, owed_from, standing_spans
 from sandbox.store.engine import Statement
@@ -78,8 +80,26 @@ def second_report_due(act: Act) -> datetime:
     return second_miss(schedule_of(act), islands_of(act.connection, act.trial), owed_from(act.trial))
 
 
-def silence_due(act: Act) -> datetime | None:
-    """When three serious events could have gone unseen, if nothing more is told and the report that is owed is a day
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """What a running trial owes, from what is told of it: when its next report is due, when two in a row will be
+    missing, and when its silence stops it."""
+
+    report: datetime
+    missing: datetime
+    silent: datetime | None
+
+
+def deadlines(act: Act) -> Deadlines | None:
+    """What the act's trial owes now; None where it does not run."""
+    if act.trial["state"] not in RUNNING:
+        return None
+    report = next_report_due(act)
+    return Deadlines(report, second_report_due(act), silence_due(act, report))
+
+
+def silence_due(act: Act, report: datetime) -> datetime | None:
+    """When three serious events could have gone unseen, if nothing more is told and the report owed is a day
     late: who reports in time is not silent, however much is used between two reports. None where no limit counts
     them."""
     days = act.trial["silent_days"]
@@ -87,4 +107,4 @@ def silence_due(act: Act) -> datetime | None:
         return None
     since = owed_from(act.trial)
     unseen = silent_until(islands_of(act.connection, act.trial), since, min(timedelta(days=days), LONGEST))
-    return max(unseen, next_report_due(act) + YELLOW_AFTER)
+    return max(unseen, report + YELLOW_AFTER)

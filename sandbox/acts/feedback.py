@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.coverage import next_report_due, recount, schedule_of, tell
+from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
 from sandbox.acts.holding import HeldBack, hold_back, put_right
-from sandbox.acts.light import CAPS, add, assess, count, epoch_told, limits_of
+from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
-from sandbox.acts.places import known_sites, outside, use_places
+from sandbox.acts.places import known_sites, outside
 from sandbox.acts.refusals import Invalid, Refused, invalid
-from sandbox.acts.schedule import arm_feedback, arm_missing
+from sandbox.acts.schedule import rearm
+from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import Span, same_version
 from sandbox.store.batches import COUNTS
@@ -28,7 +29,6 @@ from sandbox.words import word
 
 TAKES_REPORTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 EVENTS = frozenset(("harm_S1", "harm_S2", "harm_S3", "harm_S4", "complaint", "override", "error"))
-USED = {"used_volume": "exposures", "used_people": "people_new", "used_hours": "hours", "used_money": "money"}
 
 _before = (
     sa.select(FEEDBACK.c.period_end)
@@ -75,8 +75,7 @@ def check_report(act: Act, given: FeedbackFields) -> None:
 
 def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     """Keep a checked report and let it count."""
-    running = act.trial["state"] in RUNNING
-    owed = next_report_due(act) if running else None
+    before = deadlines(act)
     report = _keep(act, given, **more)
     tell(act, (report["period_start"], report["period_end"]))
     replace_plans(act, report)
@@ -85,11 +84,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     act.change_trial(reports=act.trial["reports"] + 1)
     trip_by_rule(act, given)
     light = assess(act)
-    due = next_report_due(act) if act.trial["state"] in RUNNING else None
-    if due != owed:  # a report of a part of its period moves no deadline
-        arm_feedback(act)
-    elif due and (act.trial["islands"] or act.trial["silent_days"]):
-        arm_missing(act)
+    due = rearm(act, before)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
@@ -139,15 +134,6 @@ def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
               "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
     act.insert(FEEDBACK, report)
     return report
-
-
-def use(act: Act, report: Mapping[str, Any], sign: int = 1) -> None:
-    """What a report used of the caps, or no longer does. Places are counted anew where one is taken off."""
-    used = {column: max(0, act.trial[column] + sign * report[name]) for column, name in USED.items()
-            if report.get(name)}  # sums of fractions taken off again may come out a hair below nothing
-    act.change_trial(**used)
-    if sign > 0:
-        use_places(act, report)
 
 
 def replace_plans(act: Act, report: Mapping[str, Any]) -> None:
@@ -211,6 +197,3 @@ def _known_keys(act: Act) -> set[str]:
                                                     table.c.source_key.is_not(None))
         keys.update(act.connection.execute(query).scalars())
     return keys
-
-
-assert {column for column, _ in CAPS} == {*USED, "used_regions", "used_sites"}

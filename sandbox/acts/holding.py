@@ -19,14 +19,13 @@ from sandbox.rules.risk import Light
 from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
-from sandbox.store.feedback import FEEDBACK, FeedbackFields, site_key_of
+from sandbox.store.feedback import FEEDBACK, USES, FeedbackFields, site_key_of
 from sandbox.store.held import HELD, Doubt, HeldState
 from sandbox.store.trials import SUSPENSIONS
 
 WAITS = timedelta(hours=24)
 FAR_MORE, LAST = 5, 4
 """So many times the median of so many last reports is implausible."""
-CAPPED = {"volume": "exposures", "people": "people_new", "hours": "hours", "money": "money"}
 CAN_WAIT = {Cause.CAP_EXCEEDED.value, Cause.UNSAFE_VERSION.value}
 """Stops that rest on figures or names that can be mistyped, and on no evidence of harm."""
 Take = Callable[[Act, FeedbackFields], Any]
@@ -77,7 +76,7 @@ def _doubts(act: Act, given: FeedbackFields) -> tuple[str, ...]:
     found = [] if same_version(given.model_version, act.trial["model_version"]) else [Doubt.OTHER_VERSION.value]
     passed = any(act.trial[f"cap_{of}"] is not None and
                  act.trial[f"used_{of}"] + (getattr(given, name) or 0) > act.trial[f"cap_{of}"]
-                 for of, name in CAPPED.items())
+                 for of, name in USES.items())
     if passed and _far_more(act, given):
         found.append(Doubt.FAR_MORE.value)
     return tuple(found)
@@ -85,14 +84,14 @@ def _doubts(act: Act, given: FeedbackFields) -> tuple[str, ...]:
 
 def _far_more(act: Act, given: FeedbackFields) -> bool:
     """Whether a capped figure is five times the median of the last four reports, or more."""
-    columns = [FEEDBACK.c[name] for name in CAPPED.values()]
+    columns = [FEEDBACK.c[name] for name in USES.values()]
     last = act.connection.execute(sa.select(*columns).where(
         FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch > 0, COUNTS,
         FEEDBACK.c.period_start < given.period_start).order_by(FEEDBACK.c.period_start.desc()).limit(LAST)).all()
     if len(last) < LAST:
         return False
-    usual = {name: median(row._mapping[name] or 0 for row in last) for name in CAPPED.values()}
-    return any((getattr(given, name) or 0) >= FAR_MORE * usual[name] > 0 for name in CAPPED.values())
+    usual = {name: median(row._mapping[name] or 0 for row in last) for name in USES.values()}
+    return any((getattr(given, name) or 0) >= FAR_MORE * usual[name] > 0 for name in USES.values())
 
 
 def _would_stop_for(act: Act, given: FeedbackFields, take: Take) -> tuple[str, ...]:

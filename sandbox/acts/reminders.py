@@ -13,7 +13,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.schedule import interval_of, next_report_due, notify, panel_of, put_due, review_reminders
+from sandbox.acts.coverage import next_report_due
+from sandbox.acts.schedule import interval_of, notify, panel_of, put_due, review_reminders
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
 from sandbox.rules.reporting import report_reminders

@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.coverage import recount
-from sandbox.acts.feedback import use
 from sandbox.acts.incidents import event_of
 from sandbox.acts.light import add, assess, count, indicators_counting
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import arm_feedback, drop_due, notify, running_panel
+from sandbox.acts.usage import use
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.feedback import FEEDBACK

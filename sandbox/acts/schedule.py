@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.coverage import next_report_due, second_report_due, silence_due
+from sandbox.acts.coverage import Deadlines, deadlines
 from sandbox.rules.cadence import (
     REMINDERS,
     YELLOW_AFTER,
@@ -26,7 +26,7 @@ from sandbox.rules.reviewing import Candidate, Sitting, interval_days, pair, sit
 from sandbox.rules.risk import Light
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.channels import ENTRIES, EntryKind, EntryState
-from sandbox.store.dues import DUES, NOTICES, DueKind
+from sandbox.store.dues import DUES, GRACE, HOLDS, LATENESS, NOTICES, DueKind, HoldKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
 from sandbox.store.feedback import CORRECTIONS
@@ -58,8 +58,22 @@ _notify = Statement(sa.text(
 
 def put_due(act: Act, kind: DueKind, object_id: str, at: datetime, trial_id: str | None = None) -> None:
     """One due of a kind and object; a later call replaces it."""
+    if kind in LATENESS and at <= act.now + GRACE:
+        at = _excused(act, at, trial_id)
     _put.run(act.connection, {"id": act.id("du"), "kind": kind.value, "object_id": object_id, "trial_id": trial_id,
                               "at": at})
+
+
+def _excused(act: Act, at: datetime, trial_id: str | None) -> datetime:
+    """A deadline that fell into an outage, when a person who looked let such deadlines move: what follows from the
+    record alone would fire at once, as if nobody had looked."""
+    query = sa.select(HOLDS.c.since, HOLDS.c.until, HOLDS.c.released_at, HOLDS.c.kind, HOLDS.c.trials).where(
+        HOLDS.c.released_at >= at - GRACE, HOLDS.c.proceed.is_(False)).order_by(HOLDS.c.released_at)
+    for hold in act.connection.execute(query).all():
+        concerned = at > hold.since if hold.kind == HoldKind.GAP else trial_id in hold.trials
+        if concerned and at <= hold.released_at + GRACE:
+            at = max(at + max(hold.until - hold.since, timedelta(0)) + GRACE, hold.released_at + GRACE)
+    return at
 
 
 def drop_due(act: Act, kind: DueKind, object_id: str) -> None:
@@ -138,21 +152,33 @@ def arm_running(act: Act) -> None:
 def arm_feedback(act: Act, not_before: datetime | None = None) -> None:
     """Reminders of the next report, yellow a day after its deadline, the trigger when the one after it is missing too.
     What a decision of others made due is never late before `not_before`."""
-    trial = act.trial
-    if trial["state"] not in RUNNING:
+    trial_id, owed = act.trial["id"], deadlines(act)
+    if owed is None:
         return
-    due = next_report_due(act)
-    put_due(act, DueKind.FEEDBACK_LATE, trial["id"], max(due + YELLOW_AFTER, not_before or due), trial["id"])
-    arm_missing(act, not_before)
-    remind_next(act, due)
-    enter(act, EntryKind.REPORT, f"{trial['id']}-report", due)
+    late = max(owed.report + YELLOW_AFTER, not_before or owed.report)
+    put_due(act, DueKind.FEEDBACK_LATE, trial_id, late, trial_id)
+    _arm_missing(act, owed, not_before)
+    remind_next(act, owed.report)
+    enter(act, EntryKind.REPORT, f"{trial_id}-report", owed.report)
 
 
-def arm_missing(act: Act, not_before: datetime | None = None) -> None:
+def rearm(act: Act, before: Deadlines | None) -> datetime | None:
+    """Move what was filed since, or taken back, has moved of the deadlines; when the next report is due."""
+    after = deadlines(act)
+    if after is None:
+        return None
+    if before is None or after.report != before.report:
+        arm_feedback(act)
+    elif after != before:  # a report of a part of its period
+        _arm_missing(act, after)
+    return after.report
+
+
+def _arm_missing(act: Act, owed: Deadlines, not_before: datetime | None = None) -> None:
     """The trigger when two periods in a row are missing, and the one of silence where that comes before."""
-    second, silent, trial_id = second_report_due(act), silence_due(act), act.trial["id"]
-    put_due(act, DueKind.FEEDBACK_MISSING, trial_id, max(second, not_before or second), trial_id)
-    if silent is not None and silent < second:
+    trial_id, silent = act.trial["id"], owed.silent
+    put_due(act, DueKind.FEEDBACK_MISSING, trial_id, max(owed.missing, not_before or owed.missing), trial_id)
+    if silent is not None and silent < owed.missing:
         put_due(act, DueKind.FEEDBACK_SILENT, trial_id, max(silent, not_before or silent), trial_id)
     elif silent is not None:
         drop_due(act, DueKind.FEEDBACK_SILENT, trial_id)

@@ -1,7 +1,6 @@
 """Tables as files that are written while they are read: CSV, XLSX and JSON in pieces, however many rows there are, and
 harmless to open in a spreadsheet."""
 
-import csv
 import json
 import re
 import unicodedata
@@ -9,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, tzinfo
 from html import escape
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -48,40 +48,40 @@ CELLS: dict[type, Callable[[Any, tzinfo], Any]] = {
     list: lambda value, _zone: orjson.dumps(value).decode(),
 }
 
+NOTHING = type(None)
+REPEATED = frozenset((str, int, bool, datetime, date))
+"""Kinds of which two that are equal are written alike: not floats, of which two noughts are equal."""
+
 
 def as_csv(headings: Sequence[str], rows: Rows, zone: tzinfo) -> Iterator[bytes]:
-    """UTF-8 with its mark, which spreadsheets ask for."""
-    piece = Piece()
-    writer = csv.writer(piece)
-    piece.parts.append("\ufeff")
-    writer.writerow(headings)
-    for chunk in rows:
-        writer.writerows(_cells(chunk, zone))
-        yield piece.taken().encode()
-    yield piece.taken().encode()
+    """UTF-8 with its mark, which spreadsheets ask for; lines as in RFC 4180."""
+    mark = "\ufeff"
+    for chunk in chain(((headings,),), rows):
+        lines = map(",".join, _written(chunk, zone, _quoted))
+        yield (mark + "".join([f"{line}\r\n" for line in lines])).encode()
+        mark = ""
 
 
-def _cells(rows: Sequence[Sequence[Any]], zone: tzinfo) -> Iterator[list[Any]]:
-    """Rows of cells; only what has to be made is made."""
-    kinds = CELLS
-    for row in rows:
-        yield [kinds[type(value)](value, zone) if type(value) in kinds else value for value in row]
+def _quoted(value: Any) -> str:
+    text = "" if value is None else str(value)
+    return f'"{text.replace(QUOTE, QUOTE * 2)}"' if BREAKING(text) else text
 
 
-class Piece:
-    """Text as it is written, taken away piece by piece."""
+QUOTE = '"'
+BREAKING = re.compile('[,"\r\n]').search
 
-    def __init__(self) -> None:
-        self.parts: list[str] = []
 
-    def write(self, text: str) -> int:
-        self.parts.append(text)
-        return len(text)
+def _written(rows: Sequence[Sequence[Any]], zone: tzinfo, form: Callable[[Any], str]) -> Iterator[tuple[str, ...]]:
+    """Rows of cells in their final form, made column by column: what repeats in a column is made once."""
+    return zip(*(_column(values, zone, form) for values in zip(*rows, strict=True)), strict=True)
 
-    def taken(self) -> str:
-        text = "".join(self.parts)
-        self.parts.clear()
-        return text
+
+def _column(values: Sequence[Any], zone: tzinfo, form: Callable[[Any], str]) -> Iterable[str]:
+    kinds = set(map(type, values)) - {NOTHING}
+    if len(kinds) > 1 or not kinds <= REPEATED:
+        return [form(cell(value, zone)) for value in values]
+    made = {value: form(cell(value, zone)) for value in set(values)}
+    return map(made.__getitem__, values)
 
 
 def as_json(names: Sequence[str], rows: Rows, _zone: tzinfo) -> Iterator[bytes]:
@@ -147,13 +147,8 @@ def as_xlsx(headings: Sequence[str], rows: Rows, zone: tzinfo) -> Iterator[bytes
 
 def _lines(headings: Sequence[str], rows: Rows, zone: tzinfo) -> Iterator[tuple[int, str]]:
     """How many rows, and their XML. Chunks divide a sheet, so none has to be cut at its end."""
-    yield 1, _row([cell(value, zone) for value in headings])
-    for chunk in rows:
-        yield len(chunk), "".join(map(_row, _cells(chunk, zone)))
-
-
-def _row(cells: Sequence[Any]) -> str:
-    return f"<row>{''.join(map(_cell, cells))}</row>"
+    for chunk in chain(((headings,),), rows):
+        yield len(chunk), "".join([f"<row>{''.join(cells)}</row>" for cells in _written(chunk, zone, _cell)])
 
 
 def _cell(value: Any) -> str:
@@ -167,7 +162,7 @@ def _cell(value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    if text.isalnum() and len(text) <= CELL:
+    if text.isprintable() and len(text) <= CELL and "&" not in text and "<" not in text and ">" not in text:
         return text
     return UNPRINTABLE.sub("\ufffd", escape(text[:CELL], quote=False))
 

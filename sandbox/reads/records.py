@@ -55,7 +55,7 @@ def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = Non
 def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit: int,
             only: Sequence[str]) -> Page[Any]:
     columns = [wanted.table.c[name] for name in only] or (*wanted.table.c, *TITLE)
-    return walks.page(connection, wanted, columns, cursor, limit, walks.bare if only else walks.named)
+    return walks.page(connection, wanted, columns, cursor, limit, bare=bool(only))
 
 
 def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:
@@ -63,12 +63,6 @@ def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted
     if q and q.startswith("fb_"):
         return _numbered(FEEDBACK, actor, trial_id, q, KEPT)
     return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, sure=(KEPT,))
-
-
-def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
-    """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
-    return tuple(dict(row) for row in connection.execute(query).mappings())
 
 
 def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:

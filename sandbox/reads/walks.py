@@ -5,7 +5,7 @@ merged; what no index covers is looked for in so many rows, and then the page en
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, decode, encode
 from sandbox.rules.access import Actor
+from sandbox.store.engine import tuples
 from sandbox.store.scope import EVERYTHING, trials_seen_by
 from sandbox.store.trials import TRIALS
 
@@ -53,28 +54,28 @@ class Wanted:
 
 
 def page(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], cursor: str | None,
-         limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
-    """A page of rows, newest first, each made (`named`, `bare`) of these columns. Short with a `next` when LOOKED rows
-    were looked at before it was full."""
+         limit: int, *, bare: bool = False) -> Page[Any]:
+    """A page of rows, newest first, each these columns by name, or their values alone (`bare`). Short with a `next`
+    when LOOKED rows were looked at before it was full."""
     limit, before = max(1, min(limit, CHUNK)), decode(cursor) if cursor else NEWER_THAN_ALL
     if not wanted.merged and not wanted.fits:
-        return _straight(connection, wanted, columns, before, limit, make)
+        return _straight(connection, wanted, columns, before, limit, bare)
     ids = _ids(connection, wanted, before, limit + 1)
-    hits: list[tuple[str, Any]] = []
+    hits: list[Any] = []
     looked, size = 0, limit + 1
     while batch := list(islice(ids, size)):
-        hits += _rows(connection, wanted, columns, batch, make)
+        hits += _rows(connection, wanted, columns, batch, bare)
         looked += len(batch)
         size = max(1, min(1_000, LOOKED - looked))
         if len(hits) > limit:
-            return Page(tuple(row for _, row in hits[:limit]), encode(hits[limit - 1][0]))
+            return Page(tuple(map(_shown, hits[:limit])), encode(_key(hits[limit - 1])))
         if looked >= max(LOOKED, limit):
-            return Page(tuple(row for _, row in hits), encode(batch[-1]), looked)
-    return Page(tuple(row for _, row in hits), None)
+            return Page(tuple(map(_shown, hits)), encode(batch[-1]), looked)
+    return Page(tuple(map(_shown, hits)), None)
 
 
 def _straight(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], before: str,
-              limit: int, make: Callable[[sa.Row[Any]], Any]) -> Page[Any]:
+              limit: int, bare: bool) -> Page[Any]:
     """Nothing to look for: the rows themselves along an index, in one query."""
     table = wanted.table
     if wanted.trial_id and not _sees(connection, wanted):
@@ -84,29 +85,34 @@ def _straight(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.Co
         query = query.join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(*(table.c[name] == value for name, value in wanted.along.items()), table.c.id < before,
                         *wanted.sure)
-    rows = connection.execute(query.order_by(table.c.id.desc()).limit(limit + 1)).all()
-    following = encode(rows[limit - 1][0]) if len(rows) > limit else None
-    return Page(tuple(make(row) for row in rows[:limit]), following)
+    rows = _read(connection, query.order_by(table.c.id.desc()).limit(limit + 1), bare)
+    following = encode(_key(rows[limit - 1])) if len(rows) > limit else None
+    return Page(tuple(map(_shown, rows[:limit])), following)
 
 
-def named(row: sa.Row[Any]) -> dict[str, Any]:
-    """A row by its columns' names."""
-    return {name: value for name, value in row._mapping.items() if name != "_key"}
+def _read(connection: sa.Connection, query: sa.Select[Any], bare: bool) -> list[Any]:
+    """Rows whose first value is their id."""
+    return tuples(connection, query) if bare else list(connection.execute(query))
 
 
-def bare(row: sa.Row[Any]) -> tuple[Any, ...]:
-    """A row's values alone."""
-    return tuple(row[1:])
+def _key(row: Any) -> str:
+    return str(row[0])
+
+
+def _shown(row: Any) -> Any:
+    """A row without the key it was read by: by the names of its columns, or its values alone."""
+    if isinstance(row, sa.Row):
+        return {name: value for name, value in row._mapping.items() if name != "_key"}
+    return row[1:]
 
 
 def _rows(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.ColumnElement[Any]], ids: list[str],
-          make: Callable[[sa.Row[Any]], Any]) -> list[tuple[str, Any]]:
+          bare: bool) -> list[Any]:
     """Those of the rows that fit, newest first."""
     table = wanted.table
     query = sa.select(table.c.id.label("_key"), *columns).join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(table.c.id.in_(ids), *wanted.sure, *wanted.fits)
-    found = {row[0]: row for row in connection.execute(query)}
-    return [(one, make(found[one])) for one in ids if one in found]
+    return sorted(_read(connection, query, bare), key=_key, reverse=True)
 
 
 def _ids(connection: sa.Connection, wanted: Wanted, before: str, size: int) -> Iterator[str]:

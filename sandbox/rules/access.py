@@ -154,6 +154,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("forget_states", SYSTEM, of=(Relation.SYSTEM,)),
     permission("run_due", SYSTEM),
     permission("note_clock", SYSTEM),
+    permission("note_step", SYSTEM),
 )}
 
 INCLUDED = {Scope.READ: frozenset((Scope.PERMIT,))}

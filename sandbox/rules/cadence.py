@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from dateutil.relativedelta import relativedelta
@@ -36,9 +37,16 @@ def local_day(instant: datetime, zone: tzinfo) -> date:
     """The date at `instant` in `zone`. Raises ValueError for a naive instant."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant.isoformat()} has no zone")
+    return _local_day(instant.astimezone(UTC), zone)
+
+
+@lru_cache(maxsize=8192)
+def _local_day(instant: datetime, zone: tzinfo) -> date:
+    """Of an instant in UTC: elsewhere two that differ by an hour may be equal when clocks go back."""
     return instant.astimezone(zone).date()
 
 
+@lru_cache(maxsize=8192)
 def end_of_day(day: date, zone: tzinfo) -> datetime:
     """24:00 of a local day, which is the next midnight in `zone`, in UTC."""
     return datetime.combine(day + DAY, time(), zone).astimezone(UTC)

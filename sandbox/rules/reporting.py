@@ -93,6 +93,8 @@ def untold(told: Iterable[Span], start: datetime, end: datetime) -> tuple[Span, 
 def second_miss(schedule: Schedule, told: Iterable[Span], since: datetime) -> datetime:
     """When two periods in a row will be missing if nothing more is told; all before `since` is told."""
     spans, number = joined(told), schedule.after(since)
+    if not spans:
+        return schedule.deadline(number + 1)
     while not (_missing(schedule, spans, since, number) and _missing(schedule, spans, since, number + 1)):
         number += 1
     return schedule.deadline(number + 1)

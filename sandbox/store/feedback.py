@@ -76,6 +76,10 @@ class ImportedReport(FeedbackFields):
         return self
 
 
+USES = {"volume": "exposures", "people": "people_new", "hours": "hours", "money": "money"}
+"""What a report uses of each capped dimension: the field that says it."""
+
+
 def site_key_of(site: str | None) -> str:
     """What tells one site from another: periods of one site never overlap, whatever its letters' case."""
     return (site or "").casefold()

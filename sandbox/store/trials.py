@@ -1,4 +1,4 @@
-"""Trials (试点): identity what is searched, capped or clocked; suspensions; seats; agreed limits."""
+"""Trials (试点): identity what is searched, capped or clocked; suspensions; seats; agreed limits; what is counted."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -262,8 +262,22 @@ class Counter(Row, table=True):
     exposures: float = Field(default=0.0, sa_type=Exact)
 
 
+class Used(Row, table=True):
+    """What was used of the capped dimensions in one reporting period, by when it was used: the course of the caps.
+
+    Their sums are the trial's own `used_` columns."""
+
+    __tablename__ = "used"
+    trial_id: str = Field(primary_key=True, foreign_key="trials.id")
+    period: int = Field(primary_key=True)
+    volume: float = Field(default=0.0, sa_type=Exact)
+    people: int = Field(default=0, sa_type=sa.BigInteger)
+    hours: float = Field(default=0.0, sa_type=Exact)
+    money: float = Field(default=0.0, sa_type=Exact)
+
+
 TRIALS, SUSPENSIONS, SEATS = Trial.__table__, SuspensionRow.__table__, SeatRow.__table__  # type: ignore[attr-defined]
 MOVES_MADE = MoveRow.__table__  # type: ignore[attr-defined]
-LIMITS, COUNTERS = Limit.__table__, Counter.__table__  # type: ignore[attr-defined]
+LIMITS, COUNTERS, USED = Limit.__table__, Counter.__table__, Used.__table__  # type: ignore[attr-defined]
 HAPPENED = sa.case((COUNTERS.c.itemised > COUNTERS.c.events, COUNTERS.c.itemised), else_=COUNTERS.c.events)
 """Events of one period: a firm's own count, or what is itemised where that is more."""

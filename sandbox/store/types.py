@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, LiteralString
 
 import sqlalchemy as sa
@@ -65,12 +66,19 @@ def instant_text(value: datetime | str | None) -> str | None:
         return value
     if value.tzinfo is None:
         raise ValueError("a naive time cannot be kept")
-    return value.astimezone(UTC).isoformat(" ", "microseconds")[:-len("+00:00")]
+    return _utc_text(value.astimezone(UTC))
 
 
+@lru_cache(maxsize=4096)
+def _utc_text(value: datetime) -> str:
+    """Of an instant in UTC: elsewhere two that differ by an hour may be equal when clocks go back."""
+    return value.isoformat(" ", "microseconds")[:-len("+00:00")]
+
+
+@lru_cache(maxsize=4096)
 def instant_of(text: str | None) -> datetime | None:
     """The instant that was kept as this text."""
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
 
 
 def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = False,

@@ -91,6 +91,7 @@ def owed(program: Program) -> list[datetime]:
         return list(connection.execute(sa.select(DUES.c.at).where(DUES.c.kind == DueKind.REMIND_REVIEW)).scalars())
 
 
+@pytest.mark.only_on("sqlite")
 def test_every_rung_is_told_once_in_time_to_whom_it_names(program: Program, clock: Shifted, cast: Cast,
                                                          trial: str) -> None:
     climb(program, clock, DUE)
@@ -105,6 +106,7 @@ def test_every_rung_is_told_once_in_time_to_whom_it_names(program: Program, cloc
     assert owed(program) == []
 
 
+@pytest.mark.only_on("sqlite")
 def test_seven_days_before_the_review_opens_and_those_on_duty_are_told_once(program: Program, clock: Shifted,
                                                                          cast: Cast, trial: str) -> None:
     jump(program, clock, DUE - 14 * DAY)
@@ -129,6 +131,7 @@ def test_a_review_that_was_held_is_not_reminded_of(program: Program, clock: Shif
     assert told(program) == before
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_trial_that_was_paused_reminds_of_nothing_until_it_goes_on(program: Program, clock: Shifted, cast: Cast,
                                                                    trial: str) -> None:
     program.acts.do("make_move", cast.lin, {"move": "suspend", "reason": "A look inside"}, on=trial)
@@ -138,6 +141,7 @@ def test_a_trial_that_was_paused_reminds_of_nothing_until_it_goes_on(program: Pr
     assert review(program).id not in about
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_review_put_off_is_reminded_of_by_its_new_date(program: Program, clock: Shifted, trial: str) -> None:
     for days in (14, 7):
         jump(program, clock, DUE - days * DAY)
@@ -154,6 +158,7 @@ def test_a_review_put_off_is_reminded_of_by_its_new_date(program: Program, clock
     assert [(days, at) for days, _, at, _ in told(program)][::2] == [(-14, DUE - 14 * DAY), (-3, DUE + DAY)]
 
 
+@pytest.mark.only_on("sqlite")
 def test_arming_again_while_a_rung_waits_for_its_tick_loses_nothing(program: Program, clock: Shifted,
                                                                    trial: str) -> None:
     clock.forward(DUE - 14 * DAY)
@@ -177,6 +182,7 @@ def test_after_a_week_without_a_server_one_reminder_is_told_and_says_that_it_is_
     assert rungs(program)[-1] == 0
 
 
+@pytest.mark.only_on("sqlite")
 def test_a_dropped_review_is_cancelled(program: Program, clock: Shifted, trial: str) -> None:
     within(program, trial, lambda act: release_review(act, review(program).id, DUE, EntryState.CANCELLED))
     assert owed(program) == []
@@ -195,6 +201,7 @@ def test_two_processes_climb_one_rung_once(program: Program, clock: Shifted, cas
     assert sorted(who for _, who, _, _ in told(program)) == sorted([cast.rui.id, cast.shen.id, "regulator"])
 
 
+@pytest.mark.only_on("sqlite")
 @pytest.mark.parametrize(("tier", "expected"), (("R1", RUNGS), ("R2", RUNGS), ("R3", RUNGS), ("R4", RUNGS[1:])))
 def test_each_tier_has_the_rungs_of_its_interval(program: Program, clock: Shifted, cast: Cast, tier: str,
                                                 expected: tuple[int, ...]) -> None:

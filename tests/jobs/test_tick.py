@@ -128,6 +128,19 @@ def test_a_due_that_goes_on_failing_is_tried_every_hour(program: Program, clock:
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
 
+@pytest.mark.only_on("sqlite")
+def test_a_due_that_was_found_just_before_the_clock_was_set_back_is_not_done_early(
+        program: Program, clock: Shifted, adopted: Adopted) -> None:
+    adopted(1)
+    clock.forward(REVIEW_OPENS)
+    found = rows(program, ticking._punctual.params(now=clock()))[-1]
+    behind = open_program(program.settings, lambda: REVIEW_OPENS - 2 * HOUR)
+    assert found.at > behind.clock()
+    assert ticking._run(behind, found) == "failed"
+    behind.close()
+    assert rows(program, sa.select(DUES.c.at).where(DUES.c.id == found.id)) == [(found.at,)]
+
+
 def test_a_tick_does_no_more_than_a_batch(program: Program, clock: Shifted, monkeypatch: pytest.MonkeyPatch,
                                           adopted: Adopted) -> None:
     adopted(4)

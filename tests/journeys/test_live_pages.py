@@ -101,7 +101,7 @@ def test_an_open_page_shows_that_the_trial_was_stopped_without_being_loaded_agai
     suspend(program, cast, trial)
     page.wait_for_selector(".head .light:has-text('Paused')", timeout=PATIENCE_MS)
     assert page.evaluate("window.stayed") is True
-    assert page.locator("[data-live-said]").text_content() == "Suspended. Grey: paused"
+    assert page.locator("[data-live-said]").text_content() == "Suspended. Paused"
     assert page.evaluate("document.activeElement.getAttribute('href')") == f"/trials/{trial}/feedback"
 
 

@@ -44,6 +44,18 @@ def test_a_csv_gives_back_every_cell_as_text():
         list(NAMES), *[["" if one is None else str(one) for one in TOLD]] * 2]
 
 
+CELLS = st.one_of(st.text(st.characters(codec="utf-8"), max_size=8), st.integers(), st.floats(allow_nan=False),
+                  st.booleans(), st.none(), st.dates(),
+                  st.integers(0, 4 * 10**9).map(lambda second: datetime.fromtimestamp(second, UTC)))
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, st.sampled_from((0.0, -0.0, 1, True, "1")))))
+def test_a_csv_is_what_the_usual_writer_makes_of_the_same_cells(rows: list[tuple[Any, ...]]):
+    usual = io.StringIO(newline="")
+    csv.writer(usual).writerows([[cell(value, ZONE) for value in row] for row in [("a", "b", "c"), *rows]])
+    assert b"".join(as_csv(("a", "b", "c"), [rows], ZONE)).decode("utf-8-sig") == usual.getvalue()
+
+
 def test_json_keeps_times_and_nesting():
     rows = json.loads(b"".join(as_json(NAMES, [[ROW], [ROW]], ZONE)))
     assert rows == [dict(zip(NAMES, (*ROW[:4], AT.isoformat(), "2026-03-02", {"harm_S3": 1}), strict=True))] * 2

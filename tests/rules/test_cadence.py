@@ -1,6 +1,8 @@
 """When reviews, reports, reminders and clocks fall due, in Shanghai and where summer time intervenes."""
 
-from datetime import UTC, date, datetime, timedelta
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -17,6 +19,7 @@ from sandbox.rules.cadence import (
     days_after,
     deadline,
     first_due,
+    local_day,
     next_due,
     overdue_trigger_at,
     period_number,
@@ -54,6 +57,65 @@ def test_the_planned_count_is_what_walking_from_review_to_review_finds(tier: str
     assert held == planned_count(date(2026, 3, 2), date(2026, 8, 29), tier)
 
 
+FULL_TRIAL = 180
+ON_TIME, LAST_RUNG, TRIGGER = "on its day", "seven days late", "on the day it would stop the trial"
+
+
+def held_on(tier: str, late_days: Iterable[int]) -> list[int]:
+    """The days of a full trial on which its reviews are held, each so many days late."""
+    start, days = local_day(START, SHANGHAI), list[int]()
+    due = first_due(START, tier, SHANGHAI)
+    for late in late_days:
+        held = due + timedelta(days=late, hours=-3)
+        day = (local_day(held, SHANGHAI) - start).days
+        if day > FULL_TRIAL:
+            break
+        days.append(day)
+        due = next_due(held, held, tier, SHANGHAI)
+        assert due > held, "no review is born overdue"
+    return days
+
+
+@pytest.mark.parametrize(
+    ("tier", "held", "late", "days"),
+    [
+        ("R4", ON_TIME, 0, [7, 21, 35, 49, 63, 77, 91, 105, 119, 133, 147, 161, 175]),
+        ("R3", ON_TIME, 0, [14, 44, 74, 104, 134, 164]),
+        ("R2", ON_TIME, 0, [30, 90, 150]),
+        ("R1", ON_TIME, 0, [90, 180]),
+        ("R4", LAST_RUNG, 7, [14, 35, 56, 77, 98, 119, 140, 161]),
+        ("R3", LAST_RUNG, 7, [21, 58, 95, 132, 169]),
+        ("R2", LAST_RUNG, 7, [37, 104, 171]),
+        ("R1", LAST_RUNG, 7, [97]),
+        ("R4", TRIGGER, 14, [21, 49, 77, 105, 133, 161]),
+        ("R3", TRIGGER, 14, [28, 72, 116, 160]),
+        ("R2", TRIGGER, 30, [60, 150]),
+        ("R1", TRIGGER, 30, [120]),
+    ],
+)
+def test_reviews_of_a_full_trial_each_held_so_late_fall_on_these_days(
+    tier: str, held: str, late: int, days: list[int]
+) -> None:
+    """Every gap is the interval plus the lateness of the one review, never more: lateness does not stack."""
+    found = held_on(tier, itertools.repeat(late))
+    gaps = {after - before for before, after in itertools.pairwise(found)}
+    assert found == days, held
+    assert gaps <= {TIERS[tier].every_days + late}
+    assert found[0] == TIERS[tier].first_day + late
+
+
+@given(tiers, st.lists(st.integers(-6, 14), min_size=30, max_size=30))
+def test_however_late_or_early_each_is_held_the_next_is_an_interval_from_that_day(tier: str, late: list[int]) -> None:
+    """What was late before leaves no trace in the next gap; only its own lateness does."""
+    found = held_on(tier, late)
+    gaps = [after - before for before, after in itertools.pairwise(found)]
+    assert gaps == [TIERS[tier].every_days + own for own in late[1:len(found)]]
+
+
+def test_one_review_held_late_is_followed_by_one_that_is_due_an_interval_later_not_two_at_once() -> None:
+    assert held_on("R4", [0, 10, *[0] * 20]) == [7, 31, 45, 59, 73, 87, 101, 115, 129, 143, 157, 171]
+
+
 def test_a_trial_shorter_than_the_first_interval_has_no_review_planned() -> None:
     assert planned_count(date(2026, 3, 2), date(2026, 5, 30), "R1") == 0
 
@@ -87,6 +149,27 @@ def test_the_statutory_cap_is_never_past_six_months_where_those_are_short() -> N
     anchor = shanghai(8, 31, 9)
     assert cap_at(anchor, "R4", SHANGHAI) == shanghai(3, 1, year=2027)
     assert cap_at(anchor, "R1", SHANGHAI) == shanghai(9, 1, year=2027)
+
+
+@pytest.mark.parametrize(
+    ("tier", "held", "last"),
+    [
+        ("R4", date(2026, 1, 31), date(2026, 7, 31)),
+        ("R4", date(2026, 8, 31), date(2027, 2, 28)),
+        ("R4", date(2027, 8, 31), date(2028, 2, 29)),
+        ("R4", date(2027, 8, 29), date(2028, 2, 28)),
+        ("R4", date(2028, 2, 29), date(2028, 8, 29)),
+        ("R1", date(2026, 1, 31), date(2027, 1, 31)),
+        ("R1", date(2027, 3, 1), date(2028, 2, 29)),
+        ("R1", date(2028, 2, 29), date(2029, 2, 28)),
+    ],
+)
+def test_months_of_the_cap_end_with_the_month_where_it_is_short_and_in_leap_years(
+    tier: str, held: date, last: date
+) -> None:
+    """183 and 365 days bind where they are fewer than the months: 29 August 2027, 1 March 2027."""
+    at = datetime.combine(held, time(11), SHANGHAI)
+    assert cap_at(at, tier, SHANGHAI) == datetime.combine(last + timedelta(days=1), time(), SHANGHAI)
 
 
 @given(instants, tiers)
@@ -190,6 +273,49 @@ def test_a_clock_names_its_source_unless_it_is_our_own() -> None:
 )
 def test_a_day_clock_of_the_city_ends_at_midnight(key: str, ends: datetime) -> None:
     assert deadline(CLOCKS[key], START, SHANGHAI, CHINA) == ends
+
+
+@pytest.mark.parametrize(
+    ("key", "start", "ends"),
+    [
+        ("C25.acknowledge", shanghai(9, 18, 9), date(2026, 9, 21)),  # Sunday the 20th is worked
+        ("C25.answer", shanghai(9, 18, 9), date(2026, 10, 15)),
+        ("C25.acknowledge", shanghai(9, 30, 9), date(2026, 10, 9)),
+        ("C25.acknowledge", shanghai(10, 3, 9), date(2026, 10, 9)),
+        ("C25.acknowledge", shanghai(10, 9, 9), date(2026, 10, 12)),  # Saturday the 10th is worked
+        ("C05", shanghai(9, 24, 9), date(2026, 10, 15)),
+        ("C06", shanghai(9, 30, 23), date(2026, 10, 20)),
+        ("C07", shanghai(9, 18, 9), date(2026, 10, 22)),
+        ("C23.comments", shanghai(9, 24, 9), date(2026, 10, 15)),
+        ("C20", shanghai(9, 24, 9), date(2026, 10, 8)),  # days run on through the holiday
+    ],
+)
+def test_over_the_october_holiday_of_2026_working_days_are_the_published_ones(
+    key: str, start: datetime, ends: date
+) -> None:
+    """Off from 25 to 27 September and from 1 to 7 October; worked on Sunday 20 September and Saturday 10 October."""
+    assert deadline(CLOCKS[key], start, SHANGHAI, CHINA) == datetime.combine(ends + timedelta(days=1), time(), SHANGHAI)
+
+
+def test_hours_run_through_the_october_holiday() -> None:
+    eve = shanghai(9, 30, 22)
+    for key, hours in (("C10", 4), ("C17", 72), ("C18", 24)):
+        assert deadline(CLOCKS[key], eve, SHANGHAI, CHINA) == eve + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("key", "start", "ends"),
+    [
+        ("C01", date(2026, 1, 31), date(2026, 4, 30)),
+        ("C01", date(2026, 11, 30), date(2027, 3, 1)),  # 28 February 2027 is a Sunday
+        ("C01", date(2027, 11, 30), date(2028, 2, 29)),
+        ("C24.sandbox", date(2028, 2, 29), date(2029, 2, 28)),
+    ],
+)
+def test_months_of_a_clock_end_with_the_last_day_of_a_shorter_month(key: str, start: date, ends: date) -> None:
+    begun = datetime.combine(start, time(10), BERLIN)
+    midnight_after = datetime.combine(ends + timedelta(days=1), time(), BERLIN)
+    assert deadline(CLOCKS[key], begun, BERLIN, GERMANY) == midnight_after
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class Page(HTMLParser):
         self.fields: dict[str, str] = {}
         self.forms: list[set[str]] = []
         self.links: list[str] = []
+        self.next: str | None = None
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -40,6 +41,7 @@ class Page(HTMLParser):
             self.labels.add(given.get("for", ""))
         if tag == "a":
             self.links.append(given.get("href", ""))
+            self.next = self.links[-1] if given.get("rel") == "next" else self.next
         if tag == "form" and given.get("method") == "post":
             self.forms.append(set())
         if tag in ("input", "select", "textarea"):

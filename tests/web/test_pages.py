@@ -185,12 +185,12 @@ def test_an_empty_list_says_what_removing_each_filter_would_show(at: Any) -> Non
 
 def test_pages_go_on_by_cursor_and_back_to_the_first(told: Told, at: Any) -> None:
     first = at("regulator").get("/feedback?lang=en")
-    following = next(link for link in Page(first.text).links if "cursor=" in link)
-    assert "First page" in at("regulator").get(following).text
+    following = Page(first.text).next
+    assert following and "First page" in at("regulator").get(following).text
     assert at("regulator").get("/feedback?cursor=nonsense").status_code == 400
 
 
-@pytest.mark.parametrize("path", ["/feedback", "/incidents", "/incidents?severity=S2"])
+@pytest.mark.parametrize("path", ["/feedback", "/incidents", "/incidents?severity=S3"])
 def test_a_long_list_exports_what_its_pages_show(at: Any, path: str) -> None:
     also = "&" if "?" in path else "?"
     exported = [one["id"] for one in json.loads(at("regulator").get(f"{path}{also}export=json").text)]
@@ -199,7 +199,7 @@ def test_a_long_list_exports_what_its_pages_show(at: Any, path: str) -> None:
     while following:
         page = at("regulator").get(following).text
         shown += re.findall(r'class="title" href="/(?:feedback|incidents)/(\w+)"', page)
-        following = next((link for link in Page(page).links if "cursor=" in link), None)
+        following = Page(page).next
     assert exported == shown and exported
     text = at("regulator").get(f"{path}{also}export=csv&lang=en").data.decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))

@@ -15,7 +15,7 @@ from sandbox.rules.access import Role
 from sandbox.rules.lifecycle import STATES
 from sandbox.store.scenarios import ScenarioStatus
 from sandbox.web.frame import my_tasks
-from sandbox.web.pages import lights, tasks
+from sandbox.web.pages import caps, lights, tasks
 from sandbox.web.pages.shapes import LivePage, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import due_day, moment, now, remaining
 from sandbox.web.pages.tracks import STOPPED, stages
@@ -147,7 +147,7 @@ def _near_caps(working: tuple[dict[str, Any], ...], known: Mapping[str, risk.Ris
     for row in working:
         cap = board.near_cap(row, known[row["id"]].caps) if row["id"] in known else None
         if cap is not None:
-            meter = lights.meters(row, (cap,))[0]
+            meter = caps.meters(row, (cap,))[0]
             found.append({**meter, "label": f"{row['id']} · {meter['label']}"})
     return found[:CAPS_SHOWN]
 
@@ -219,7 +219,7 @@ def _card(connection: sa.Connection, trial_id: str, owed: list[Owed]) -> Plain:
         "url": url_for("pages.trial", trial_id=row["id"]), "stopped": row["state"] in STOPPED,
         "state": t(f"state.{row['state']}"), "tags": _tags(row), "stages": stages(row, slim=True),
         "sentence": lights.explained(connection, row, known) if started else None,
-        "meters": lights.meters(row, known.caps)[:2],
+        "meters": caps.meters(row, known.caps)[:2],
         "facts": [_fact(one) for one in owed if not one.kind.startswith("stop_")][:3], **_lacking(connection, row),
     }
 

@@ -19,7 +19,7 @@ from sandbox.rules.reporting import Period, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.guard import page
-from sandbox.web.pages import lights
+from sandbox.web.pages import caps, lights
 from sandbox.web.pages.exports import Exported
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
@@ -121,7 +121,7 @@ def trial_feedback(trial_id: str) -> Any:
         row = own(connection, trial_id)
         cursor = request.args.get("cursor")
         found = records.feedback(connection, actor(), trial_id, cursor, SHOWN)
-        by_month = months.months(connection, row, program().settings.zone)
+        by_month = months.months(connection, row, program().settings.zone, now())
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
             standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in STANDING],
@@ -210,7 +210,7 @@ def _count_cell(count: months.Count, unit: str) -> Plain:
         sub = t("page.feedback.percent", rate=lights.percent(count.rate))
     else:
         sub = t("page.feedback.rate", rate=lights.per_10k(count.rate), unit=lights.unit_word(unit))
-    if count.declared and count.itemised and count.declared != count.itemised:
+    if count.differs:
         sub = t("page.feedback.differs", rate=sub, declared=count.declared, itemised=count.itemised)
     return {"text": show(count.events, locale()), "sub": sub}
 
@@ -304,7 +304,7 @@ def _page(row: Mapping[str, Any], form: Form, aside: list[Plain]) -> FormPage:
 def _standing(row: Mapping[str, Any]) -> Plain:
     """Before a check: how much is used of what, and that checking keeps nothing."""
     facts = [{"label": meter["label"], "text": f"{meter['used']} / {meter['cap']}"}
-             for meter in lights.meters(row, risk.caps(row))]
+             for meter in caps.meters(row, risk.caps(row))]
     return {"title": t("page.feedback.follows"), "id": "h-follows", "facts": facts,
             "text": t("page.feedback.check_why")}
 

@@ -1,4 +1,4 @@
-"""The light explained: one sentence with its figures, rates against limits, evidence against its lines, caps."""
+"""The light explained: one sentence with its figures, rates against limits, evidence against its lines."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sandbox.reads import records, trials
 from sandbox.reads import risk as risks
 from sandbox.reads.assessments import Moment
 from sandbox.reads.risk import IndicatorLine, Risk
-from sandbox.rules.lifecycle import RUNNING, TRIGGERS, Cause
+from sandbox.rules.lifecycle import TRIGGERS, Cause
 from sandbox.rules.risk import INDICATORS
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import day, now
@@ -21,7 +21,6 @@ from sandbox.words import Word, has_word, show, word
 TEN_THOUSAND = 10_000
 WHOLE_FROM = 10
 SHOWN_UP_TO = math.log(1e6)
-FIRST_DAYS = 3
 
 
 def number(value: float) -> str:
@@ -43,6 +42,11 @@ def unit_word(unit: str) -> str:
     """The plan's unit of exposure; one that a firm named itself stays as it is."""
     key = f"page.unit.{unit}"
     return t(key) if has_word(key, "en") else unit
+
+
+def cap_word(dimension: str, unit: str) -> str:
+    """The name of a capped dimension; volume is told in the plan's unit."""
+    return t(f"page.cap.{dimension}", unit=unit_word(unit))
 
 
 def indicator_word(indicator: str) -> str:
@@ -171,30 +175,6 @@ def e_value(log_e: float) -> str:
     if log_e > SHOWN_UP_TO:
         return t("page.evidence.huge")
     return number(math.exp(log_e)) if log_e > math.log(0.01) else t("page.evidence.tiny")
-
-
-def cap_word(dimension: str, unit: str) -> str:
-    """The name of a capped dimension; volume is told in the plan's unit."""
-    return t(f"page.cap.{dimension}", unit=unit_word(unit))
-
-
-def meters(row: Mapping[str, Any], caps: tuple[dict[str, Any], ...]) -> list[Plain]:
-    """Caps for the `meters` macro, with where time has got to and, while it runs, when each runs out."""
-    gone = trials.days_used(row, now()) / row["day_limit"] if row["starts_at"] and row["day_limit"] else None
-    return [{"label": cap_word(cap["dimension"], row["unit"]), "used": number(cap["used"]), "cap": number(cap["cap"]),
-             "share": min(cap["share"], 10.0), "tick": gone, **_pace(row, cap)} for cap in caps]
-
-
-def _pace(row: Mapping[str, Any], cap: Mapping[str, Any]) -> Plain:
-    if cap["share"] > 1:
-        return {"said": t("page.cap.over"), "urgency": "late"}
-    days = trials.days_used(row, now())
-    if row["state"] not in RUNNING or days < FIRST_DAYS or not cap["used"] or not row["ends_at"]:
-        return {}
-    out = now() + timedelta(days=min(3650, (cap["cap"] - cap["used"]) / (cap["used"] / days)))
-    if out < row["ends_at"]:
-        return {"said": t("page.cap.runs_out", day=day(out)), "urgency": "soon"}
-    return {"said": t("page.cap.lasts", day=day(row["ends_at"] - timedelta(hours=1)))}
 
 
 def reason(row: Mapping[str, Any], risk: Risk, stop: str | None) -> str:

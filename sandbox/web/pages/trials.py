@@ -17,7 +17,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.lifecycle import STATES, Move
 from sandbox.rules.risk import Light
 from sandbox.web.guard import page
-from sandbox.web.pages import experts, lights, tasks
+from sandbox.web.pages import caps, experts, lights, tasks
 from sandbox.web.pages.histories import entries
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, LivePage, PageContext, Plain, TrialHead, render
@@ -139,7 +139,7 @@ class TrialPage(LivePage):
     evidence: Plain | None
     ahead: Plain | None
     moves: list[Plain]
-    meters: list[Plain]
+    caps: Plain | None
     owed: list[Plain]
     timeline: list[Plain]
     log_url: str
@@ -172,7 +172,7 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         groups=experts.compared(known), expert=experts.expert(row, known) if deep else None,
         expert_url=url_for("pages.trial", trial_id=row["id"], expert=None if deep else 1) if started else "",
         evidence=lights.evidence(history, known), ahead=_ahead(row, found),
-        moves=[_move(one, row["id"]) for one in found], meters=lights.meters(row, known.caps),
+        moves=[_move(one, row["id"]) for one in found], caps=_caps(connection, row, known),
         owed=[_owed(one) for one in board.owed(connection, actor(), row["id"])],
         timeline=entries(connection, trials.timeline(connection, actor(), row["id"], limit=TIMELINE).items),
         log_url=url_for("pages.trial_log", trial_id=row["id"]),
@@ -211,6 +211,13 @@ def _light_note(row: dict[str, Any], known: risk.Risk) -> str:
              unit=lights.unit_word(row["unit"]), indicator=lights.indicator_word(first.indicator))
     unseen = t("page.light.unreported", n=round(first.unreported), unit=lights.unit_word(row["unit"]))
     return f"{told} · {unseen}" if first.unreported >= 1 else told
+
+
+def _caps(connection: sa.Connection, row: dict[str, Any], known: risk.Risk) -> Plain | None:
+    if not known.caps:
+        return None
+    return caps.over_time(connection, row, known.caps) if row["starts_at"] else {
+        "rows": caps.meters(row, known.caps), "columns": [], "table": []}
 
 
 def _ahead(row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> Plain | None:
