@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_b873770b'
+revision = '0001_68dadb16'
 down_revision = None
 
 
@@ -700,6 +700,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_severity_id', ['severity', 'id'], unique=False)
         batch_op.create_index('ix_incidents_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_incidents_trial_id_occurred_at', ['trial_id', 'occurred_at'], unique=False)
 
     op.create_table('islands',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -887,6 +888,16 @@ def upgrade() -> None:
         batch_op.create_index('ix_uploads_at', ['at'], unique=False)
         batch_op.create_index('ix_uploads_trial_id_id', ['trial_id', 'id'], unique=False)
 
+    op.create_table('used',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
+    sa.Column('volume', Exact(), nullable=False),
+    sa.Column('people', sa.BigInteger(), nullable=False),
+    sa.Column('hours', Exact(), nullable=False),
+    sa.Column('money', Exact(), nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_used_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'period', name=op.f('pk_used'))
+    )
     op.create_table('votes',
     sa.Column('matter', sa.Enum('ethics', 'rereview', 'opinion', 'diligence', 'sign', 'approve', 'verify', name='mattername', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('value', sa.Enum('for', 'against', 'abstain', name='value', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -1242,6 +1253,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_votes_trial_id_matter')
 
     op.drop_table('votes')
+    op.drop_table('used')
     with op.batch_alter_table('uploads', schema=None) as batch_op:
         batch_op.drop_index('ix_uploads_trial_id_id')
         batch_op.drop_index('ix_uploads_at')
@@ -1274,6 +1286,7 @@ def downgrade() -> None:
     op.drop_table('late_reds')
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.drop_index('ix_incidents_trial_id_occurred_at')
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_state_id')
         batch_op.drop_index('ix_incidents_severity_id')
