@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_799c7332'
+revision = '0001_66c8f061'
 down_revision = None
 
 
@@ -1017,6 +1017,7 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.Column('site_key', sa.String(), nullable=False),
     sa.Column('due_at', Instant(), nullable=True),
+    sa.Column('late', sa.Boolean(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
@@ -1034,6 +1035,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
+        batch_op.create_index('ix_feedback_late_id', ['id'], unique=False, sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
+        batch_op.create_index('ix_feedback_late_trial_id_id', ['trial_id', 'id'], unique=False, sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
@@ -1233,6 +1236,8 @@ def downgrade() -> None:
         batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
+        batch_op.drop_index('ix_feedback_late_trial_id_id', sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
+        batch_op.drop_index('ix_feedback_late_id', sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
 
     op.drop_table('feedback')
