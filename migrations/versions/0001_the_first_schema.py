@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_f0968afe'
+revision = '0001_8a871875'
 down_revision = None
 
 
@@ -497,7 +497,7 @@ def upgrade() -> None:
     op.create_table('baselines',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(), nullable=False),
-    sa.Column('cut', sa.String(length=8000), nullable=False),
+    sa.Column('cut', sa.String(length=200), nullable=False),
     sa.Column('counts', JSON, nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_baselines_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'name', name=op.f('pk_baselines'))

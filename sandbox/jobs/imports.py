@@ -91,6 +91,7 @@ def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Se
 
     Raises LinesRefused where there is no trial in the files, and what the acts raise; nothing of a trial is kept before
     a second regulator has adopted it."""
+    stated = _stated(mapping)
     tables = [table for name, content in files for table in tables_for(mapping, content, name)]
     proposal = propose(mapping, tables)
     unreadable, fitting = _fitting(proposal)
@@ -98,7 +99,6 @@ def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Se
         raise LinesRefused(proposal.refused)
     if dry_run or not proposal.trials:
         return _report(proposal, unreadable), _words(proposal, unreadable)
-    stated = _stated(mapping)
     adoption = AdoptGiven(trials=[_adoption(proposal, one, terms, stated, _scenario(program, actor, mapping, terms))
                                   for one in proposal.trials])
     adopted = program.acts.do("adopt_trial", actor, adoption)

@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from sandbox.rules.drift import BINS
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Code, Long, Whole, once_each
+from sandbox.store.types import JSON, Code, Short, Whole, once_each
 
 Counts = Annotated[list[Whole], PydanticField(min_length=BINS, max_length=BINS)]
 MOST = PydanticField(max_length=20)
@@ -27,7 +27,7 @@ class BaselineRow(DistributionRow):
     """A distribution that is watched (基准分布): how its ten bins are cut, and how many cases of a reference sample
     fell into each."""
 
-    cut: Long
+    cut: Short
 
     @model_validator(mode="after")
     def _some(self) -> "BaselineRow":
@@ -46,7 +46,7 @@ class Baseline(Row, table=True):
     __tablename__ = "baselines"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")
     name: str = Field(primary_key=True)
-    cut: Long
+    cut: Short
     counts: list[int] = Field(sa_column=sa.Column(JSON, nullable=False))
 
 

@@ -79,10 +79,10 @@ def pilot_row(given: Mapping[str, Any], scenario: Mapping[str, Any] | None) -> P
     limits = [word("page.adopt.limit", indicator=indicator_word(one["indicator"]), most=per_10k(one["per_exposure"]))
               for one in given["limits"]]
     place = titled(scenario) if scenario else ""
-    limits += [word("page.adopt.agreed", what=label(name), value=value_text(*kind_of(AGREED[name].annotation), value))
+    limits += [word("page.adopt.also", what=label(name), value=value_text(*kind_of(AGREED[name].annotation), value))
                for name in AGREED if name not in ("limits", "unit", "compared", "baselines")
                and (value := given.get(name)) is not None and value != AGREED[name].default]
-    limits += [word("page.adopt.agreed", what=label(name), value=show([one[key] for one in given[name]], locale()))
+    limits += [word("page.adopt.also", what=label(name), value=show([one[key] for one in given[name]], locale()))
                for name, key in (("compared", "attribute"), ("baselines", "name")) if given.get(name)]
     return {"pilot": {"text": titled(given), "sub": f"{given['organisation']} · {place}"},
             "tier": t(f"tier.{given['tier']}"), "limits": show(limits, locale()), "caps": show(caps, locale()),

@@ -16,13 +16,14 @@ from sandbox.words import word
 
 A_LITTLE = timedelta(hours=1)
 COLUMNS = ("period", "cases", "index", "bound", "verdict")
+FIGURES = ("cases", "index", "bound")
 
 
 def watched(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
     """Each watched distribution: {name, colour, said, cut, columns, rows}."""
     lines = drift(connection, row, now(), program().settings.zone)
     return [{"name": line.name, "cut": t("page.drift.cut", cut=line.cut, n=line.reference), **_said(line),
-             "columns": [t(f"page.drift.{name}") for name in COLUMNS],
+             "columns": [{"key": name, "label": t(f"page.drift.{name}"), "num": name in FIGURES} for name in COLUMNS],
              "rows": [_row(one) for one in line.periods]} for line in lines]
 
 
@@ -43,9 +44,10 @@ def _kind(one: DriftPeriod) -> str:
     return "drifted" if one.look.drifted else "steady" if one.look.enough else "not_enough"
 
 
-def _row(one: DriftPeriod) -> list[str]:
+def _row(one: DriftPeriod) -> Plain:
     verdict = t(f"page.drift.is_{_kind(one)}" if one.looked_at else "page.drift.is_open")
-    return [day(one.ends - A_LITTLE), number(one.look.cases), index(one.look.index), index(one.look.bound), verdict]
+    return {"period": day(one.ends - A_LITTLE), "cases": number(one.look.cases), "index": index(one.look.index),
+            "bound": index(one.look.bound), "verdict": verdict}
 
 
 def index(value: float) -> str:
