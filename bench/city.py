@@ -23,9 +23,10 @@ LIMITS = [{"indicator": "harm_serious", "per_exposure": 0.0001}, {"indicator": "
 
 @dataclass(frozen=True)
 class City:
-    """An officer, the firm that files, and the trials it files for."""
+    """An administrator, an officer, the firm that files, and the trials it files for."""
 
     program: Program
+    ada: Actor
     officer: Actor
     firm: Actor
     trials: tuple[str, ...]
@@ -53,32 +54,33 @@ def city(folder: Path, trials: int, url: str | None = None, founded: datetime = 
     prepare(settings)
     program = open_program(settings, clock)
     try:
-        officer, firm, running = _found(program, trials)
+        ada, officer, firm, running = _found(program, trials)
         clock.now = now
-        yield City(program, officer, firm, running)
+        yield City(program, ada, officer, firm, running)
     finally:
         program.close()
 
 
-def _found(program: Program, trials: int) -> tuple[Actor, Actor, tuple[str, ...]]:
+def _found(program: Program, trials: int) -> tuple[Actor, Actor, Actor, tuple[str, ...]]:
     acts = program.acts
     ada = _actor(program, acts.do("make_first_administrator", SYSTEM_ACTOR, {
         "email": "ada@city.example", "name": "Ada", "password": "!", "authority": "Office"}).id)
-    lin, zhou = (_person(program, ada, name, "regulator", str(ada.organisation_id)) for name in ("Lin", "Zhou"))
+    lin, zhou = (person(program, ada, name, "regulator", str(ada.organisation_id)) for name in ("Lin", "Zhou"))
     body = acts.do("register_organisation", ada, {"name": "Firm", "kind": "firm"}).id
-    firm = _person(program, ada, "Fang", "firm", body)
+    firm = person(program, ada, "Fang", "firm", body)
     scenario = acts.do("publish_scenario", lin, {"title": "Streets", "description": "Delivery by night"}).id
     pilots = [{"title": f"Pilot {place}", "scenario_id": scenario, "organisation": "Firm", "tier": "R2",
                "rate_per_day": 1e6, "volume": 1e11, "people": 1_000_000_000, "limits": LIMITS, "unverified": "Nothing",
                "source_key": f"pilot-{place}"} for place in range(trials)]
     proposed = acts.do("adopt_trial", lin, {"trials": pilots})
     decided = acts.do("vote_on_decision", zhou, {"value": "for"}, on=proposed.decision)
-    return lin, firm, tuple(sorted(decided.trials.values()))
+    return ada, lin, firm, tuple(sorted(decided.trials.values()))
 
 
-def _person(program: Program, by: Actor, name: str, role: str, body: str) -> Actor:
+def person(program: Program, by: Actor, name: str, role: str, body: str, **more: Any) -> Actor:
+    """Someone of a body, invited and signed up."""
     invited = program.acts.do("invite", by, {"email": f"{name.lower()}@city.example", "name": name, "role": role,
-                                             "organisation_id": body})
+                                             "organisation_id": body, **more})
     accepted = program.acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": invited.secret, "password": "!"})
     return _actor(program, accepted.id)
 

@@ -46,7 +46,7 @@ def _grow(of: City, reports: int) -> None:
                           (LIMITS, {"trial_id": "printf('ES-%07d', n.i)"}),
                           (COUNTERS, {"trial_id": "printf('ES-%07d', n.i)"})):
         with engine.begin() as connection:
-            _copy(connection, table, values, 1, TRIALS_MADE)
+            copy_rows(connection, table, values, 1, TRIALS_MADE)
     seconds = "strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', '+' || ({}) || ' seconds') || '.000000'"
     of_trial = f"printf('ES-%07d', 1 + n.i % {TRIALS_MADE})"
     for table, number, values in (
@@ -59,13 +59,13 @@ def _grow(of: City, reports: int) -> None:
             "state": "CASE WHEN n.i % 1000 = 0 THEN 'open' ELSE 'closed' END"})):
         for first in range(1, number + 1, AT_ONCE):
             with engine.begin() as connection:
-                _copy(connection, table, values, first, min(number, first + AT_ONCE - 1))
+                copy_rows(connection, table, values, first, min(number, first + AT_ONCE - 1))
     with engine.begin() as connection:
         connection.exec_driver_sql("ANALYZE")
     engine.dispose()
 
 
-def _copy(connection: sa.Connection, table: sa.Table, values: dict[str, str], first: int, last: int) -> None:
+def copy_rows(connection: sa.Connection, table: sa.Table, values: dict[str, str], first: int, last: int) -> None:
     """Rows numbered from `first` to `last`, each the first sown row but for these values."""
     names = [column.name for column in table.c]
     sown = "rowid = (SELECT min(rowid) FROM " + table.name + ")" if table in (TRIALS, FEEDBACK, INCIDENTS) else \

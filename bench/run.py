@@ -15,14 +15,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file, it finds the house it stands in
 
-from bench import assessment, exports, filing, group_commit, pages
+from bench import assessment, exports, filing, group_commit, pages, sweep
 from bench.claim import Claim, Run, watched
 
 LENGTHS = {"quick": (1.0, 3, 100_000), "full": (8.0, 5, 10_000_000)}
-"""How long each round of each way lasts, how many rounds there are, how many reports the large city has."""
+"""How long each round of each way lasts, how many rounds there are, how many reports the large city has (and
+trials, up to a million)."""
 BENCHES: dict[str, Callable[[Run], list[Claim]]] = {
     "group_commit": lambda run: group_commit.claims(run.seconds), "filing": filing.claims, "pages": pages.claims,
-    "exports": exports.claims, "assessment": lambda _run: assessment.claims()}
+    "exports": exports.claims, "sweep": sweep.claims,
+    "assessment": lambda _run: assessment.claims()}
 ON_SERVER = ("filing",)
 """What is measured on PostgreSQL too; the others are about the embedded file, or read what lies in the cache."""
 

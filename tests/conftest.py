@@ -1,5 +1,8 @@
 """What every test may ask for: a program on its own database with the cast in it, and a clock that the test moves."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,6 +17,11 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
 from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+
+MEMORY, ENOUGH = Path("/dev/shm"), 6 * 2 ** 30
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    # No test cuts power: what is synced a thousand times need not reach a disk.
+    os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("house")
@@ -41,6 +49,16 @@ ON_BOTH = ("acts", "jobs", "reads", "store")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=(*KINDS, "both"), help="run every test of a program on this database")
+
+
+LONGEST_S = 3600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longer proofs have an hour each; any other test that takes its five minutes hangs."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(LONGEST_S))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -23,16 +23,13 @@ from sandbox.rules.risk import Light
 from sandbox.store.allegations import ALLEGATIONS, AllegationState
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
-from sandbox.store.dues import DUES, HOLDS, PULSE, DueKind, HoldKind
+from sandbox.store.dues import DUES, GRACE, HOLDS, LATENESS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.reviews import REVIEWS, ReviewState
 from sandbox.store.types import Flag, Short, Time
 from sandbox.store.votes import DECISIONS, Outcome
 
-LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,
-            DueKind.KILL_SWITCH, DueKind.ITEM_LONG_OVERDUE)
-GRACE = timedelta(hours=24)
 A_MOMENT = timedelta(minutes=1)
 
 
@@ -212,6 +209,21 @@ def note_clock(act: Act, given: ClockGiven) -> Made:
     act.connection.execute(sa.update(PULSE).values(at=act.now))
     notify(act, "clock_held", role="regulator", dedupe=hold, why=given.kind.value, n=len(given.trials))
     return Made(id=hold)
+
+
+class StepGiven(Fields):
+    """What the clock would have shown, and what it shows."""
+
+    expected: Time
+    found: Time
+
+
+@act()
+def note_step(act: Act, given: StepGiven) -> Done:
+    """The clock was set: the log's times go on from another one. By how many seconds stands in the entry's reason."""
+    act.reason = f"{(given.found - given.expected).total_seconds():+.0f} s"
+    act.new.append(["clock", given.plain()])
+    return Done()
 
 
 class ReleaseGiven(Fields):

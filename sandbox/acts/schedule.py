@@ -26,7 +26,7 @@ from sandbox.rules.reviewing import Candidate, Sitting, interval_days, pair, sit
 from sandbox.rules.risk import Light
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.channels import ENTRIES, EntryKind, EntryState
-from sandbox.store.dues import DUES, NOTICES, DueKind
+from sandbox.store.dues import DUES, GRACE, HOLDS, LATENESS, NOTICES, DueKind, HoldKind
 from sandbox.store.engine import Statement
 from sandbox.store.facts import sections
 from sandbox.store.feedback import CORRECTIONS
@@ -58,8 +58,22 @@ _notify = Statement(sa.text(
 
 def put_due(act: Act, kind: DueKind, object_id: str, at: datetime, trial_id: str | None = None) -> None:
     """One due of a kind and object; a later call replaces it."""
+    if kind in LATENESS and at <= act.now + GRACE:
+        at = _excused(act, at, trial_id)
     _put.run(act.connection, {"id": act.id("du"), "kind": kind.value, "object_id": object_id, "trial_id": trial_id,
                               "at": at})
+
+
+def _excused(act: Act, at: datetime, trial_id: str | None) -> datetime:
+    """A deadline that fell into an outage, when a person who looked let such deadlines move: what follows from the
+    record alone would fire at once, as if nobody had looked."""
+    query = sa.select(HOLDS.c.since, HOLDS.c.until, HOLDS.c.released_at, HOLDS.c.kind, HOLDS.c.trials).where(
+        HOLDS.c.released_at >= at - GRACE, HOLDS.c.proceed.is_(False)).order_by(HOLDS.c.released_at)
+    for hold in act.connection.execute(query).all():
+        concerned = at > hold.since if hold.kind == HoldKind.GAP else trial_id in hold.trials
+        if concerned and at <= hold.released_at + GRACE:
+            at = max(at + max(hold.until - hold.since, timedelta(0)) + GRACE, hold.released_at + GRACE)
+    return at
 
 
 def drop_due(act: Act, kind: DueKind, object_id: str) -> None:
@@ -302,7 +316,7 @@ def panel_of(act: Act) -> list[Candidate]:
         ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
         SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
-    return [Candidate(row.account_id, row.expertise, row.times) for row in act.connection.execute(query)]
+    return [Candidate(row.account_id, tuple(row.expertise), row.times) for row in act.connection.execute(query)]
 
 
 def _number(act: Act) -> int:

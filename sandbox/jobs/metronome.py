@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from sandbox.jobs.evidence import sweep_files
 from sandbox.jobs.program import Program
 from sandbox.jobs.replay import Nightly
+from sandbox.jobs.steps import Steps
 from sandbox.jobs.tick import Ticked, tick
 
 TICKS = Counter("sandbox_ticks", "Ticks, by outcome: done, failed.", ["outcome"])
@@ -36,7 +37,7 @@ class Metronome:
         self._beating = threading.Lock()
         self._last = elapsed()
         self._swept: float | None = None
-        self._nightly = Nightly(program)
+        self._nightly, self._steps = Nightly(program), Steps(program)
         self._stopped = threading.Event()
         self._watchdog = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
@@ -63,6 +64,7 @@ class Metronome:
             return
         try:
             self._last = self._elapsed()
+            self._steps()
             self._ticking(self._program)
             self._sweep()
             self._nightly()

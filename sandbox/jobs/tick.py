@@ -1,7 +1,7 @@
 """The tick: what has come due is done by the SYSTEM, once, whichever process comes first. Safe to run twice, in two
 processes, after a crash: a due is claimed by deleting its row in the act that does its work.
 
-Lateness (LATENESS in `acts/clock.py`) waits for a person while a hold is open. A hold opens when the clock stood still
+Lateness (LATENESS in `store/dues.py`) waits for a person while a hold is open. A hold opens when the clock stood still
 or stepped, and when one tick would stop many trials at once.
 """
 
@@ -17,13 +17,12 @@ import prometheus_client
 import sqlalchemy as sa
 import structlog
 
-from sandbox.acts.clock import LATENESS
 from sandbox.acts.refusals import KeyReused, NotFound
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.door import Busy, Transaction, Unknown
-from sandbox.store.dues import DUES, HOLDS, PULSE, HoldKind
+from sandbox.store.dues import DUES, HOLDS, LATENESS, PULSE, HoldKind
 from sandbox.store.engine import Statement
 from sandbox.store.fields import canonical
 from sandbox.store.trials import TRIALS

@@ -65,12 +65,6 @@ def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted
     return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, sure=(KEPT,))
 
 
-def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
-    """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
-    return tuple(dict(row) for row in connection.execute(query).mappings())
-
-
 def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:
     """One report with its corrections."""
     query = of_trials(FEEDBACK, actor, None).where(FEEDBACK.c.id == feedback_id, KEPT)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
+from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.reporting import SLACK, Period, Schedule, Told, counts_differ, periods
 from sandbox.rules.risk import events_of
 from sandbox.store.batches import COUNTS
@@ -33,19 +34,39 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     if not runs:
         return ()
     first = max(1, schedule.number(min(now, runs[-1][1])) - most + 1)
-    since = schedule.opens(first)
-    told = _told(connection, row["id"], since)
+    told = _told(connection, row["id"], schedule, first, schedule.number(now))
     found = [one for one in periods(schedule, runs, told, now) if one.number >= first]
     return tuple(reversed(found))
 
 
-def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[Told, ...]:
-    reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.at).where(
-        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
+def _told(connection: sa.Connection, trial_id: str, schedule: Schedule, first: int, last: int) -> tuple[Told, ...]:
+    """What is told of the periods from `first` to `last`: reports that follow each other as one, those in time and
+    those too late apart."""
+    since = schedule.opens(first)
     plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until, NO_USE.c.at).where(
         NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > NO_USE.c.period_start, NO_USE.c.holds_until > since)
-    return (*(Told((one[0], one[1]), one[2]) for one in connection.execute(reports)),
+    in_time = sa.or_(*(sa.and_(FEEDBACK.c.period_end > schedule.opens(number),
+                               FEEDBACK.c.period_end <= schedule.deadline(number),
+                               FEEDBACK.c.at <= schedule.deadline(number) + YELLOW_AFTER)
+                       for number in range(first, last + 1)))
+    reports = connection.execute(_joined(sa.select(
+        FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.at, in_time.label("in_time")).where(
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since).subquery()))
+    return (*(Told((one.start, one.end), one.first if one.in_time else one.last) for one in reports),
             *(Told((one[0], one[1]), one[2], planned=True) for one in connection.execute(plans)))
+
+
+def _joined(told: sa.Subquery) -> sa.Select[Any]:
+    """Spans that touch as one, with when the first and the last of them was told."""
+    order = (told.c.period_start, told.c.period_end)
+    reached = sa.func.max(told.c.period_end).over(partition_by=told.c.in_time, order_by=order, rows=(None, -1))
+    begun = sa.select(told, sa.case((reached >= told.c.period_start, 0), else_=1).label("begins")).subquery()
+    number = sa.func.sum(begun.c.begins).over(
+        partition_by=begun.c.in_time, order_by=(begun.c.period_start, begun.c.period_end), rows=(None, 0))
+    runs = sa.select(begun, number.label("number")).subquery()
+    return sa.select(runs.c.in_time, sa.func.min(runs.c.period_start).label("start"),
+                     sa.func.max(runs.c.period_end).label("end"), sa.func.min(runs.c.at).label("first"),
+                     sa.func.max(runs.c.at).label("last")).group_by(runs.c.in_time, runs.c.number)
 
 
 # Declared and itemised

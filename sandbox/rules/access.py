@@ -93,6 +93,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("accept_invitation", SYSTEM),
     permission("make_first_administrator", SYSTEM),
     permission("change_account", ADMINISTRATOR, SYSTEM, scope=Scope.DECIDE),
+    permission("describe_reviewer", ADMINISTRATOR, REGULATOR, scope=Scope.DECIDE),
     permission("issue_token", *ANYONE_SIGNED_IN, scope=Scope.DECIDE),
     permission("revoke_token", *ANYONE_SIGNED_IN),
     permission("set_channels", *ANYONE_SIGNED_IN),
@@ -153,6 +154,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("forget_states", SYSTEM, of=(Relation.SYSTEM,)),
     permission("run_due", SYSTEM),
     permission("note_clock", SYSTEM),
+    permission("note_step", SYSTEM),
 )}
 
 INCLUDED = {Scope.READ: frozenset((Scope.PERMIT,))}

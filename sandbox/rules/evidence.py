@@ -123,25 +123,16 @@ class ChangeAware:
         return self._mixed(self.logs, self.closed)
 
     def _mixed(self, logs: Sequence[float], period: int) -> float:
-        left = self._unbet(period)
-        terms = (*logs, math.log(left) - _LOG_UP_WEIGHT) if left > 0.0 else logs
-        return log_sum_exp(terms) + _LOG_UP_WEIGHT
+        return log_sum_exp((*logs, _log_unbet(self.planned, period))) + _LOG_UP_WEIGHT
 
     def _after(self, k: int, n: float, period: int) -> tuple[float, ...]:
         """Stakes of empty periods are added as they are: nothing happened to them."""
         _countable(k, n)
         if period <= self.closed:
             raise ValueError(f"period {period} is closed")
-        stake = _log(self._unbet(self.closed) - self._unbet(period))
+        stake = _log_stake(self.planned, self.closed, period)
         return tuple([log + k * event + n * exposure
                       for log, (event, exposure) in zip(_staked(self.logs, stake), self.bets, strict=True)])
-
-    def _unbet(self, period: int) -> float:
-        """The stake not yet bet once `period` has begun; in closed form, so that it never drifts below zero."""
-        if period < 1:
-            return 1.0
-        left = self.planned - period
-        return 0.5 * left / (self.planned - 1) if left > 0 else 0.0
 
 
 Counted = tuple[int, int, float]
@@ -158,11 +149,11 @@ def closed(state: ChangeAware, periods: Iterable[Counted]) -> ChangeAware:
 
 def reached(state: ChangeAware, periods: Sequence[Counted]) -> float:
     """Log evidence after these periods, the last of them open; to the bit what closing them all gives."""
-    last = next((one for one in reversed(periods) if one[1] or one[2]), None)
-    if last is None:
-        return state.so_far()
-    period, k, n = last
-    return closed(state, [one for one in periods if one[0] < period]).log_e_in(period, k, n)
+    for place in range(len(periods) - 1, -1, -1):
+        period, k, n = periods[place]
+        if k or n:
+            return (closed(state, periods[:place]) if place else state).log_e_in(period, k, n)
+    return state.so_far()
 
 
 def path(state: ChangeAware, periods: Iterable[Counted]) -> list[tuple[int, float]]:
@@ -259,6 +250,26 @@ def turn(holds: Callable[[float], bool], low: float, high: float) -> float:
 def _staked(logs: tuple[float, ...], stake: float) -> tuple[float, ...]:
     """A settled state with the stake of the period after it: the same for every event of that period."""
     return tuple([log + log1p(exp(stake - log)) if log > stake else stake + log1p(exp(log - stake)) for log in logs])
+
+
+def _unbet(planned: int, period: int) -> float:
+    """The stake not yet bet once `period` has begun; in closed form, so that it never drifts below zero."""
+    if period < 1:
+        return 1.0
+    left = planned - period
+    return 0.5 * left / (planned - 1) if left > 0 else 0.0
+
+
+@lru_cache(maxsize=16_384)
+def _log_unbet(planned: int, period: int) -> float:
+    """What is not yet bet, as one more stake beside those of the factors."""
+    return _log(_unbet(planned, period)) - _LOG_UP_WEIGHT
+
+
+@lru_cache(maxsize=16_384)
+def _log_stake(planned: int, before: int, period: int) -> float:
+    """What is bet from the period after `before` to this one."""
+    return _log(_unbet(planned, before) - _unbet(planned, period))
 
 
 def _countable(k: int, mu: float) -> None:

@@ -1,6 +1,6 @@
 """What the clock owes: due times, holds that wait for a person, and notices on their way to people."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -33,6 +33,13 @@ class DueKind(StrEnum):
     ITEM_OVERDUE = "item_overdue"
     ITEM_LONG_OVERDUE = "item_long_overdue"
     ALLEGATION_WAITS = "allegation_waits"
+
+
+LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,
+            DueKind.KILL_SWITCH, DueKind.ITEM_LONG_OVERDUE)
+"""What may stop a trial because of the calendar alone: it waits while a hold is open."""
+GRACE = timedelta(hours=24)
+"""Beside the length of an outage, what its deadlines move by."""
 
 
 class Due(Row, table=True):

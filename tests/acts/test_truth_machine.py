@@ -4,7 +4,7 @@ step what a recount of the rows says, and the log is whole."""
 import math
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from cast import START, Cast, adopt
 from conftest import still
-from databases import Stencil
+from databases import Postgres, Stencil
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -39,6 +39,7 @@ from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import verify
 from sandbox.store.retractions import RETRACTIONS
+from sandbox.store.settings import Settings
 from sandbox.store.trials import COUNTERS, TRIALS, USED
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -59,7 +60,8 @@ SITES = st.sampled_from((None, None, "A", "b"))
 class Machine(RuleBasedStateMachine):
     """One trial, its firm, an officer and a reviewer, and a clock that only goes forward."""
 
-    template: Stencil
+    copied: Callable[[Path], Settings]
+    dropped: Callable[[Settings], None]
     folder: Path
     cast: Cast
     made = 0
@@ -70,7 +72,7 @@ class Machine(RuleBasedStateMachine):
         folder = self.folder / str(Machine.made)
         folder.mkdir()
         self.clock = still()
-        self.program: Program = open_program(self.template.on_file(folder), self.clock)
+        self.program: Program = open_program(self.copied(folder), self.clock)
         self.trial = adopt(self.program, self.cast, 1, volume=volume, regions=places, model_version="1", limits=[
             {"indicator": name, "per_exposure": 0.05} for name in LIMITS],
             baselines=[{"name": "score", "cut": "Deciles", "counts": [20] * 10}])[0]
@@ -261,6 +263,7 @@ class Machine(RuleBasedStateMachine):
             with self.program.reading() as connection:
                 assert verify(connection).problems == ()
             self.program.close()
+            self.dropped(self.program.settings)
             shutil.rmtree(self.program.settings.data)
 
 
@@ -274,22 +277,32 @@ def span(start: datetime, end: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture
-def machine(filled: Stencil, tmp_path: Path) -> Iterator[Callable[[int, int], None]]:
-    filled.on_file(tmp_path)  # made now where no test before has
-    Machine.template, Machine.cast, Machine.folder = filled, filled.filled["sqlite"], tmp_path
+def machine(filled: Stencil, tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str, int, int], None]:
+    """`machine("sqlite", 12, 25)`: so many lives of so many steps on that database."""
 
-    def run(examples: int, steps: int) -> None:
+    def copy_on(kind: str) -> None:
+        if kind == "sqlite":
+            Machine.copied, Machine.dropped = staticmethod(filled.on_file), staticmethod(lambda settings: None)
+        else:
+            server: Postgres = request.getfixturevalue("postgres")
+            Machine.copied = staticmethod(lambda folder: filled.on_server(server, folder))
+            Machine.dropped = staticmethod(lambda settings: server.drop(settings.database_url or ""))
+        Machine.dropped(Machine.copied(tmp_path))  # made now where no test before has
+        Machine.cast, Machine.folder = filled.filled[kind], tmp_path
+
+    def run(kind: str, examples: int, steps: int) -> None:
+        copy_on(kind)
         run_state_machine_as_test(Machine, settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, derandomize=True,
             suppress_health_check=list(HealthCheck)))
 
-    yield run
+    return run
 
 
-def test_after_every_step_counters_caps_and_deadlines_equal_a_recount(machine: Callable[[int, int], None]) -> None:
-    machine(12, 25)
-
-
-@pytest.mark.long
-def test_the_same_over_hundreds_of_lives(machine: Callable[[int, int], None]) -> None:
-    machine(600, 60)
+@pytest.mark.parametrize(("kind", "lives", "steps"), [
+    ("sqlite", 12, 25), ("postgresql", 4, 20),
+    pytest.param("sqlite", 600, 60, marks=pytest.mark.long),
+    pytest.param("postgresql", 150, 60, marks=pytest.mark.long)])
+def test_after_every_step_counters_caps_and_deadlines_equal_a_recount(
+        machine: Callable[[str, int, int], None], kind: str, lives: int, steps: int) -> None:
+    machine(kind, lives, steps)

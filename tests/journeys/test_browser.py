@@ -36,6 +36,8 @@ ROLES = {
     "firm": ("{trial}/sections/filings", "{trial}/sections/plan", "{trial}/feedback/new", "{trial}/incidents/new"),
 }
 """Who looks, and forms at which they look besides what navigation and a trial's tabs lead to."""
+AT_WORK = ("regulator", "firm")
+"""Whose pages are looked at in every run."""
 TABS = 8
 ENGLISH, CHINESE = "en", ("zh_Hans", "zh_Hant")
 """Every page in English, whose words are the longest, and in one of the others, which is the other one elsewhere."""
@@ -134,7 +136,8 @@ def complaints(page: "Page") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("who", ROLES)
+@pytest.mark.parametrize("who", [
+    who if who in AT_WORK else pytest.param(who, marks=pytest.mark.long) for who in ROLES])
 def test_every_page_of_a_role_is_whole_wide_and_narrow_in_both_schemes_and_two_languages(city: City, who: str) -> None:
     visitor = city.visitor(who, viewport=WIDE)
     page, wrong = visitor.page, complaints(visitor.page)
@@ -219,6 +222,7 @@ def walked(walk: Walk) -> Story:
     walk.by_two("standardise")
 
 
+@pytest.mark.long
 def test_a_trial_is_walked_from_draft_to_a_norm_through_pages_alone(city: City) -> None:
     hand = Pages(city.browser, city.port, city.demo, scriptless=("firm", "regulator2", "market1"))
     scenario = hand.do("publish_scenario", "regulator", {"title": "网页行走（演示）", "description": "限定场景"})["id"]

@@ -1,14 +1,14 @@
 """Long lists: every page of every list for everyone who asks, against a plain recount; and by what the database says it
 would do, at the same cost whatever there is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast
+from plans import asked_of, plan
 
 from sandbox.jobs.program import Program
 from sandbox.reads import records, walks
@@ -143,30 +143,6 @@ def test_a_cursor_of_another_making_is_refused(program: Program, cast: Cast):
 
 
 # What the database would do
-
-
-@contextmanager
-def asked_of(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
-    """Every statement, as the driver gets it."""
-    said: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        said.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
-
-
-def plan(connection: sa.Connection, statement: str, parameters: Any) -> str:
-    """How the database would find the rows; PostgreSQL with what a large table would make it avoid made dear."""
-    if connection.dialect.name == "sqlite":
-        return "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
-    for way in ("seqscan", "sort", "bitmapscan"):
-        connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-    return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
 
 
 LISTS: dict[str, tuple[List, dict[str, str]]] = {

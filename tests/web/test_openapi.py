@@ -16,7 +16,7 @@ from sandbox.web.api.endpoint import Endpoint
 OPERATIONS = [(path, method, operation) for path, operations in the_document()["paths"].items()
               for method, operation in operations.items()]
 NOT_BY_API = {"accept_invitation", "make_first_administrator", "save_draft", "draft_opinion", "import_register",
-              "run_due", "note_clock", "enter_key", "forget_states"}
+              "run_due", "note_clock", "note_step", "enter_key", "forget_states"}
 """Acts of the front door and of the clock; a draft is what someone has typed into a page."""
 
 

@@ -18,7 +18,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.drift import BINS
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
+from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
 from sandbox.rules.reporting import Schedule
 
 Story = Iterator[datetime]

@@ -122,7 +122,7 @@ def trial_feedback(trial_id: str) -> Any:
         row = own(connection, trial_id)
         cursor = request.args.get("cursor")
         found = records.feedback(connection, actor(), trial_id, cursor, SHOWN)
-        by_month = months.months(connection, row, program().settings.zone)
+        by_month = months.months(connection, row, program().settings.zone, now())
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
             standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in STANDING],
@@ -211,7 +211,7 @@ def _count_cell(count: months.Count, unit: str) -> Plain:
         sub = t("page.feedback.percent", rate=lights.percent(count.rate))
     else:
         sub = t("page.feedback.rate", rate=lights.per_10k(count.rate), unit=lights.unit_word(unit))
-    if count.declared and count.itemised and count.declared != count.itemised:
+    if count.differs:
         sub = t("page.feedback.differs", rate=sub, declared=count.declared, itemised=count.itemised)
     return {"text": show(count.events, locale()), "sub": sub}
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.clock import GRACE, ReleaseGiven
+from sandbox.acts.clock import ReleaseGiven
 from sandbox.acts.refusals import NotFound, invalid
 from sandbox.reads import accounts, board, trials
 from sandbox.rules.lifecycle import Cause
-from sandbox.store.dues import DueKind, HoldKind
+from sandbox.store.dues import GRACE, DueKind, HoldKind
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import do, form_of, gone, tried
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, render
