@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_8a871875'
+revision = '0001_d75c2ab8'
 down_revision = None
 
 
@@ -145,7 +145,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('password', sa.String(), nullable=True),
@@ -197,7 +197,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('expires_at', Instant(), nullable=False),
     sa.Column('used_at', Instant(), nullable=True),
@@ -729,6 +729,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_severity_id', ['severity', 'id'], unique=False)
         batch_op.create_index('ix_incidents_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_incidents_trial_id_occurred_at', ['trial_id', 'occurred_at'], unique=False)
 
     op.create_table('islands',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1315,6 +1316,7 @@ def downgrade() -> None:
     op.drop_table('late_reds')
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.drop_index('ix_incidents_trial_id_occurred_at')
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_state_id')
         batch_op.drop_index('ix_incidents_severity_id')
