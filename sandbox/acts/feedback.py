@@ -9,6 +9,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
+from sandbox.acts.drift import check_distributions
 from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
@@ -70,7 +71,7 @@ def check_report(act: Act, given: FeedbackFields) -> None:
     if act.trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     _check_period(act, given)
-    check_events(act, given)
+    check_named(act, given)
 
 
 def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
@@ -88,12 +89,14 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
-def check_events(act: Act, given: FeedbackFields) -> None:
-    """Only events that the contract or the trial's plan names are taken: one that is misspelt would count nowhere."""
+def check_named(act: Act, given: FeedbackFields) -> None:
+    """Only events and distributions that the contract or the trial's plan names are taken: one that is misspelt would
+    count nowhere."""
     unknown = set(given.events) - EVENTS
     unknown = unknown - set(limits_of(act)) if unknown else unknown
     if unknown:
         raise Invalid(*((("events", name), word("error.unknown_event")) for name in sorted(unknown)))
+    check_distributions(act, given.distributions)
 
 
 def trip_by_rule(act: Act, given: FeedbackFields) -> None:

@@ -166,7 +166,8 @@ WHOLE, PARTS = ("people", "people_new", "reviewed", "labelled"), ("exposures", "
 def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: str) -> None:
     """Add a report to the sum of its period: what counters and caps take from many is what they take from the sum."""
     if not total:
-        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys((*WHOLE, *PARTS), 0))
+        total.update(period_start=starts, period_end=ends, events={}, distributions={},
+                     **dict.fromkeys((*WHOLE, *PARTS), 0))
     if starts < total["period_start"]:
         total["period_start"] = starts
     if ends > total["period_end"]:
@@ -180,12 +181,17 @@ def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: 
     events = total["events"]
     for name, number in values["events"].items():
         events[name] = events.get(name, 0) + number
+    for row in values["distributions"]:
+        so_far = total["distributions"].get(row["name"]) or [0] * len(row["counts"])
+        total["distributions"][row["name"]] = [one + more for one, more in zip(so_far, row["counts"], strict=True)]
 
 
 def _sum(epoch: int, total: Mapping[str, Any]) -> Sum:
     amounts = {name: total[name] / MILLION for name in PARTS}
-    return Sum.model_validate({**total, **amounts, "epoch": epoch, "period_start": instant(total["period_start"]),
-                               "period_end": instant(total["period_end"])})
+    distributions = [{"name": name, "counts": counts} for name, counts in total["distributions"].items()]
+    return Sum.model_validate({
+        **total, **amounts, "epoch": epoch, "distributions": distributions,
+        "period_start": instant(total["period_start"]), "period_end": instant(total["period_end"])})
 
 
 def _note(transaction: Transaction, *, notes: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from sandbox.rules import facts as f
 from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.jurisdiction import Jurisdiction
+from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.dues import DUES, NOTICES, DueKind
@@ -91,12 +92,15 @@ def votes(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tup
 
 
 def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Seat, ...]]:
-    """Every seat, answered or not."""
+    """Every seat, answered or not; what its holder knows is as their account says now."""
     seated = _by_trial(connection, rows, SEATS, SEATS.c.id)
+    holders = {one.account_id for found in seated.values() for one in found}
+    known = {one.id: tuple(one.expertise) for one in connection.execute(
+        sa.select(ACCOUNTS.c.id, ACCOUNTS.c.expertise).where(ACCOUNTS.c.id.in_(holders)))} if holders else {}
     return {trial_id: tuple(
         f.Seat(r.account_id, r.organisation_id or "", r.constituency, r.panel, r.panel_no, r.accepted is True,
-               r.conflict is True, r.recused_at is not None, r.external, r.chair) for r in found)
-            for trial_id, found in seated.items()}
+               r.conflict is True, r.recused_at is not None, r.external, r.chair, known.get(r.account_id, ()))
+        for r in found) for trial_id, found in seated.items()}
 
 
 def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:

@@ -10,6 +10,7 @@ from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.rules.places import one_spelling
+from sandbox.store.distributions import Distributions
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
 
@@ -47,6 +48,7 @@ class FeedbackFields(Fields):
     labelled: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     groups: Annotated[list[GroupRow], PydanticField(max_length=200)] = Field(
         default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    distributions: Distributions = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     metrics: Annotated[dict[Code, Figure], PydanticField(max_length=100)] = Field(
         default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
     model_version: Short | None = None
