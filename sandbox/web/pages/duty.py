@@ -16,7 +16,7 @@ from sandbox.store.duty import AcknowledgementFields, DutyFields, WithdrawalFiel
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, do, form_of, gone, read, tried
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, RecordPage, render
-from sandbox.web.pages.times import due, moment, now
+from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, t
@@ -104,8 +104,8 @@ def _alarm_row(one: Mapping[str, Any]) -> Plain:
 def _answered(one: Mapping[str, Any]) -> Plain:
     """By whom and how soon, or until when it waits."""
     if one["acknowledged_at"] is None:
-        until = due(one["answer_by"])
-        return {"text": t("page.duty.waits"), "urgency": until.urgency, "sub": until.text}
+        return {"text": t("page.duty.waits"), "urgency": "late" if one["answer_by"] <= now() else "soon",
+                "sub": t("page.duty.goes_on", at=moment(one["answer_by"]))}
     took = one["acknowledged_at"] - one["at"]
     return {"text": one["acknowledged_name"] or "", "sub": t("page.duty.after", n=max(1, round(took / MINUTE))),
             "urgency": "late" if took > ANSWER_WITHIN else ""}
