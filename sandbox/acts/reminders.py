@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.coverage import next_report_due
 from sandbox.acts.schedule import interval_of, notify, panel_of, put_due, review_reminders
+from sandbox.rules import alarms
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
 from sandbox.rules.clocks import CLOCKS as KNOWN
@@ -23,6 +24,7 @@ from sandbox.rules.reporting import report_reminders
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
+from sandbox.store.duty import ALARMS, DUTIES
 from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
 from sandbox.store.trials import SEATS, Panel
 
@@ -142,9 +144,26 @@ def owed_item(act: Act, item_id: str) -> Owed | None:
     return Owed(item["due_at"], (item["due_at"] - item["at"]).days, {"owner": [("role", Role.FIRM.value)]}, {})
 
 
+# Alarms
+
+
+def owed_alarm(act: Act, alarm_id: str) -> Owed | None:
+    """An alarm that nobody has acknowledged: it asks who was on duty when it was raised; where nobody was, everyone."""
+    alarm = act.row(ALARMS, alarm_id)
+    if alarm["acknowledged_at"] is not None:
+        return None
+    everyone = [("role", Role.REGULATOR.value)]
+    duty = act.row(DUTIES, alarm["duty_id"]) if alarm["duty_id"] else None
+    return Owed(alarm["at"], 0, {
+        "on_duty": [("account", duty["officer_id"])] if duty else everyone,
+        "duty_deputy": [("account", duty["deputy_id"])] if duty else everyone, "all_officers": everyone,
+    }, {"cause": alarm["cause"], "urgent": True})
+
+
 LADDERS: Mapping[DueKind, Ladder] = {
     DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
     DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
     DueKind.REMIND_CLOCK: Ladder("clock_due", owner_reminders, owed_clock),
     DueKind.REMIND_ITEM: Ladder("item_due", owner_reminders, owed_item),
+    DueKind.ALARM: Ladder("alarm", alarms.rungs, owed_alarm),
 }
