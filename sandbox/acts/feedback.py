@@ -18,7 +18,7 @@ from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import rearm
 from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
-from sandbox.rules.reporting import Span, same_version
+from sandbox.rules.reporting import Span, came_late, same_version
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
@@ -131,10 +131,12 @@ def overlaps(act: Act, span: Span, site: str | None = None) -> bool:
 
 def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     plan = schedule_of(act)
+    due_at = plan.deadline(plan.ends_in(given.period_end))
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
               "trial_id": act.trial["id"], "epoch": epoch_told(act, given.period_end), "author_id": act.actor.id,
               "at": act.now, "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
-              "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
+              "due_at": due_at, **more}
+    report["late"] = came_late(report["at"], report["due_at"])
     act.insert(FEEDBACK, report)
     return report
 

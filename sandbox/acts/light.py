@@ -14,10 +14,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.drift import look_at_drift, take_distributions
 from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import notify, plan_review
+from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
 from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
 from sandbox.rules.evidence import Counted, log_e_low
@@ -306,6 +308,7 @@ def _act_on(act: Act, before: Light, now: Light, red: bool) -> None:
         trip(act, Cause.CAP_EXCEEDED)
     if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
+        raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
     elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
         plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
                     reason="yellow")

@@ -89,7 +89,8 @@ def site_key_of(site: str | None) -> str:
 
 class Feedback(FeedbackFields, Row, table=True):
     """A kept report. Epoch 0 is the record before adoption. `due_at` is the deadline of the period it is about (none
-    for that record); `version` goes up with every correction that counts; one that is retracted counts nowhere.
+    for that record), `late` whether it came too late for it; `version` goes up with every correction that counts; one
+    that is retracted counts nowhere.
 
     `seq` is its entry in the log; a line of a batch has the batch's instead, and a seal: sixteen bytes of salt and the
     digest of what was sent."""
@@ -102,6 +103,8 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.CheckConstraint("version >= 1", name="version_counted"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
+        *(sa.Index(f"ix_feedback_late_{'_'.join(names)}", *names, sqlite_where=sa.text("late = 1"),
+                   postgresql_where=sa.text("late")) for names in (("id",), ("trial_id", "id"))),
         sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
         sa.Index("ix_feedback_trial_id_seq", "trial_id", "seq", sqlite_where=sa.text("seq IS NOT NULL"),
                  postgresql_where=sa.text("seq IS NOT NULL")),
@@ -115,6 +118,7 @@ class Feedback(FeedbackFields, Row, table=True):
     at: datetime = Field(sa_column=when(nullable=False))
     site_key: str = ""
     due_at: datetime | None = Field(default=None, sa_column=when())
+    late: bool = False
     version: int = 1
     retracted: bool = False
     source_key: str | None = None

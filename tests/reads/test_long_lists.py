@@ -48,7 +48,8 @@ def _row(table: sa.Table, **values: Any) -> dict[str, Any]:
 def _report(trials: list[str], place: int) -> dict[str, Any]:
     start = START + timedelta(hours=place)
     return _row(FEEDBACK, id=f"fb_{place:05}", trial_id=_of(trials, place), period_start=start, at=start, epoch=1,
-                period_end=start + timedelta(hours=1), exposures=1.0, author_id="ac_fang", site=f"Site {place}")
+                period_end=start + timedelta(hours=1), exposures=1.0, author_id="ac_fang", site=f"Site {place}",
+                late=place % 4 == 0)
 
 
 def _incident(trials: list[str], place: int) -> dict[str, Any]:
@@ -87,6 +88,8 @@ def test_pages_of_reports_hold_each_report_once_in_order(
             expected = [row["id"] for row in rows if row["trial_id"] in wanted]
             for limit in (4, 100):
                 assert paged(program, records.feedback, getattr(cast, who), limit, **chosen) == expected, (who, chosen)
+            late = paged(program, records.feedback, getattr(cast, who), 4, late=True, **chosen)
+            assert late == [row["id"] for row in rows if row["trial_id"] in wanted and row["late"]], (who, chosen)
 
 
 @pytest.mark.parametrize("looked", [7, 10_000])
@@ -145,9 +148,11 @@ def test_a_cursor_of_another_making_is_refused(program: Program, cast: Cast):
 # What the database would do
 
 
-LISTS: dict[str, tuple[List, dict[str, str]]] = {
+LISTS: dict[str, tuple[List, dict[str, Any]]] = {
     "reports": (records.feedback, {}), "a trial's reports": (records.feedback, {"trial_id": "ES-0001"}),
     "a report": (records.feedback, {"q": "fb_00003"}), "reports by title": (records.feedback, {"q": "pilot"}),
+    "late reports": (records.feedback, {"late": True}),
+    "a trial's late reports": (records.feedback, {"trial_id": "ES-0001", "late": True}),
     "incidents": (records.incidents, {}), "a trial's incidents": (records.incidents, {"trial_id": "ES-0001"}),
     "grave incidents": (records.incidents, {"severity": "S1"}), "open ones": (records.incidents, {"state": "open"}),
     "near misses": (records.incidents, {"kind": "near_miss"}), "by words": (records.incidents, {"q": "lamp"}),

@@ -15,7 +15,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import reporting
 from sandbox.rules.access import SYSTEM_ACTOR
-from sandbox.rules.reporting import Schedule, Told, periods
+from sandbox.rules.reporting import Schedule, Told, came_late, periods
 from sandbox.store.coverage import runs_of
 from sandbox.store.scope import seen_trial
 
@@ -37,7 +37,8 @@ def test_periods_stand_where_every_report_by_itself_puts_them(
         number = schedule.number(start)
         end = min(start + chance.randrange(2, 40) * HOUR, schedule.deadline(number))
         filed = schedule.deadline(number) + chance.choice((-20, -1, 0, 24, 24, 25, 200)) * HOUR
-        reports.append(report(trial, place, start, period_end=end, at=filed, retracted=chance.random() < 0.05))
+        reports.append(report(trial, place, start, period_end=end, at=filed, retracted=chance.random() < 0.05,
+                              due_at=schedule.deadline(number), late=came_late(filed, schedule.deadline(number))))
         at = end if chance.random() < 0.8 else start
     kept(program, reports, [])
     told = tuple(Told((one["period_start"], one["period_end"]), one["at"]) for one in reports if not one["retracted"])

@@ -11,11 +11,11 @@ from flask import flash, request, url_for
 
 from sandbox.acts.feedback import Filed
 from sandbox.acts.refusals import Refused
-from sandbox.reads import board, drift, months, records, reporting, risk
+from sandbox.reads import board, drift, months, records, reporting, risk, trials
 from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import days_after
-from sandbox.rules.reporting import Period, Standing
+from sandbox.rules.reporting import Period, Span, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.codec import read as typed_value
@@ -46,22 +46,37 @@ A_LITTLE = timedelta(hours=1)
 
 @page(PAGES, "/feedback", roles=READERS)
 def feedback_list() -> Any:
-    """Reports of every trial this person sees, newest filed first."""
-    q, trial = wanted("q"), wanted("trial")
+    """Reports of every trial this person sees, newest filed first; those of one trial by whether counts differ."""
+    q, trial, late, differs = (wanted(name) for name in ("q", "trial", "late", "differs"))
 
     def page_of(connection: sa.Connection, cursor: str | None, limit: int, only: Sequence[str] = ()) -> Page[Any]:
-        return records.feedback(connection, actor(), trial, cursor, limit, q=q, only=only)
+        found = records.feedback(connection, actor(), trial, cursor, limit, q=q, late=late is not None, only=only,
+                                 within=_differing(connection, trial) if trial and differs else None)
+        return found if only else replace(found, items=_with_differences(connection, found.items))
 
+    filters = [choices_of("trial", trial, {trial: trial} if trial else {}),
+               choices_of("late", late, {"1": t("standing.late")}),
+               choices_of("differs", differs, {"1": t("page.feedback.differ")} if trial else {})]
     return listed(Listing(
         name="feedback", endpoint="pages.feedback_list", q=q or "", columns=COLUMNS, cells=_cells, page=page_of,
-        filters=[choices_of("trial", trial, {trial: trial} if trial else {})],
-        exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
+        filters=filters, exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
+
+
+def _differing(connection: sa.Connection, trial_id: str) -> tuple[Span, ...]:
+    """The periods of a trial whose counts differ; none of one that is not theirs."""
+    row = trials.trial(connection, actor(), trial_id)
+    return reporting.differing(connection, row, program().settings.zone, now()) if row else ()
+
+
+def _with_differences(connection: sa.Connection, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return reporting.with_differences(connection, items, program().settings.zone, now())
 
 
 EXPORTED = ("id", "trial_id", "period_start", "period_end", "exposures", "people", "people_new", "region", "site",
-            "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at")
+            "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at", "due_at", "late")
 
-COLUMNS = (Column("trial"), Column("period"), Column("exposures", num=True), Column("events"), Column("filed"))
+COLUMNS = (Column("trial"), Column("period"), Column("exposures", num=True), Column("events"), Column("filed"),
+           Column("standing"))
 
 
 def _cells(row: Mapping[str, Any]) -> Plain:
@@ -72,7 +87,16 @@ def _cells(row: Mapping[str, Any]) -> Plain:
 def _report_cells(row: Mapping[str, Any]) -> Plain:
     used = t("page.feedback.nil") if row["nil"] else t("page.feedback.unknown") if row["exposures"] is None \
         else amount(row["exposures"])
-    return {"period": period(row), "exposures": used, "events": events_text(row["events"]), "filed": moment(row["at"])}
+    return {"period": period(row), "exposures": used, "events": events_text(row["events"]), "filed": moment(row["at"]),
+            "standing": _told(row)}
+
+
+def _told(row: Mapping[str, Any]) -> Any:
+    """Whether a report came in time, and whether the counts of its period agree."""
+    differs = t("page.board.counts_differ") if row["differs"] else ""
+    if row["late"]:
+        return {"text": t("standing.late"), "urgency": "late", "sub": differs}
+    return {"text": t("standing.on_time") if row["due_at"] else "", "sub": differs}
 
 
 def amount(exposures: float) -> str:
@@ -130,7 +154,8 @@ def trial_feedback(trial_id: str) -> Any:
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in COLUMNS[1:]],
-            rows=[_period_row(one) for one in sorted(found.items, key=lambda one: one["period_start"], reverse=True)],
+            rows=[_period_row(one) for one in sorted(_with_differences(connection, found.items), reverse=True,
+                                                     key=lambda one: one["period_start"])],
             next_url=url_for("pages.trial_feedback", trial_id=trial_id, cursor=found.next) if found.next else None,
             first_url=url_for("pages.trial_feedback", trial_id=trial_id) if cursor else None))
 
