@@ -117,7 +117,8 @@ def _take_off(act: Act, retraction: Mapping[str, Any]) -> None:
     """A duplicate is looked at again: what was to stay may have changed or gone since this was asked."""
     table = FEEDBACK if retraction["feedback_id"] else INCIDENTS
     row = act.row(table, retraction["feedback_id"] or retraction["incident_id"])
-    if retraction["why"] == RetractionGround.DUPLICATE and _not_a_duplicate(act, retraction["duplicate_of"], table, row):
+    duplicate = retraction["why"] == RetractionGround.DUPLICATE
+    if duplicate and _not_a_duplicate(act, retraction["duplicate_of"], table, row):
         raise Refused("duplicate_changed")
     (_take_off_report if table is FEEDBACK else _take_off_incident)(act, row)
 
