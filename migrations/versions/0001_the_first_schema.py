@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_245553b2'
+revision = '0001_13a57e1e'
 down_revision = None
 
 
@@ -708,6 +708,7 @@ def upgrade() -> None:
     sa.Column('opened_at', Instant(), nullable=False),
     sa.Column('planned', sa.Integer(), nullable=False),
     sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.Column('over_budget', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
     )
@@ -786,6 +787,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('period', sa.Integer(), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('s2', sa.Integer(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
     sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
