@@ -80,7 +80,7 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
     """A report a day late turns the light yellow."""
     if not _put_off(act, due):
-        assess(act, Light.YELLOW)
+        assess(act, Light.YELLOW, event="feedback_late")
         for role in ("firm", "regulator"):
             notify(act, "feedback_late", role=role)
 

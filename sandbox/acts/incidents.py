@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
+from sandbox.acts.effects import call_emergency_review
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
@@ -21,7 +22,7 @@ from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.incident_clocks import GRAVEST, Operator, clocks_of, summary_owed
 from sandbox.rules.jurisdiction import Profile
-from sandbox.rules.lifecycle import Cause
+from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import (
@@ -38,6 +39,7 @@ from sandbox.store.incidents import (
 )
 
 TAKES_INCIDENTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
+EXPOSED = (*RUNNING, "exit_review")
 MITIGATE_WITHIN = timedelta(hours=KNOWN["D10"].amount)
 ENDED = (IncidentState.MITIGATED, IncidentState.CLOSED)
 
@@ -161,6 +163,8 @@ def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> No
         raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
     elif severity == Severity.S2:
         put_due(act, DueKind.GRAVE_UNMITIGATED, incident, aware + MITIGATE_WITHIN, act.trial["id"])
+        if act.trial["state"] in EXPOSED:
+            call_emergency_review(act, None, Cause.GRAVE_INCIDENT)
 
 
 def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
