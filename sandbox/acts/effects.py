@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.acts.holding import drop_held
+from sandbox.acts.items import enter_planned
 from sandbox.acts.schedule import (
     WHILE_IDLE,
     WHILE_RUNNING,
@@ -123,9 +124,10 @@ def open_epoch(act: Act) -> None:
 
 
 def tuning(act: Act, row: Move) -> None:
-    """Exposure drops: what is left of the caps is halved."""
+    """Exposure drops: what is left of the caps is halved. What the corrective plan promises is owed, item by item."""
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    enter_planned(act)
     arm_running(act)
 
 
