@@ -51,7 +51,7 @@ def enter_cast(program: Program) -> Cast:
         return actor(program, accepted.id)
 
     def reviewer(name: str, side: str, of: str, expertise: str, external: bool = False) -> Actor:
-        return person(name, Role.REVIEWER, of, constituency=side, expertise=expertise, external=external)
+        return person(name, Role.REVIEWER, of, constituency=side, expertise=[expertise], external=external)
 
     office = str(ada.organisation_id)
     guild, institute, users = body("Guild", "body"), body("Institute", "institute"), body("Users", "body")

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_824dec77'
+revision = '0001_6d0a5266'
 down_revision = None
 
 
@@ -145,7 +145,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('password', sa.String(), nullable=True),
@@ -197,7 +197,7 @@ def upgrade() -> None:
     sa.Column('role', sa.Enum('administrator', 'regulator', 'firm', 'reviewer', 'department', 'system', name='role', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
-    sa.Column('expertise', sa.Enum('ai', 'trade', 'law', 'ethics', name='expertise', native_enum=False, create_constraint=True, length=32), nullable=True),
+    sa.Column('expertise', JSON, nullable=False),
     sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('expires_at', Instant(), nullable=False),
     sa.Column('used_at', Instant(), nullable=True),
@@ -494,6 +494,14 @@ def upgrade() -> None:
     with op.batch_alter_table('assessments', schema=None) as batch_op:
         batch_op.create_index('ix_assessments_trial_id_at', ['trial_id', 'at'], unique=False)
 
+    op.create_table('baselines',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('cut', sa.String(length=200), nullable=False),
+    sa.Column('counts', JSON, nullable=False),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_baselines_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'name', name=op.f('pk_baselines'))
+    )
     op.create_table('batches',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -623,6 +631,27 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_decisions_trial_id'), ['trial_id'], unique=False)
         batch_op.create_index('ix_decisions_waiting', ['expires_at'], unique=False, sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
 
+    op.create_table('distributions',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('epoch', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(), nullable=False),
+    sa.Column('period', sa.Integer(), nullable=False),
+    sa.Column('bin_1', sa.BigInteger(), nullable=False),
+    sa.Column('bin_2', sa.BigInteger(), nullable=False),
+    sa.Column('bin_3', sa.BigInteger(), nullable=False),
+    sa.Column('bin_4', sa.BigInteger(), nullable=False),
+    sa.Column('bin_5', sa.BigInteger(), nullable=False),
+    sa.Column('bin_6', sa.BigInteger(), nullable=False),
+    sa.Column('bin_7', sa.BigInteger(), nullable=False),
+    sa.Column('bin_8', sa.BigInteger(), nullable=False),
+    sa.Column('bin_9', sa.BigInteger(), nullable=False),
+    sa.Column('bin_10', sa.BigInteger(), nullable=False),
+    sa.Column('looked_at', Instant(), nullable=True),
+    sa.Column('psi', sa.Float(), nullable=True),
+    sa.Column('bound', sa.Float(), nullable=True),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_distributions_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'epoch', 'name', 'period', name=op.f('pk_distributions'))
+    )
     op.create_table('drafts',
     sa.Column('trial_id', sa.String(), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -700,6 +729,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_incidents_severity_id', ['severity', 'id'], unique=False)
         batch_op.create_index('ix_incidents_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_incidents_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_incidents_trial_id_occurred_at', ['trial_id', 'occurred_at'], unique=False)
 
     op.create_table('islands',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1008,6 +1038,7 @@ def upgrade() -> None:
     sa.Column('reviewed', sa.BigInteger(), nullable=True),
     sa.Column('labelled', sa.BigInteger(), nullable=True),
     sa.Column('groups', JSON, nullable=False),
+    sa.Column('distributions', JSON, nullable=False),
     sa.Column('metrics', JSON, nullable=False),
     sa.Column('model_version', sa.String(), nullable=True),
     sa.Column('narrative', sa.String(), nullable=True),
@@ -1019,6 +1050,7 @@ def upgrade() -> None:
     sa.Column('at', Instant(), nullable=False),
     sa.Column('site_key', sa.String(), nullable=False),
     sa.Column('due_at', Instant(), nullable=True),
+    sa.Column('late', sa.Boolean(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('retracted', sa.Boolean(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
@@ -1036,6 +1068,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('feedback', schema=None) as batch_op:
         batch_op.create_index('ix_feedback_batch_id_line', ['batch_id', 'line'], unique=False, sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
+        batch_op.create_index('ix_feedback_late_id', ['id'], unique=False, sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
+        batch_op.create_index('ix_feedback_late_trial_id_id', ['trial_id', 'id'], unique=False, sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
         batch_op.create_index('ix_feedback_trial_id_id', ['trial_id', 'id'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
         batch_op.create_index('ix_feedback_trial_id_seq', ['trial_id', 'seq'], unique=False, sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
@@ -1235,6 +1269,8 @@ def downgrade() -> None:
         batch_op.drop_index('ix_feedback_trial_id_seq', sqlite_where=sa.text('seq IS NOT NULL'), postgresql_where=sa.text('seq IS NOT NULL'))
         batch_op.drop_index('ix_feedback_trial_id_period_start')
         batch_op.drop_index('ix_feedback_trial_id_id')
+        batch_op.drop_index('ix_feedback_late_trial_id_id', sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
+        batch_op.drop_index('ix_feedback_late_id', sqlite_where=sa.text('late = 1'), postgresql_where=sa.text('late'))
         batch_op.drop_index('ix_feedback_batch_id_line', sqlite_where=sa.text('batch_id IS NOT NULL'), postgresql_where=sa.text('batch_id IS NOT NULL'))
 
     op.drop_table('feedback')
@@ -1288,6 +1324,7 @@ def downgrade() -> None:
     op.drop_table('late_reds')
     op.drop_table('islands')
     with op.batch_alter_table('incidents', schema=None) as batch_op:
+        batch_op.drop_index('ix_incidents_trial_id_occurred_at')
         batch_op.drop_index('ix_incidents_trial_id_id')
         batch_op.drop_index('ix_incidents_state_id')
         batch_op.drop_index('ix_incidents_severity_id')
@@ -1303,6 +1340,7 @@ def downgrade() -> None:
     op.drop_table('files')
     op.drop_table('epochs')
     op.drop_table('drafts')
+    op.drop_table('distributions')
     with op.batch_alter_table('decisions', schema=None) as batch_op:
         batch_op.drop_index('ix_decisions_waiting', sqlite_where=sa.text("outcome = 'waiting'"), postgresql_where=sa.text("outcome = 'waiting'"))
         batch_op.drop_index(batch_op.f('ix_decisions_trial_id'))
@@ -1335,6 +1373,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_batches_trial_id_id')
 
     op.drop_table('batches')
+    op.drop_table('baselines')
     with op.batch_alter_table('assessments', schema=None) as batch_op:
         batch_op.drop_index('ix_assessments_trial_id_at')
 

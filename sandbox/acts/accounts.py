@@ -19,6 +19,7 @@ from sandbox.store.accounts import (
     AccountChange,
     Email,
     InvitationFields,
+    ReviewerFields,
     TokenFields,
 )
 from sandbox.store.fields import Fields
@@ -183,6 +184,26 @@ def change_account(act: Act, given: ChangeGiven) -> Made:
         act.connection.execute(sa.update(TOKENS).where(
             TOKENS.c.account_id == given.account_id, TOKENS.c.revoked_at.is_(None)).values(revoked_at=act.now))
     return Made(id=given.account_id)
+
+
+class DescribedGiven(ReviewerFields):
+    """Which reviewer."""
+
+    account_id: Short
+
+
+@act()
+def describe_reviewer(act: Act, given: DescribedGiven) -> Made:
+    """Put right what a reviewer stands for. What they know counts at once on every panel they sit on; the side for
+    which they were seated stays."""
+    row = act.row(ACCOUNTS, given.account_id)
+    if row["role"] != Role.REVIEWER:
+        raise Refused("not_a_reviewer")
+    described = given.model_dump(mode="json", include={"constituency", "expertise", "external"})
+    act.object_id, act.reason = row["id"], given.reason
+    act.old.append([ACCOUNTS.name, row["id"], {name: row[name] for name in described}])
+    act.update(ACCOUNTS, row["id"], **described)
+    return Made(id=row["id"])
 
 
 class Issued(Done):

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Held, act
-from sandbox.acts.effects import freeze_limits, open_epoch, places
+from sandbox.acts.effects import open_epoch, places
+from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation, organisation_named
 from sandbox.acts.refusals import Invalid, invalid
@@ -16,7 +17,8 @@ from sandbox.acts.schedule import arm_running, plan_next_review
 from sandbox.acts.trials import begin, next_number
 from sandbox.rules.cadence import TIERS, end_of_day, local_day
 from sandbox.rules.facts import DAY
-from sandbox.store.dossier import Limits
+from sandbox.rules.risk import planned_size
+from sandbox.store.dossier import AgreedFields
 from sandbox.store.fields import Fields
 from sandbox.store.ids import new_code
 from sandbox.store.organisations import ALIASES, OrganisationFields, OrganisationKind
@@ -26,8 +28,8 @@ from sandbox.store.types import Long, Number, People, Positive, Short, Whole, on
 from sandbox.words import word
 
 
-class AdoptionFields(Fields):
-    """A running pilot as it is taken over, and what was not verified here."""
+class AdoptionFields(AgreedFields):
+    """A running pilot as it is taken over: what is agreed from now on, as in a plan, and what was not verified here."""
 
     title: Short
     title_hant: Short | None = None
@@ -38,7 +40,6 @@ class AdoptionFields(Fields):
     tier: Tier
     environment: Environment = Environment.E3
     days: Annotated[Whole, PydanticField(ge=1, le=360)] = 180
-    unit: Short = "uses"
     volume: Number | None = None
     people: People | None = None
     hours: Number | None = None
@@ -46,7 +47,6 @@ class AdoptionFields(Fields):
     regions: Long | None = None
     sites: Long | None = None
     rate_per_day: Positive
-    limits: Limits
     model_version: Short | None = None
     unverified: Long
     source_key: Short | None = None
@@ -118,7 +118,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
         "cap_hours": given.hours, "cap_money": given.money, **places(given.regions, given.sites),
         "model_version": given.model_version, "feedback_days": tier.feedback_days, "review_days": tier.every_days,
     })
-    freeze_limits(act, [limit.plain() for limit in given.limits])
+    freeze_agreed(act, given.plain(), planned_size(given.volume, given.rate_per_day, given.days))
     open_epoch(act)
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": "adopt_trial", "source": "adopted",
                             "target": "trial", "by": act.actor.id, "role": act.actor.role.value, "at": act.now,

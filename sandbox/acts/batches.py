@@ -18,6 +18,7 @@ from sandbox.acts.refusals import Refused
 from sandbox.acts.schedule import drop_due, put_due, rearm
 from sandbox.acts.usage import use
 from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
+from sandbox.store.distributions import Distributions
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, FeedbackFields
@@ -57,6 +58,7 @@ class Sum(Fields):
     reviewed: Whole = 0
     labelled: Whole = 0
     events: Annotated[dict[Code, Whole], PydanticField(max_length=200)] = {}
+    distributions: Distributions = []
 
 
 class SpanRow(Fields):

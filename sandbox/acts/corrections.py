@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.acts.act import Act, Done, act
-from sandbox.acts.feedback import check_events, trip_by_rule
+from sandbox.acts.feedback import check_named, trip_by_rule
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused
@@ -38,7 +38,7 @@ def correct_feedback(act: Act, given: CorrectionFields) -> Corrected:
         raise Refused("other_period")
     softer = softens(old, new)
     correction = act.id("co")
-    check_events(act, new)
+    check_named(act, new)
     act.insert(CORRECTIONS, {
         "id": correction, "trial_id": act.trial["id"], "feedback_id": old["id"], "before": _as_given(old).plain(),
         "version": None if softer else old["version"] + 1,
@@ -56,13 +56,13 @@ def _as_given(report: Mapping[str, Any]) -> FeedbackFields:
 
 
 def softens(old: Mapping[str, Any], new: FeedbackFields) -> bool:
-    """Fewer events, another denominator, group, version or region, or less used of a cap: each can lower the evidence
-    or make room, so only what adds events or words counts at once."""
+    """Fewer events, another denominator, group, distribution, version or region, or less used of a cap: each can lower
+    the evidence or make room, so only what adds events or words counts at once."""
     fewer = any(new.events.get(name, 0) < number for name, number in (old["events"] or {}).items())
     less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people_new", "hours", "money"))
     plain, was = new.plain(), _as_given(old).plain()
     other = any(plain[name] != was[name] for name in (
-        "exposures", "reviewed", "labelled", "groups", "model_version", "region"))
+        "exposures", "reviewed", "labelled", "groups", "distributions", "model_version", "region"))
     return fewer or less or other
 
 

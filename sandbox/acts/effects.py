@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.holding import drop_held
 from sandbox.acts.items import enter_planned
+from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.schedule import (
     WHILE_IDLE,
     WHILE_RUNNING,
@@ -24,12 +24,12 @@ from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
-from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, Light, agreed_budget, planned_size, silent_days
-from sandbox.store.evidence import COMPARES, EPOCHS
+from sandbox.rules.risk import Light, planned_size
+from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
 from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
-from sandbox.store.trials import LIMITS, SUSPENSIONS
+from sandbox.store.trials import SUSPENSIONS
 
 REDUCED = 0.5
 """Share of volume and people that tuning leaves (调优)."""
@@ -65,9 +65,7 @@ def started(act: Act, row: Move) -> None:
         feedback_days=schedule.get("feedback_every_days") or tier.feedback_days,
         review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),
     )
-    freeze_limits(act, plan["limits"], {COMPARES: {"attributes": {
-        row["attribute"]: {"reference": row["reference"]} for row in plan.get("compared") or ()}}})
-    freeze_chances(act, plan, planned_size(exposure.get("volume"), exposure["rate_per_day"], exposure["days"]))
+    freeze_agreed(act, plan, planned_size(exposure.get("volume"), exposure["rate_per_day"], exposure["days"]))
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
@@ -90,27 +88,6 @@ def places(regions: str | None, sites: str | None) -> dict[str, Any]:
     region, site = agreed(regions), agreed(sites)
     return {"cap_regions": region.most, "agreed_regions": list(region.names),
             "cap_sites": site.most, "agreed_sites": list(site.names)}
-
-
-def freeze_limits(act: Act, limits: list[dict[str, Any]], terms: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """The plan's limits, weights normalised, kept for good, with the terms of an indicator that has some, and how long
-    a silence they bear."""
-    whole = sum(limit["weight"] for limit in limits)
-    for limit in limits:
-        act.insert(LIMITS, {"trial_id": act.trial["id"], "indicator": limit["indicator"],
-                            "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole,
-                            "terms": terms.get(limit["indicator"])})
-    agreed_limits = {limit["indicator"]: limit["per_exposure"] for limit in limits}
-    act.change_trial(silent_days=silent_days(agreed_limits, act.trial["rate_per_day"]))
-
-
-def freeze_chances(act: Act, plan: Mapping[str, Any], size: float) -> None:
-    """The chances of a false light, the hard budget of S2 incidents where the plan has a limit for them, and what
-    feedback it expects."""
-    alpha = plan.get("alpha") or ALPHA
-    act.change_trial(alpha=alpha, alpha_yellow=plan.get("alpha_yellow") or ALPHA_YELLOW,
-                     budget=agreed_budget(plan.get("budget_limit"), size, alpha),
-                     background_rate=plan.get("background_rate"))
 
 
 def open_epoch(act: Act) -> None:

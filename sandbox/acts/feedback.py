@@ -9,6 +9,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
+from sandbox.acts.drift import check_distributions
 from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
@@ -17,7 +18,7 @@ from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import rearm
 from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
-from sandbox.rules.reporting import Span, same_version
+from sandbox.rules.reporting import Span, came_late, same_version
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
@@ -70,7 +71,7 @@ def check_report(act: Act, given: FeedbackFields) -> None:
     if act.trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
     _check_period(act, given)
-    check_events(act, given)
+    check_named(act, given)
 
 
 def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
@@ -88,12 +89,14 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)
 
 
-def check_events(act: Act, given: FeedbackFields) -> None:
-    """Only events that the contract or the trial's plan names are taken: one that is misspelt would count nowhere."""
+def check_named(act: Act, given: FeedbackFields) -> None:
+    """Only events and distributions that the contract or the trial's plan names are taken: one that is misspelt would
+    count nowhere."""
     unknown = set(given.events) - EVENTS
     unknown = unknown - set(limits_of(act)) if unknown else unknown
     if unknown:
         raise Invalid(*((("events", name), word("error.unknown_event")) for name in sorted(unknown)))
+    check_distributions(act, given.distributions)
 
 
 def trip_by_rule(act: Act, given: FeedbackFields) -> None:
@@ -128,10 +131,12 @@ def overlaps(act: Act, span: Span, site: str | None = None) -> bool:
 
 def _keep(act: Act, given: FeedbackFields, **more: Any) -> dict[str, Any]:
     plan = schedule_of(act)
+    due_at = plan.deadline(plan.ends_in(given.period_end))
     report = {**given.plain(), "period_start": given.period_start, "period_end": given.period_end, "id": act.id("fb"),
               "trial_id": act.trial["id"], "epoch": epoch_told(act, given.period_end), "author_id": act.actor.id,
               "at": act.now, "site_key": site_key_of(given.site), "source_key": None, "seq": act.seq,
-              "due_at": plan.deadline(plan.ends_in(given.period_end)), **more}
+              "due_at": due_at, **more}
+    report["late"] = came_late(report["at"], report["due_at"])
     act.insert(FEEDBACK, report)
     return report
 

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.drift import look_at_drift, take_distributions
 from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import notify, plan_review
@@ -119,6 +120,8 @@ def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> Non
             events=sign * sum([number for name, number in told.items() if in_everything(name)]))
     if report.get("groups") and "disparity" in indicators:
         compare(act, report, epoch) if sign > 0 else forget_groups(act, epoch)
+    if report.get("distributions") and epoch:
+        take_distributions(act, report, epoch, sign)
 
 
 def add(act: Act, epoch: int, indicator: str, *, at: datetime, events: int = 0, itemised: int = 0, alleged: int = 0,
@@ -163,12 +166,12 @@ def epoch_told(act: Act, span_end: datetime) -> int:
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What an epoch says at an instant: findings, combined evidence, the same with allegations; and whether a period
-    that closed shows that less is told than there must be."""
+    that closed shows that less is told than there must be, or that a distribution has drifted."""
 
     findings: tuple[Finding, ...]
     log_e: float
     told: float
-    quiet: bool = False
+    warns: bool = False
 
 
 def assess(act: Act, *rules: Light) -> Light:
@@ -179,7 +182,7 @@ def assess(act: Act, *rules: Light) -> Light:
     judged = judge(act)
     at = _thresholds(act)
     grave = _budget_light(act)
-    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow or judged.quiet else ()))
+    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow or judged.warns else ()))
     early = all(too_early(one.limit * one.exposures, one.weight, at) for one in judged.findings)
     now, latched = light(judged.log_e, at, early=early, rules=rules), Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
@@ -210,13 +213,18 @@ def judge(act: Act) -> Judged:
             note_late_red(act, trial["epoch"], trail(seen, found), total)
         _settle(act, seen, found, upto)
     return Judged(findings, total, _told(act, usage) if trial["alleged"] else total,
-                  upto > settled and _too_quiet(act, epoch.first + upto - 1))
+                  upto > settled and _closing_warns(act, epoch.first, epoch.first + upto - 1))
 
 
 def _told(act: Act, usage: Usage) -> float:
     """The evidence with what people allege: it may turn the light yellow, never red."""
     seen = watches(act.connection, act.trial["id"], act.trial["epoch"], usage.epoch)
     return together([finding(watch, steps(watch, usage, alleged=True)) for watch in seen])
+
+
+def _closing_warns(act: Act, first: int, last: int) -> bool:
+    """What only closed periods can tell, each by itself: too little told, or drift."""
+    return any([_too_quiet(act, last), look_at_drift(act, first, last)])
 
 
 def _too_quiet(act: Act, last: int) -> bool:

@@ -31,6 +31,7 @@ from sandbox.store.fields import canonical
 from sandbox.store.trials import MOVES_MADE, SUSPENSIONS, MoveFields
 from sandbox.store.types import Short
 from sandbox.store.votes import DECISIONS, Outcome
+from sandbox.words import Word
 
 DECIDE_WITHIN = 3
 """Working days a proposal lives."""
@@ -58,7 +59,7 @@ def make_move(act: Act, given: MoveGiven) -> Moved:
     if not may_move(row, act.relation):
         raise NotPermitted("not_your_move", move=row.name)
     missing = missing_needs(act, row)
-    if missing == ("two_regulators",):
+    if list(missing) == ["two_regulators"]:
         return propose_move(act, row, given)
     if missing:
         raise Unmet(row.name, missing)
@@ -76,8 +77,8 @@ def row_from(act: Act, name: str) -> Move:
     return row
 
 
-def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> tuple[str, ...]:
-    """Every need of the move that does not hold now."""
+def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> dict[str, Word]:
+    """Every need of the move that does not hold now, with its sentence."""
     facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
     return unmet(row, facts)
 

@@ -1,5 +1,7 @@
 """How an act says no: each refusal carries all its reasons as words, so that any door can say them in any language."""
 
+from collections.abc import Mapping
+
 from sandbox.words import Value, Word, word
 
 
@@ -32,8 +34,8 @@ class KeyReused(Refused):
 class Unmet(Refused):
     """A move whose needs are not all met; names every one."""
 
-    def __init__(self, move: str, needs: tuple[str, ...]) -> None:
-        super().__init__("needs_unmet", *(word(f"need.{name}") for name in needs), move=move)
+    def __init__(self, move: str, needs: Mapping[str, Word]) -> None:
+        super().__init__("needs_unmet", *needs.values(), move=move)
         self.move = move
         self.needs = needs
 

@@ -316,7 +316,7 @@ def panel_of(act: Act) -> list[Candidate]:
         ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
         SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
-    return [Candidate(row.account_id, row.expertise, row.times) for row in act.connection.execute(query)]
+    return [Candidate(row.account_id, tuple(row.expertise), row.times) for row in act.connection.execute(query)]
 
 
 def _number(act: Act) -> int:

@@ -24,6 +24,7 @@ from sandbox.store.batches import (
     KEPT,
     drop_slice,
 )
+from sandbox.store.distributions import BASELINES
 from sandbox.store.door import Busy, Transaction, Unknown
 from sandbox.store.engine import Statement
 from sandbox.store.evidence import EPOCHS
@@ -103,6 +104,7 @@ class Terms:
     now: datetime
     first: datetime
     events: frozenset[str]
+    distributions: frozenset[str]
     zone: tzinfo
     epochs: tuple[tuple[int, str], ...]
     """Each epoch's number and opening, as text, the latest first."""
@@ -116,12 +118,14 @@ class Terms:
         """What is wrong with a report for this trial."""
         late, early = values["period_end"] > self.now, values["period_start"] < self.first
         across = self.schedule.spans_two((values["period_start"], values["period_end"]))
-        if not (late or early or across) and self.events.issuperset(values["events"]):
+        unknown = [place for place, row in enumerate(values["distributions"]) if row["name"] not in self.distributions]
+        if not (late or early or across or unknown) and self.events.issuperset(values["events"]):
             return []
         found = [Fault("period_end", "in_future")] if late else []
         found += [Fault("period_start", "before_start")] if early else []
         if across is not None and not (late or early):
             found.append(Fault("period_end", "spans_periods", {"at": across.astimezone(self.zone).strftime(AT)}))
+        found += [Fault(f"distributions.{place}.name", "unknown_distribution") for place in unknown]
         return found + [Fault(f"events.{name}", "unknown_event") for name in values["events"]
                         if name not in self.events]
 
@@ -308,6 +312,8 @@ def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
     with program.reading() as connection:
         trial = seen_trial(connection, actor, trial_id)
         names = connection.execute(sa.select(LIMITS.c.indicator).where(LIMITS.c.trial_id == trial_id)).scalars().all()
+        watched = frozenset(connection.execute(sa.select(BASELINES.c.name).where(
+            BASELINES.c.trial_id == trial_id)).scalars())
         opened = connection.execute(sa.select(EPOCHS.c.epoch, EPOCHS.c.opened_at).where(
             EPOCHS.c.trial_id == trial_id).order_by(EPOCHS.c.epoch.desc()))
         epochs = tuple((number, text_of(at)) for number, at in opened)
@@ -316,7 +322,7 @@ def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
     if trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=trial["state"])
     first = trial["starts_at"].astimezone(program.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), program.settings.zone, epochs)
+    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), watched, program.settings.zone, epochs)
 
 
 _before = (

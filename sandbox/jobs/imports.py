@@ -5,7 +5,7 @@ regulator, and `import_feedback` per trial. Repeated, neither adds anything.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -17,6 +17,7 @@ from sandbox.jobs.program import Program
 from sandbox.reads.records import source_keys
 from sandbox.rules.access import Actor
 from sandbox.rules.intake import (
+    BadMapping,
     Event,
     Period,
     Proposal,
@@ -28,7 +29,7 @@ from sandbox.rules.intake import (
 from sandbox.rules.intake import (
     Mapping as IntakeMapping,
 )
-from sandbox.store.dossier import LimitRow
+from sandbox.store.dossier import AgreedFields, LimitRow
 from sandbox.store.feedback import ImportedReport
 from sandbox.store.incidents import ImportedEvent, IncidentKind
 from sandbox.store.scenarios import ScenarioFields, ScenarioStatus
@@ -37,18 +38,19 @@ from sandbox.words import Word, word
 
 CHUNK = 2000
 DAYS_IN_MONTH = 30.0
+ANY_LIMIT = {"indicator": "harm_any", "per_exposure": 1.0}
+"""Stands for the limits of the record where the mapping states none."""
 PACE = 1.5
 """Without a stated rate, exposures per day may be half as many again as in the busiest month on record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the city states for every trial it takes over; None leaves it to the record (and says so)."""
+    """What the city states for every trial it takes over, beside what its mapping agrees."""
 
     scenario_id: str | None = None
     tier: Tier = Tier.R3
     days: int = 180
-    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 class ImportReport(BaseModel):
@@ -89,6 +91,7 @@ def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Se
 
     Raises LinesRefused where there is no trial in the files, and what the acts raise; nothing of a trial is kept before
     a second regulator has adopted it."""
+    stated = _stated(mapping)
     tables = [table for name, content in files for table in tables_for(mapping, content, name)]
     proposal = propose(mapping, tables)
     unreadable, fitting = _fitting(proposal)
@@ -96,7 +99,7 @@ def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Se
         raise LinesRefused(proposal.refused)
     if dry_run or not proposal.trials:
         return _report(proposal, unreadable), _words(proposal, unreadable)
-    adoption = AdoptGiven(trials=[_adoption(proposal, one, terms, _scenario(program, actor, mapping, terms))
+    adoption = AdoptGiven(trials=[_adoption(proposal, one, terms, stated, _scenario(program, actor, mapping, terms))
                                   for one in proposal.trials])
     adopted = program.acts.do("adopt_trial", actor, adoption)
     kept = [] if adopted.decision else list(_keep(program, actor, proposal.mapping, fitting, adopted.trials))
@@ -124,12 +127,24 @@ def _scenario(program: Program, actor: Actor, mapping: IntakeMapping, terms: Ter
     return str(program.acts.do("publish_scenario", actor, given, key=key).id)
 
 
-def _adoption(proposal: Proposal, trial: Trial, terms: Terms, scenario_id: str) -> AdoptionFields:
+def _stated(mapping: IntakeMapping) -> dict[str, Any]:
+    """What the mapping agrees of every trial, as the fields take it. Raises BadMapping with each wrong place."""
+    try:
+        whole = AgreedFields.model_validate({"limits": [ANY_LIMIT], **mapping.agreed, "unit": mapping.unit})
+    except ValidationError as error:
+        raise BadMapping(*(word(
+            "intake.mapping_unknown_key" if one["type"] == "extra_forbidden" else "intake.mapping_wrong_value",
+            where="/agreed/" + "/".join(map(str, one["loc"]))) for one in error.errors(include_url=False))) from error
+    return {name: getattr(whole, name) for name in mapping.agreed}
+
+
+def _adoption(proposal: Proposal, trial: Trial, terms: Terms, stated: Mapping[str, Any],
+              scenario_id: str) -> AdoptionFields:
     periods = [one for one in proposal.periods if one.permit == trial.key]
     return AdoptionFields(
         title=trial.title[:200], scenario_id=scenario_id, organisation=trial.organisation, aliases=list(trial.aliases),
-        tier=terms.tier, days=terms.days, unit=proposal.unit, rate_per_day=_pace(periods),
-        limits=[LimitRow(indicator=name, per_exposure=limit) for name, limit in _limits(periods, terms).items()],
+        tier=terms.tier, days=terms.days, rate_per_day=_pace(periods),
+        **{**stated, "unit": proposal.unit, "limits": _limits(periods, stated.get("limits", ()))},
         source_key=f"{proposal.mapping}:{trial.key}",
         unverified="Adopted with its own record; exposures, events and limits were not verified here.",
     )
@@ -140,13 +155,15 @@ def _pace(periods: Iterable[Period]) -> float:
     return max(busiest / DAYS_IN_MONTH * PACE, 1.0)
 
 
-def _limits(periods: Sequence[Period], terms: Terms) -> dict[str, float]:
-    """The stated limit of each indicator, else the trial's own past rate (at least one event in all its exposures)."""
+def _limits(periods: Sequence[Period], stated: Sequence[LimitRow]) -> list[LimitRow]:
+    """The stated limits, and of each other indicator on record the trial's own past rate (at least one event in all its
+    exposures)."""
     exposures = sum(float(one.exposures or 0) for one in periods)
-    names = dict.fromkeys(name for one in periods for name in one.events) or dict.fromkeys(terms.limits)
-    counted = {name: sum(one.events.get(name, 0) for one in periods) for name in names}
-    own = {name: min(1.0, max(k, 1) / max(exposures, 1.0)) for name, k in counted.items()}
-    return {name: terms.limits.get(name, rate) for name, rate in own.items()}
+    known = {one.indicator for one in stated}
+    counted = {name: sum(one.events.get(name, 0) for one in periods)
+               for name in dict.fromkeys(name for one in periods for name in one.events) if name not in known}
+    return [*stated, *(LimitRow(indicator=name, per_exposure=min(1.0, max(k, 1) / max(exposures, 1.0)))
+                       for name, k in counted.items())]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import orjson
 from sandbox.acts.batches import BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
 from sandbox.acts.places import outside
 from sandbox.rules.cadence import period_number
-from sandbox.rules.reporting import Span, joined, same_version
+from sandbox.rules.reporting import Span, came_late, joined, same_version
 from sandbox.store.batches import blank_report, insert_batch, insert_notes, insert_reports
 from sandbox.store.door import Transaction
 from sandbox.store.feedback import FeedbackFields
@@ -46,7 +46,7 @@ class Slices:
     periods: dict[str, int] = field(default_factory=dict)
     told: tuple[Span, ...] = ()
     places: set[tuple[str | None, str | None]] = field(default_factory=set)
-    deadlines: dict[int, Any] = field(default_factory=dict)
+    deadlines: dict[int, tuple[Any, bool]] = field(default_factory=dict)
     grouped: bool = False
 
     def bring(self) -> None:
@@ -85,10 +85,10 @@ class Slices:
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
             epoch = self._epoch(ends)
-            due_at = self._add(values, epoch, starts, ends)
+            due_at, late = self._add(values, epoch, starts, ends)
             rows.append({**blank, **values, "period_start": kept_as(starts), "period_end": kept_as(ends),
-                         "epoch": epoch, "due_at": due_at, "id": report_id, "site_key": site, "source_key": key,
-                         "line": line, "seal": seal})
+                         "epoch": epoch, "due_at": due_at, "late": late, "id": report_id, "site_key": site,
+                         "source_key": key, "line": line, "seal": seal})
         self.told = joined((*self.told, *((instant(one[2]), instant(one[3])) for one in chunk)))
         self.roots.append(SliceRow(first=chunk[0][0], size=len(chunk), root=root_of(hashes).hex()))
         return rows
@@ -102,9 +102,9 @@ class Slices:
         """The epoch that a line reaches into."""
         return next((number for number, opened in self.terms.epochs if ends > opened), 1)
 
-    def _add(self, values: Mapping[str, Any], epoch: int, starts: str, ends: str) -> Any:
-        """The line is added to its reporting period, whose deadline is answered; one that may stop the trial by rule is
-        remembered."""
+    def _add(self, values: Mapping[str, Any], epoch: int, starts: str, ends: str) -> tuple[Any, bool]:
+        """The line is added to its reporting period, whose deadline is answered, and whether it is too late for it; one
+        that may stop the trial by rule is remembered."""
         trial, period = self.terms.trial, self.periods.get(starts)
         if period is None:
             self.periods = self.periods if len(self.periods) < SLICE else {}
@@ -121,9 +121,10 @@ class Slices:
                                 FeedbackFields.model_validate({name: values[name] for name in values}))
         return self._deadline(max(1, period))
 
-    def _deadline(self, period: int) -> Any:
+    def _deadline(self, period: int) -> tuple[Any, bool]:
         if period not in self.deadlines:
-            self.deadlines[period] = self.kept_as(text_of(self.terms.schedule.deadline(period)))
+            deadline = self.terms.schedule.deadline(period)
+            self.deadlines[period] = self.kept_as(text_of(deadline)), came_late(self.now, deadline)
         return self.deadlines[period]
 
     def _notes(self) -> Iterator[dict[str, Any]]:
@@ -165,7 +166,8 @@ WHOLE, PARTS = ("people", "people_new", "reviewed", "labelled"), ("exposures", "
 def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: str) -> None:
     """Add a report to the sum of its period: what counters and caps take from many is what they take from the sum."""
     if not total:
-        total.update(period_start=starts, period_end=ends, events={}, **dict.fromkeys((*WHOLE, *PARTS), 0))
+        total.update(period_start=starts, period_end=ends, events={}, distributions={},
+                     **dict.fromkeys((*WHOLE, *PARTS), 0))
     if starts < total["period_start"]:
         total["period_start"] = starts
     if ends > total["period_end"]:
@@ -179,12 +181,17 @@ def add_up(total: dict[str, Any], values: Mapping[str, Any], starts: str, ends: 
     events = total["events"]
     for name, number in values["events"].items():
         events[name] = events.get(name, 0) + number
+    for row in values["distributions"]:
+        so_far = total["distributions"].get(row["name"]) or [0] * len(row["counts"])
+        total["distributions"][row["name"]] = [one + more for one, more in zip(so_far, row["counts"], strict=True)]
 
 
 def _sum(epoch: int, total: Mapping[str, Any]) -> Sum:
     amounts = {name: total[name] / MILLION for name in PARTS}
-    return Sum.model_validate({**total, **amounts, "epoch": epoch, "period_start": instant(total["period_start"]),
-                               "period_end": instant(total["period_end"])})
+    distributions = [{"name": name, "counts": counts} for name, counts in total["distributions"].items()]
+    return Sum.model_validate({
+        **total, **amounts, "epoch": epoch, "distributions": distributions,
+        "period_start": instant(total["period_start"]), "period_end": instant(total["period_end"])})
 
 
 def _note(transaction: Transaction, *, notes: list[dict[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from sandbox.reads import walks
 from sandbox.reads.pages import Page, soonest_due
 from sandbox.reads.walks import Wanted
 from sandbox.rules.access import Actor, Role
+from sandbox.rules.reporting import Span
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import COUNTS, KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
@@ -46,10 +47,11 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def feedback(connection: sa.Connection, actor: Actor, trial_id: str | None = None, cursor: str | None = None,
-             limit: int = 50, *, q: str | None = None, only: Sequence[str] = ()) -> Page[Any]:
-    """Reports, newest filed first; `q` is a report's number, or looks into the trial's number and titles. With `only`
-    they are tuples of these columns."""
-    return _walked(connection, _reports_wanted(actor, trial_id, q), cursor, limit, only)
+             limit: int = 50, *, q: str | None = None, late: bool = False, within: Sequence[Span] | None = None,
+             only: Sequence[str] = ()) -> Page[Any]:
+    """Reports, newest filed first; `q` is a report's number, or looks into the trial's number and titles; `late` leaves
+    those that came too late, `within` those of these spans of time. With `only` they are tuples of these columns."""
+    return _walked(connection, _reports_wanted(actor, trial_id, q, late, within), cursor, limit, only)
 
 
 def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit: int,
@@ -58,17 +60,15 @@ def _walked(connection: sa.Connection, wanted: Wanted, cursor: str | None, limit
     return walks.page(connection, wanted, columns, cursor, limit, bare=bool(only))
 
 
-def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None) -> Wanted:
+def _reports_wanted(actor: Actor, trial_id: str | None, q: str | None, late: bool,
+                    within: Sequence[Span] | None) -> Wanted:
     """The reports of a list."""
+    only = (FEEDBACK.c.late,) if late else ()
+    fits = () if within is None else (sa.or_(sa.false(), *(sa.and_(
+        FEEDBACK.c.period_start >= start, FEEDBACK.c.period_start < end) for start, end in within)),)
     if q and q.startswith("fb_"):
-        return _numbered(FEEDBACK, actor, trial_id, q, KEPT)
-    return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, sure=(KEPT,))
-
-
-def periods(connection: sa.Connection, actor: Actor, trial_id: str) -> tuple[dict[str, Any], ...]:
-    """All reports of a trial by the period they are about, oldest first: what charts and months are made of."""
-    query = of_trials(FEEDBACK, actor, trial_id).where(COUNTS).order_by(FEEDBACK.c.period_start, FEEDBACK.c.id)
-    return tuple(dict(row) for row in connection.execute(query).mappings())
+        return _numbered(FEEDBACK, actor, trial_id, q, KEPT, *only, *fits)
+    return Wanted(FEEDBACK, actor, trial_id, _titled(q) if q else None, only=only, sure=(KEPT,), fits=fits)
 
 
 def report(connection: sa.Connection, actor: Actor, feedback_id: str) -> dict[str, Any] | None:

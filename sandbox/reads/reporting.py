@@ -1,7 +1,7 @@
 """What of a trial's use was told: its periods, where each stands and whether its counts agree; plans, held filings,
 retractions."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
-from sandbox.rules.reporting import SLACK, Period, Schedule, Told, counts_differ, periods
+from sandbox.rules.reporting import SLACK, Period, Schedule, Span, Told, counts_differ, periods
 from sandbox.rules.risk import events_of
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, owed_from, runs_of
@@ -33,19 +33,33 @@ def standing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, no
     if not runs:
         return ()
     first = max(1, schedule.number(min(now, runs[-1][1])) - most + 1)
-    since = schedule.opens(first)
-    told = _told(connection, row["id"], since)
+    told = _told(connection, row["id"], schedule.opens(first))
     found = [one for one in periods(schedule, runs, told, now) if one.number >= first]
     return tuple(reversed(found))
 
 
 def _told(connection: sa.Connection, trial_id: str, since: datetime) -> tuple[Told, ...]:
-    reports = sa.select(FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.at).where(
-        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since)
+    """What is told of the time since: reports that follow each other as one, those too late apart."""
     plans = sa.select(NO_USE.c.period_start, NO_USE.c.holds_until, NO_USE.c.at).where(
         NO_USE.c.trial_id == trial_id, NO_USE.c.holds_until > NO_USE.c.period_start, NO_USE.c.holds_until > since)
-    return (*(Told((one[0], one[1]), one[2]) for one in connection.execute(reports)),
+    reports = connection.execute(_joined(sa.select(
+        FEEDBACK.c.period_start, FEEDBACK.c.period_end, FEEDBACK.c.at, FEEDBACK.c.late).where(
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch > 0, COUNTS, FEEDBACK.c.period_end > since).subquery()))
+    return (*(Told((one.start, one.end), one.last if one.late else one.first) for one in reports),
             *(Told((one[0], one[1]), one[2], planned=True) for one in connection.execute(plans)))
+
+
+def _joined(told: sa.Subquery) -> sa.Select[Any]:
+    """Spans that touch as one, with when the first and the last of them was told."""
+    order = (told.c.period_start, told.c.period_end)
+    reached = sa.func.max(told.c.period_end).over(partition_by=told.c.late, order_by=order, rows=(None, -1))
+    begun = sa.select(told, sa.case((reached >= told.c.period_start, 0), else_=1).label("begins")).subquery()
+    number = sa.func.sum(begun.c.begins).over(
+        partition_by=begun.c.late, order_by=(begun.c.period_start, begun.c.period_end), rows=(None, 0))
+    runs = sa.select(begun, number.label("number")).subquery()
+    return sa.select(runs.c.late, sa.func.min(runs.c.period_start).label("start"),
+                     sa.func.max(runs.c.period_end).label("end"), sa.func.min(runs.c.at).label("first"),
+                     sa.func.max(runs.c.at).label("last")).group_by(runs.c.late, runs.c.number)
 
 
 # Declared and itemised
@@ -75,6 +89,33 @@ def compared(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]], zone:
         found.setdefault((one.trial_id, one.period), []).append(
             Compared(one.indicator, int(one.declared), int(one.itemised), differs))
     return {key: tuple(many) for key, many in found.items()}
+
+
+def differing(connection: sa.Connection, row: Mapping[Any, Any], zone: tzinfo, now: datetime) -> tuple[Span, ...]:
+    """The trial's periods whose counts differ; the caller has narrowed to it."""
+    found = compared(connection, [row], zone, now)
+    numbers = sorted(number for (_, number), counts in found.items() if any(one.differs for one in counts))
+    schedule = Schedule(row["starts_at"], row["feedback_days"], zone) if numbers else None
+    return tuple((schedule.opens(number), schedule.deadline(number)) for number in numbers) if schedule else ()
+
+
+def with_differences(connection: sa.Connection, reports: Iterable[Mapping[str, Any]], zone: tzinfo,
+                     now: datetime) -> tuple[dict[str, Any], ...]:
+    """Reports with whether the counts of the period that each is about differ; the caller has narrowed to them."""
+    reports = tuple(reports)
+    trials = {row["id"]: row for row in connection.execute(sa.select(TRIALS).where(
+        TRIALS.c.id.in_({one["trial_id"] for one in reports}))).mappings()}
+    periods_of = [_number(trials[one["trial_id"]], one, zone) for one in reports]
+    found = compared(connection, tuple(trials.values()), zone, now, set(periods_of) - {0}) if any(periods_of) else {}
+    return tuple({**one, "differs": any(count.differs for count in found.get((one["trial_id"], number), ()))}
+                 for one, number in zip(reports, periods_of, strict=True))
+
+
+def _number(row: Mapping[Any, Any], report: Mapping[str, Any], zone: tzinfo) -> int:
+    """The period that a report is about; 0 where it is of the record before adoption."""
+    if report["epoch"] == 0:
+        return 0
+    return Schedule(row["starts_at"], row["feedback_days"], zone).number(report["period_start"])
 
 
 def _counted(trials: Collection[str], numbers: Collection[int]) -> sa.Select[Any]:

@@ -26,6 +26,7 @@ from sandbox.store.scope import log_seen_by, of_seen_trials, relation_to, trials
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
 from sandbox.store.trials import MOVES_MADE, SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import DECISIONS, VOTES
+from sandbox.words import Word
 
 LIGHT_ORDER = ("red", "yellow", "grey", "green")
 
@@ -139,12 +140,12 @@ class NextMove:
 
     move: Move
     permitted: bool
-    unmet: tuple[str, ...]
+    unmet: Mapping[str, Word]
     decision: str | None
 
     @property
     def only_second_missing(self) -> bool:
-        return self.unmet == ("two_regulators",)
+        return list(self.unmet) == ["two_regulators"]
 
 
 def next_moves(connection: sa.Connection, row: Mapping[Any, Any], relation: Relation,

@@ -31,13 +31,15 @@ NEWER_THAN_ALL = "~"
 @dataclass(frozen=True)
 class Wanted:
     """What of a table is asked for: of one trial or of all the actor sees; `trials` narrows by the trial's own columns;
-    `exact` by a column that an index has before the id; `sure` by what nearly every row meets; `fits` by the rest."""
+    `exact` by a column that an index has before the id; `only` by what an index holds nothing else of; `sure` by what
+    nearly every row meets; `fits` by the rest."""
 
     table: sa.Table
     actor: Actor
     trial_id: str | None = None
     trials: sa.ColumnElement[bool] | None = None
     exact: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[sa.ColumnElement[bool], ...] = ()
     sure: tuple[sa.ColumnElement[bool], ...] = ()
     fits: tuple[sa.ColumnElement[bool], ...] = ()
 
@@ -84,7 +86,7 @@ def _straight(connection: sa.Connection, wanted: Wanted, columns: Sequence[sa.Co
     if len(query.get_final_froms()) > 1:  # a title of the trial is asked for
         query = query.join_from(table, TRIALS, TRIALS.c.id == table.c.trial_id)
     query = query.where(*(table.c[name] == value for name, value in wanted.along.items()), table.c.id < before,
-                        *wanted.sure)
+                        *wanted.only, *wanted.sure)
     rows = _read(connection, query.order_by(table.c.id.desc()).limit(limit + 1), bare)
     following = encode(_key(rows[limit - 1])) if len(rows) > limit else None
     return Page(tuple(map(_shown, rows[:limit])), following)
@@ -120,7 +122,7 @@ def _ids(connection: sa.Connection, wanted: Wanted, before: str, size: int) -> I
         return _merged(connection, wanted, before)
     if wanted.trial_id and not _sees(connection, wanted):
         return iter(())
-    return _along(connection, wanted.table, wanted.along, before, size)
+    return _along(connection, wanted, wanted.along, before, size)
 
 
 def _sees(connection: sa.Connection, wanted: Wanted) -> bool:
@@ -128,10 +130,11 @@ def _sees(connection: sa.Connection, wanted: Wanted) -> bool:
         TRIALS.c.id == wanted.trial_id, trials_seen_by(wanted.actor))).first() is not None
 
 
-def _along(connection: sa.Connection, table: sa.Table, exact: Mapping[str, str], before: str,
+def _along(connection: sa.Connection, wanted: Wanted, exact: Mapping[str, str], before: str,
            size: int) -> Iterator[str]:
     """Ids older than one, along an index; read as they are asked for."""
-    query = sa.select(table.c.id).where(*(table.c[name] == value for name, value in exact.items()),
+    table = wanted.table
+    query = sa.select(table.c.id).where(*(table.c[name] == value for name, value in exact.items()), *wanted.only,
                                         table.c.id < sa.bindparam("before"))
     query = query.order_by(table.c.id.desc()).limit(sa.bindparam("size"))
     while found := connection.execute(query, {"before": before, "size": size}).scalars().all():
@@ -142,7 +145,7 @@ def _along(connection: sa.Connection, table: sa.Table, exact: Mapping[str, str],
 def _merged(connection: sa.Connection, wanted: Wanted, before: str) -> Iterator[str]:
     """Ids of all the trials, newest first: the newest of each wait in a queue, and its trial's next takes its place."""
     table = wanted.table
-    newest = sa.select(table.c.id).where(table.c.trial_id == TRIALS.c.id, table.c.id < before).order_by(
+    newest = sa.select(table.c.id).where(table.c.trial_id == TRIALS.c.id, table.c.id < before, *wanted.only).order_by(
         table.c.id.desc()).limit(1).correlate(TRIALS).scalar_subquery()
     seen = sa.select(newest, TRIALS.c.id).where(trials_seen_by(wanted.actor))
     if wanted.trials is not None:
@@ -153,6 +156,6 @@ def _merged(connection: sa.Connection, wanted: Wanted, before: str) -> Iterator[
         one, trial = queue.pop()
         yield one
         if trial not in following:
-            following[trial] = _along(connection, table, {"trial_id": trial}, one, AT_ONCE)
+            following[trial] = _along(connection, wanted, {"trial_id": trial}, one, AT_ONCE)
         if (older := next(following[trial], None)) is not None:
             insort(queue, (older, trial))

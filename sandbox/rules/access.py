@@ -93,6 +93,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("accept_invitation", SYSTEM),
     permission("make_first_administrator", SYSTEM),
     permission("change_account", ADMINISTRATOR, SYSTEM, scope=Scope.DECIDE),
+    permission("describe_reviewer", ADMINISTRATOR, REGULATOR, scope=Scope.DECIDE),
     permission("issue_token", *ANYONE_SIGNED_IN, scope=Scope.DECIDE),
     permission("revoke_token", *ANYONE_SIGNED_IN),
     permission("set_channels", *ANYONE_SIGNED_IN),

@@ -87,6 +87,7 @@ class Seat:
     recused: bool
     external: bool
     chair: bool = False
+    expertise: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,21 @@ A need never looks at who asks: permission is the move's. `meet` names the place
 of dossier, panel, votes:<matter>, reviews, incidents, decision, clock.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
+from sandbox.rules import panels
 from sandbox.rules.cadence import TIERS, end_of_working_days
 from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
 from sandbox.rules.evaluation import evaluation
-from sandbox.rules.facts import Facts, Seat, Vote, parse_day
+from sandbox.rules.facts import Facts, Vote, parse_day
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
+from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS, Member
 from sandbox.words import Word, word
 
-CONSTITUENCIES = ("industry", "research", "market")
-REREVIEWERS = 5
 NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
 DAY_LIMIT_WITH_EXTENSION = 360
 SILENT_WORKING_DAYS = 10
@@ -29,17 +29,19 @@ EXTERNAL_CAUSES = (Cause.VOLUNTARY, Cause.END_DATE_REACHED)
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A named statement about the facts."""
+    """A named statement about the facts. `lacks` says what is missing where that is more than the statement itself."""
 
     name: str
     holds: Callable[[Facts], bool]
     reads: tuple[str, ...]
     holder: str
     meet: str
+    lacks: Callable[[Facts], Sequence[Word]] | None = None
 
-    @property
-    def word(self) -> Word:
-        return word(f"need.{self.name}")
+    def said(self, facts: Facts) -> Word:
+        """The statement, and in one more sentence what is missing."""
+        stated, lacks = word(f"need.{self.name}"), self.lacks(facts) if self.lacks else ()
+        return word("need.lacking", need=stated, lack=panels.said(lacks)) if lacks else stated
 
 
 def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
@@ -52,6 +54,11 @@ def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
     """Votes of people who hold a seat that counts: a recused reviewer's vote does not."""
     people = {seat.person for seat in facts.seats(panel)}
     return [vote for vote in votes if vote.person in people]
+
+
+def members(facts: Facts, panel: str, number: int | None = None) -> list[Member]:
+    """Who sits on a panel, as its makeup is judged."""
+    return [Member(seat.constituency, seat.expertise, seat.external) for seat in facts.seats(panel, number)]
 
 
 def quorum(facts: Facts) -> int:
@@ -94,12 +101,14 @@ def tier_set(facts: Facts) -> bool:
 
 
 def panel_in_favour(facts: Facts) -> bool:
-    """Quorum and two thirds of the first panel, one external; an ethics committee's approval where simplified."""
+    """Quorum and two thirds of the first panel, which knows what its tier asks, one external; an ethics committee's
+    approval where simplified."""
     approval = facts.body("ethics_approval")
     if facts.trial.simplified and approval:
         return True
     votes = seated(facts, "review", facts.cast("ethics", version=facts.trial.dossier_version))
-    return in_favour(votes, quorum(facts)) and any(vote.external for vote in votes)
+    knowing = panels.knowing(facts.trial.tier, members(facts, "review"))
+    return knowing and in_favour(votes, quorum(facts)) and any(vote.external for vote in votes)
 
 
 def listed(facts: Facts) -> bool:
@@ -113,11 +122,14 @@ def not_listed(facts: Facts) -> bool:
 
 
 def rereview_in_favour(facts: Facts) -> bool:
-    """Five or more independent re-reviewers, two thirds in favour; no person or body of the first review among them."""
+    """Five or more independent re-reviewers who know what the tier asks, two thirds in favour; no person or body of the
+    first review among them."""
     votes = seated(facts, "rereview", facts.cast("rereview", version=facts.trial.dossier_version))
     first = facts.cast("ethics")
     before = {vote.person for vote in first} | {vote.body for vote in first if vote.body}
-    return in_favour(votes, REREVIEWERS) and not any(v.person in before or v.body in before for v in votes)
+    knowing = panels.knowing(facts.trial.tier, members(facts, "rereview"))
+    return knowing and in_favour(votes, REREVIEWERS) \
+        and not any(v.person in before or v.body in before for v in votes)
 
 
 def reasons_given(facts: Facts) -> bool:
@@ -151,14 +163,25 @@ def safeguards_in_place(facts: Facts) -> bool:
 
 
 def panel_assigned(facts: Facts) -> bool:
-    """The running panel has all three constituencies and the tier's quorum, accepted and without conflict."""
-    return full_panel(facts.seats("running"), quorum(facts))
+    """The running panel has all three constituencies, the tier's quorum and what it must know, accepted and without
+    conflict."""
+    return not lacks_of("running")(facts)
 
 
-def full_panel(seats: Iterable[Seat], size: int) -> bool:
-    """Quorum met and each constituency seated."""
-    seats = tuple(seats)
-    return len(seats) >= size and {seat.constituency for seat in seats} >= set(CONSTITUENCIES)
+def lacks_of(panel: str) -> Callable[[Facts], Sequence[Word]]:
+    """What a panel of the trial still lacks, as phrases."""
+    return lambda facts: panels.lacking(panel, facts.trial.tier, members(facts, panel))
+
+
+def lacks_of_fresh(facts: Facts) -> Sequence[Word]:
+    """The same of the panel that an appeal is for."""
+    panel = panel_of_appeal(facts)
+    return panels.lacking(panel, facts.trial.tier, members(facts, panel, facts.trial.panel_no + 1))
+
+
+def panel_of_appeal(facts: Facts) -> str:
+    """Which panel looks at the decision again."""
+    return "running" if facts.trial.state == "terminated" else "review"
 
 
 def consent_approved(facts: Facts) -> bool:
@@ -351,11 +374,10 @@ def appeal_valid(facts: Facts) -> bool:
 
 
 def fresh_panel(facts: Facts) -> bool:
-    """A new panel with quorum is seated, and nobody of an earlier one is on it."""
-    panel = "running" if facts.trial.state == "terminated" else "review"
-    fresh = facts.seats(panel, facts.trial.panel_no + 1)
+    """A new panel is whole, and nobody of an earlier one is on it."""
     before = {seat.person for seat in facts.panel if seat.panel_no <= facts.trial.panel_no}
-    return len(fresh) >= quorum(facts) and not any(seat.person in before for seat in fresh)
+    fresh = facts.seats(panel_of_appeal(facts), facts.trial.panel_no + 1)
+    return not lacks_of_fresh(facts) and not any(seat.person in before for seat in fresh)
 
 
 def cause_void(facts: Facts) -> bool:
@@ -400,24 +422,26 @@ def idle_long(facts: Facts) -> bool:
         and facts.reminders.sent >= reminders
 
 
-def need(holds: Callable[[Facts], bool], *reads: str, holder: str, meet: str) -> Need:
+def need(holds: Callable[[Facts], bool], *reads: str, holder: str, meet: str,
+         lacks: Callable[[Facts], Sequence[Word]] | None = None) -> Need:
     """A row of NEEDS; its name is the function's."""
-    return Need(holds.__name__, holds, reads, holder, meet)
+    return Need(holds.__name__, holds, reads, holder, meet, lacks)
 
 
 NEEDS = {row.name: row for row in (
     need(dossier_complete, "sections", holder="firm", meet="dossier"),
     need(eligible, "sections", holder="regulator", meet="eligibility"),
     need(tier_set, holder="regulator", meet="tier"),
-    need(panel_in_favour, "sections", "votes", "panel", holder="reviewer", meet="votes:ethics"),
+    need(panel_in_favour, "sections", "votes", "panel", holder="reviewer", meet="votes:ethics",
+         lacks=lacks_of("review")),
     need(listed, holder="regulator", meet="tier"),
     need(not_listed, "sections", holder="regulator", meet="tier"),
-    need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview"),
+    need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
     need(reasons_given, "sections", holder="regulator", meet="reasons"),
     need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
     need(exposure_limited, "sections", holder="firm", meet="exposure"),
     need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
-    need(panel_assigned, "panel", holder="regulator", meet="panel"),
+    need(panel_assigned, "panel", holder="regulator", meet="panel", lacks=lacks_of("running")),
     need(consent_approved, "sections", "votes", holder="firm", meet="consent"),
     need(redress_arranged, "sections", holder="firm", meet="redress"),
     need(exit_plan_approved, "sections", "votes", holder="firm", meet="exit_plan"),
@@ -449,7 +473,7 @@ NEEDS = {row.name: row for row in (
     need(gates_passed, "sections", "proof", holder="regulator", meet="gates"),
     need(lift_allowed, "suspension", holder="regulator", meet="clock"),
     need(cause_external, "sections", "suspension", holder="regulator", meet="external_cause"),
-    need(fresh_panel, "panel", holder="regulator", meet="panel"),
+    need(fresh_panel, "panel", holder="regulator", meet="panel", lacks=lacks_of_fresh),
     need(idle_long, "reminders", holder="system", meet="clock"),
 )}
 
@@ -459,6 +483,6 @@ def groups_for(moves: Iterable[Move]) -> frozenset[str]:
     return frozenset(group for move in moves for name in move.needs for group in NEEDS[name].reads)
 
 
-def unmet(move: Move, facts: Facts) -> tuple[str, ...]:
-    """Every need of the move that does not hold, in the table's order."""
-    return tuple(name for name in move.needs if not NEEDS[name].holds(facts))
+def unmet(move: Move, facts: Facts) -> dict[str, Word]:
+    """Every need of the move that does not hold, in the table's order, each with its sentence."""
+    return {name: NEEDS[name].said(facts) for name in move.needs if not NEEDS[name].holds(facts)}

@@ -133,6 +133,11 @@ def report_reminders(due: datetime, every_days: int, zone: tzinfo) -> tuple[tupl
     return tuple((at + REMINDED_AT, rung) for at, rung in reminders(due, every_days, zone, REMINDERS))
 
 
+def came_late(at: datetime, due_at: datetime | None) -> bool:
+    """Whether what was filed then came after its deadline and the day of grace; the record before adoption has none."""
+    return due_at is not None and at - due_at > YELLOW_AFTER
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """One span that was told: when, and whether as no use planned ahead."""

@@ -8,7 +8,7 @@ interval_days(...)                              a shorter next interval when evi
 """
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
@@ -56,25 +56,23 @@ class Candidate:
     """A reviewer who could be on duty: what they are competent in, and how often they were on this trial."""
 
     account: str
-    expertise: str | None
+    expertise: tuple[str, ...]
     times: int
 
 
 def pair(candidates: Collection[Candidate]) -> tuple[str, ...]:
-    """The two on duty, those who sat least often first; none where the panel lacks one of the two competences."""
-    found = tuple(_least(candidates, expertise) for expertise in ("ai", "trade"))
-    return tuple(one for one in found if one) if all(found) else ()
+    """The two on duty: of all pairs of whom one knows the algorithm and the other the trade, the one that sat least
+    often; none where the panel has no such pair."""
+    found = [(ai, trade) for ai in candidates if "ai" in ai.expertise
+             for trade in candidates if "trade" in trade.expertise and trade != ai]
+    least = min(found, key=lambda two: (two[0].times + two[1].times, two[0].account, two[1].account), default=())
+    return tuple(one.account for one in least)
 
 
 def solo(candidates: Collection[Candidate]) -> tuple[str, ...]:
     """The one on duty; none on an empty panel."""
-    found = _least(candidates, *{one.expertise for one in candidates})
-    return (found,) if found else ()
-
-
-def _least(candidates: Iterable[Candidate], *expertise: str | None) -> str | None:
-    fitting = [one for one in candidates if one.expertise in expertise]
-    return min(fitting, key=lambda one: (one.times, one.account)).account if fitting else None
+    least = min(candidates, key=lambda one: (one.times, one.account), default=None)
+    return (least.account,) if least else ()
 
 
 def advice(given: Sequence[str]) -> str | None:

@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
+from pydantic import AfterValidator
 from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.rules.access import Constituency, Role, Scope
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Flag, Short, Whole, column_for
+from sandbox.store.types import JSON, Flag, Long, Short, Whole, column_for
 
 Email = Annotated[str, PydanticField(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$|^[^@\s]+@localhost$")]
 
@@ -24,6 +25,11 @@ class Expertise(StrEnum):
     ETHICS = "ethics"
 
 
+Knowledge = Annotated[list[Expertise], PydanticField(max_length=len(Expertise)), AfterValidator(
+    lambda given: [one for one in Expertise if one in given])]
+"""What a reviewer is competent in: each once, in the enum's order."""
+
+
 class InvitationFields(Fields):
     """Who is invited, as what, for which body. Reviewers have a constituency."""
 
@@ -32,8 +38,18 @@ class InvitationFields(Fields):
     role: Role = Field(sa_column=column_for(Role))
     organisation_id: Short
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
-    expertise: Expertise | None = Field(default=None, sa_column=column_for(Expertise, nullable=True))
+    expertise: Knowledge = Field(default_factory=list)
     external: Flag = False
+
+
+class ReviewerFields(Fields):
+    """What a reviewer stands for: the side, what they are competent in, whether they are from outside; and why it is
+    put so."""
+
+    constituency: Constituency
+    expertise: Knowledge = Field(min_length=1)
+    external: Flag = False
+    reason: Long
 
 
 class Account(Row, table=True):
@@ -47,7 +63,7 @@ class Account(Row, table=True):
     role: Role = Field(sa_column=column_for(Role))
     organisation_id: str | None = Field(default=None, foreign_key="organisations.id", index=True)
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
-    expertise: Expertise | None = Field(default=None, sa_column=column_for(Expertise, nullable=True))
+    expertise: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     external: bool = False
     active: bool = True
     password: str | None = None
@@ -77,7 +93,7 @@ class Invitation(Row, table=True):
     role: Role = Field(sa_column=column_for(Role))
     organisation_id: str | None = Field(default=None, foreign_key="organisations.id")
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
-    expertise: Expertise | None = Field(default=None, sa_column=column_for(Expertise, nullable=True))
+    expertise: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     external: bool = False
     expires_at: datetime = Field(sa_column=when(nullable=False))
     used_at: datetime | None = Field(default=None, sa_column=when())

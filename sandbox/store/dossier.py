@@ -9,6 +9,7 @@ from sqlmodel import Field
 
 from sandbox.rules.dossier import DIMENSIONS
 from sandbox.rules.risk import ALPHA, ALPHA_YELLOW
+from sandbox.store.distributions import Baselines
 from sandbox.store.fields import Fields
 from sandbox.store.types import (
     Code,
@@ -129,22 +130,33 @@ class ComparedRow(Fields):
 Chance = Annotated[float, PydanticField(ge=0.001, le=0.5, allow_inf_nan=False), BeforeValidator(not_text)]
 
 
-class PlanFields(Fields):
-    """The sandbox plan (沙箱方案), locked at the start. The chances of a false yellow and red are expert settings; with
-    a limit for S2 incidents their number has a hard budget, which takes a fifth of the chance of a false red. The
-    background rate is what feedback of any kind a use brings even where all is well: far less of it turns the light
-    yellow."""
+class AimsFields(Fields):
+    """What a trial is for, and what it is measured by."""
 
     objectives: Long
     methods: Long
     metrics: Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100)]
+
+
+class AgreedFields(Fields):
+    """What is agreed of the light before a trial runs here, by its plan or when it is taken over; frozen then. The
+    chances of a false yellow and red are expert settings; with a limit for S2 incidents their number has a hard budget,
+    which takes a fifth of the chance of a false red. The background rate is what feedback of any kind a use brings even
+    where all is well: far less of it turns the light yellow, and so does drift from a baseline."""
+
     limits: Limits
     unit: Short = "uses"
     budget_limit: Share | None = None
     background_rate: Share | None = None
     compared: Annotated[list[ComparedRow], PydanticField(max_length=20), once_each("attribute")] = []
+    baselines: Baselines = []
     alpha: Annotated[Chance, PydanticField(le=0.2)] = ALPHA
     alpha_yellow: Chance = ALPHA_YELLOW
+
+
+class PlanFields(AgreedFields, AimsFields):
+    """The sandbox plan (沙箱方案), locked at the start."""
+
     stop_rules: Long
     stop_behaviour: StopBehaviour = StopBehaviour.IMMEDIATE
     drain_hours: Annotated[Whole, PydanticField(ge=1, le=72)] | None = None

@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import CLOCKS as KNOWN
-from sandbox.rules.cadence import TIERS, YELLOW_AFTER
+from sandbox.rules.cadence import TIERS
 from sandbox.rules.jurisdiction import Jurisdiction
+from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.corrective import ITEMS
@@ -92,12 +93,15 @@ def votes(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tup
 
 
 def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Seat, ...]]:
-    """Every seat, answered or not."""
+    """Every seat, answered or not; what its holder knows is as their account says now."""
     seated = _by_trial(connection, rows, SEATS, SEATS.c.id)
+    holders = {one.account_id for found in seated.values() for one in found}
+    known = {one.id: tuple(one.expertise) for one in connection.execute(
+        sa.select(ACCOUNTS.c.id, ACCOUNTS.c.expertise).where(ACCOUNTS.c.id.in_(holders)))} if holders else {}
     return {trial_id: tuple(
         f.Seat(r.account_id, r.organisation_id or "", r.constituency, r.panel, r.panel_no, r.accepted is True,
-               r.conflict is True, r.recused_at is not None, r.external, r.chair) for r in found)
-            for trial_id, found in seated.items()}
+               r.conflict is True, r.recused_at is not None, r.external, r.chair, known.get(r.account_id, ()))
+        for r in found) for trial_id, found in seated.items()}
 
 
 def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:
@@ -118,21 +122,27 @@ def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
     """Counts of what was due and filed, and of what is still open."""
-    filed = _by_trial(connection, rows, FEEDBACK, where=(FEEDBACK.c.epoch >= 1, COUNTS),
-                      columns=(FEEDBACK.c.at, FEEDBACK.c.due_at))
+    filed = _filed(connection, rows)
     clocks = _by_trial(connection, rows, CLOCKS, where=(CLOCKS.c.outcome.is_distinct_from(ClockOutcome.VOID),))
     grave, told = _open_grave(connection, rows), _told(connection, rows, clocks, now)
     overdue = _overdue_reports(connection, rows, now)
-    return {row["id"]: _proof(row, filed[row["id"]], told[row["id"]], grave.get(row["id"], 0), clocks[row["id"]],
-                              overdue, now) for row in rows}
+    return {row["id"]: _proof(row, filed.get(row["id"], (0, 0)), told[row["id"]], grave.get(row["id"], 0),
+                              clocks[row["id"]], overdue, now) for row in rows}
 
 
-def _proof(row: Mapping[Any, Any], filed: Sequence[Any], told: tuple[int, int], grave: int, clocks: Sequence[Any],
+def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
+    """Reports that were in time, and all of them, by trial."""
+    query = sa.select(FEEDBACK.c.trial_id, sa.func.count(), sa.func.count(sa.case((FEEDBACK.c.late, 1)))).where(
+        FEEDBACK.c.trial_id.in_([row["id"] for row in rows]), FEEDBACK.c.epoch >= 1, COUNTS)
+    return {trial: (all_of_them - late, all_of_them) for trial, all_of_them, late in connection.execute(
+        query.group_by(FEEDBACK.c.trial_id))}
+
+
+def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
-    on_time = sum(one.due_at is None or one.at - one.due_at <= YELLOW_AFTER for one in filed)
     late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
     complaints = late.count("C25.answer")
-    return f.Proof(reports_due(row, now), len(filed), (on_time, len(filed)), told, grave, complaints,
+    return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)
 
 

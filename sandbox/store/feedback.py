@@ -10,6 +10,7 @@ from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.rules.places import one_spelling
+from sandbox.store.distributions import Distributions
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
 
@@ -47,6 +48,7 @@ class FeedbackFields(Fields):
     labelled: Whole | None = Field(default=None, sa_type=sa.BigInteger)
     groups: Annotated[list[GroupRow], PydanticField(max_length=200)] = Field(
         default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    distributions: Distributions = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     metrics: Annotated[dict[Code, Figure], PydanticField(max_length=100)] = Field(
         default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
     model_version: Short | None = None
@@ -87,7 +89,8 @@ def site_key_of(site: str | None) -> str:
 
 class Feedback(FeedbackFields, Row, table=True):
     """A kept report. Epoch 0 is the record before adoption. `due_at` is the deadline of the period it is about (none
-    for that record); `version` goes up with every correction that counts; one that is retracted counts nowhere.
+    for that record), `late` whether it came too late for it; `version` goes up with every correction that counts; one
+    that is retracted counts nowhere.
 
     `seq` is its entry in the log; a line of a batch has the batch's instead, and a seal: sixteen bytes of salt and the
     digest of what was sent."""
@@ -100,6 +103,8 @@ class Feedback(FeedbackFields, Row, table=True):
         sa.CheckConstraint("version >= 1", name="version_counted"),
         sa.Index("ix_feedback_trial_id_period_start", "trial_id", "period_start"),
         sa.Index("ix_feedback_trial_id_id", "trial_id", "id"),
+        *(sa.Index(f"ix_feedback_late_{'_'.join(names)}", *names, sqlite_where=sa.text("late = 1"),
+                   postgresql_where=sa.text("late")) for names in (("id",), ("trial_id", "id"))),
         sa.Index("ix_feedback_trial_id_site_key_period_start", "trial_id", "site_key", "period_start"),
         sa.Index("ix_feedback_trial_id_seq", "trial_id", "seq", sqlite_where=sa.text("seq IS NOT NULL"),
                  postgresql_where=sa.text("seq IS NOT NULL")),
@@ -113,6 +118,7 @@ class Feedback(FeedbackFields, Row, table=True):
     at: datetime = Field(sa_column=when(nullable=False))
     site_key: str = ""
     due_at: datetime | None = Field(default=None, sa_column=when())
+    late: bool = False
     version: int = 1
     retracted: bool = False
     source_key: str | None = None

@@ -117,6 +117,7 @@ class Incident(IncidentFields, Row, table=True):
         sa.UniqueConstraint("trial_id", "source_key"),
         sa.CheckConstraint("kind <> 'incident' OR severity IS NOT NULL", name="incident_is_classed"),
         sa.Index("ix_incidents_trial_id_id", "trial_id", "id"),
+        sa.Index("ix_incidents_trial_id_occurred_at", "trial_id", "occurred_at"),
         *(sa.Index(f"ix_incidents_{name}_id", name, "id") for name in ("severity", "state", "kind")),
         sa.Index("ix_incidents_open", "trial_id", "severity", sqlite_where=sa.text("state <> 'closed'"),
                  postgresql_where=sa.text("state <> 'closed'")),

@@ -15,7 +15,7 @@ from sandbox.acts.refusals import Invalid, NotFound, NotPermitted
 from sandbox.reads import accounts as read
 from sandbox.reads.pages import Page
 from sandbox.rules.access import SYSTEM_ACTOR, Role, Scope
-from sandbox.store.accounts import InvitationFields, TokenFields
+from sandbox.store.accounts import Expertise, InvitationFields, TokenFields
 from sandbox.store.faults import word_of
 from sandbox.store.organisations import AliasFields, OrganisationFields, OrganisationKind
 from sandbox.web.codec import choice, field_dicts, from_form, placed
@@ -96,7 +96,9 @@ def accounts() -> Any:
     missing = FIRST_REGULATORS - regulators if actor().role is Role.ADMINISTRATOR else 0
     return render_template("accounts.html", found=found, invited=invited, missing=max(0, missing),
                            next_url=onward(found), roles=[role for role in Role if role is not Role.SYSTEM],
-                           filtered=bool(q or role or active is not None))
+                           filtered=bool(q or role or active is not None), knowledge={
+                               one["id"]: [choice(Expertise(each)) for each in one["expertise"]]
+                               or t("page.accounts.knows_nothing") for one in found.items})
 
 
 @page(pages, "/accounts/invite", act="invite", methods=("GET", "POST"))

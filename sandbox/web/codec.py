@@ -5,6 +5,7 @@ rows (`items-0-owner`) become lists. Validation is Pydantic's; a value that cann
 error beside the field is the same sentence that the API gives.
 """
 
+import re
 import types
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -30,7 +31,7 @@ def kind_of(annotation: Any) -> tuple[str, Any]:
     if origin is list:
         inner = _bare(get_args(annotation)[0])
         return ("choices", inner) if _is(inner, StrEnum) else ("rows", inner) if _is(inner, BaseModel) \
-            else ("lines", inner)
+            else ("counts", inner) if _is(inner, int) else ("lines", inner)
     if origin is dict:
         return "pairs", get_args(annotation)[1]
     for base, kind in ((StrEnum, "choice"), (bool, "checkbox"), (int, "integer"), (float, "number"),
@@ -80,6 +81,8 @@ def _field(name: str, info: FieldInfo, say: Any) -> dict[str, Any]:
         found["columns"] = field_dicts(inner, say)
     elif kind in ("pairs", "lines"):
         found["kind"] = "longtext"
+    elif kind == "counts":
+        found.update(kind="text", max_length=None)
     elif kind == "number":
         found["step"] = "any"
     return found
@@ -164,9 +167,14 @@ def _pairs(text: str, _zone: ZoneInfo) -> dict[str, Any]:
     return found
 
 
+def _counts(text: str, _zone: ZoneInfo) -> list[int]:
+    """Whole numbers in a row, with commas or spaces between them."""
+    return [int(one) for one in re.split(r"[\s,，、;；]+", text.strip(" ,，、;；"))]
+
+
 READERS: dict[str, Any] = {
     "integer": lambda text, _: int(text.replace(",", "")), "number": lambda text, _: float(text.replace(",", "")),
-    "datetime": _local, "pairs": _pairs, "lines": lambda text, _: text.splitlines(),
+    "datetime": _local, "pairs": _pairs, "lines": lambda text, _: text.splitlines(), "counts": _counts,
 }
 
 
@@ -188,6 +196,8 @@ def to_form(model: type[BaseModel], values: Mapping[str, Any], zone: ZoneInfo) -
             found[name] = "\n".join(f"{key} = {number}" for key, number in value.items())
         elif kind == "lines":
             found[name] = "\n".join(value)
+        elif kind == "counts":
+            found[name] = ", ".join(map(str, value))
         elif kind == "datetime":
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
             found[name] = moment.astimezone(zone).strftime("%Y-%m-%dT%H:%M")

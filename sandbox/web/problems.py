@@ -82,8 +82,8 @@ def _refused(status: int) -> Callable[[Any], tuple[int, dict[str, Any]]]:
 
 
 def _unmet(error: Unmet) -> tuple[int, dict[str, Any]]:
-    needs = [{"need": name, "message": said(word(f"need.{name}")), "holder": NEEDS[name].holder,
-              "meet": NEEDS[name].meet} for name in error.needs]
+    needs = [{"need": name, "message": said(sentence), "holder": NEEDS[name].holder,
+              "meet": NEEDS[name].meet} for name, sentence in error.needs.items()]
     return problem(409, "needs_unmet", word("refused.needs_unmet", n=len(needs)), move=error.move, unmet=needs)
 
 

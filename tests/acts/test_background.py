@@ -6,13 +6,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast
+from cast import START, Cast, adopt
 
-from sandbox.acts.act import Act
-from sandbox.acts.effects import freeze_chances
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.rules.evidence import log_e_low
 from sandbox.store.dues import NOTICES
 from sandbox.store.feedback import FEEDBACK
@@ -23,25 +20,10 @@ RATE, USED = 0.01, 200.0
 """Two pieces of feedback a week are the least to expect."""
 
 
-def within(program: Program, trial: str, do: Any) -> None:
-    def job(transaction: Any) -> None:
-        act = Act(transaction, program.clock(), program.settings.place, SYSTEM_ACTOR)
-        act.hold_trial(trial)
-        act.caused("assess", do, trial=act.trial)
-
-    program.door.submit(job)
-
-
 @pytest.fixture
 def trial(program: Program, cast: Cast) -> str:
     """A weekly trial whose plan declares what feedback there is where all is well."""
-    scenario = program.acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "By night"}).id
-    proposed = program.acts.do("adopt_trial", cast.lin, {"trials": [{
-        "title": "Pilot", "scenario_id": scenario, "organisation": "海睿", "tier": "R3", "rate_per_day": 100.0,
-        "limits": [{"indicator": "complaint", "per_exposure": 0.1}], "unverified": "Before", "source_key": "one"}]})
-    made = str(program.acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision).trials["one"])
-    within(program, made, lambda act: freeze_chances(act, {"background_rate": RATE}, 1000.0))
-    return made
+    return adopt(program, cast, 1, limits=[{"indicator": "complaint", "per_exposure": 0.1}], background_rate=RATE)[0]
 
 
 def ends(week: int) -> datetime:

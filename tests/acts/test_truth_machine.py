@@ -33,6 +33,7 @@ from sandbox.rules.places import key_of
 from sandbox.rules.reporting import SLACK, Schedule, joined, untold
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.coverage import ISLANDS, NO_USE, PLACES
+from sandbox.store.distributions import DISTRIBUTIONS, IN_BINS
 from sandbox.store.dues import DUES
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -50,6 +51,8 @@ EVENTS = st.dictionaries(st.sampled_from(("harm_S2", "harm_S3", "harm_S4", "comp
 AMOUNT = st.integers(0, 4000).map(lambda tenths: tenths / 10)
 FIGURES = st.fixed_dictionaries({"exposures": AMOUNT}, optional={
     "people_new": st.integers(0, 40), "hours": AMOUNT, "money": AMOUNT, "reviewed": st.integers(0, 300),
+    "distributions": st.lists(st.integers(0, 9), min_size=10, max_size=10).map(
+        lambda counts: [{"name": "score", "counts": counts}]),
     "events": EVENTS, "region": st.sampled_from(("East", "west")), "model_version": st.sampled_from(("1", "v1", "2"))})
 SITES = st.sampled_from((None, None, "A", "b"))
 
@@ -71,7 +74,8 @@ class Machine(RuleBasedStateMachine):
         self.clock = still()
         self.program: Program = open_program(self.copied(folder), self.clock)
         self.trial = adopt(self.program, self.cast, 1, volume=volume, regions=places, model_version="1", limits=[
-            {"indicator": name, "per_exposure": 0.05} for name in LIMITS])[0]
+            {"indicator": name, "per_exposure": 0.05} for name in LIMITS],
+            baselines=[{"name": "score", "cut": "Deciles", "counts": [20] * 10}])[0]
         seat = self.do("assign_reviewer", self.cast.lin, {"account_id": self.cast.rui.id, "panel": "running"}).id
         self.do("answer_assignment", self.cast.rui, {"conflict": False, "accepted": True}, seat)
         self.sent: list[tuple[str, str, dict[str, Any], Any]] = []
@@ -189,6 +193,21 @@ class Machine(RuleBasedStateMachine):
         for row in self.rows(COUNTERS, COUNTERS.c.indicator.in_(LIMITS)):
             for place, name in enumerate(("events", "itemised", "exposures")):
                 kept[row["epoch"], row["indicator"]][place] += row[name]
+        assert exact(kept) == exact(told)
+
+    @invariant()
+    def distributions_are_what_the_rows_say(self) -> None:
+        if not hasattr(self, "trial"):
+            return
+        told: dict[int, list[float]] = defaultdict(lambda: [0] * 10)
+        kept: dict[int, list[float]] = defaultdict(lambda: [0] * 10)
+        for report in self.reports():
+            for one in report["distributions"]:
+                told[report["epoch"]] = [a + b for a, b in zip(told[report["epoch"]], one["counts"], strict=True)]
+        for row in self.rows(DISTRIBUTIONS):
+            bins = [row[column.name] for column in IN_BINS]
+            kept[row["epoch"]] = [a + b for a, b in zip(kept[row["epoch"]], bins, strict=True)]
+            assert min(bins) >= 0 and (row["looked_at"] is None) == (row["psi"] is None)
         assert exact(kept) == exact(told)
 
     @invariant()

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.jobs.slices import LIFE
 from sandbox.jobs.tick import tick
-from sandbox.reads import records
+from sandbox.reads import months
 from sandbox.reads.batches import results
 from sandbox.store.batches import BATCHES
 from sandbox.store.door import Busy
@@ -74,10 +74,10 @@ def rows(program: Program, trial: str) -> int:
         return connection.execute(sa.select(sa.func.count()).where(FEEDBACK.c.trial_id == trial)).scalar_one()
 
 
-def seen(program: Program, actor: Any, trial: str) -> int:
+def seen(program: Program, trial: str) -> int:
     """Reports that people see."""
     with program.reading() as connection:
-        return len(records.periods(connection, actor, trial))
+        return sum(one.reports for one in months.months(connection, {"id": trial}, UTC, START))
 
 
 def counted(program: Program, trial: str) -> tuple[Any, ...]:
@@ -103,10 +103,10 @@ class Between(Progress):
 
 def test_nothing_of_a_batch_is_seen_before_all_of_it_counts(program: Program, cast: Cast, trials: list[str]):
     found: list[tuple[int, int]] = []
-    told = Between(lambda: found.append((rows(program, trials[0]), seen(program, cast.fang, trials[0]))))
+    told = Between(lambda: found.append((rows(program, trials[0]), seen(program, trials[0]))))
     take(program, cast.fang, trials[0], lines(SLICE + 10), told)
     assert found == [(SLICE, 0)]
-    assert seen(program, cast.fang, trials[0]) == SLICE + 10
+    assert seen(program, trials[0]) == SLICE + 10
     assert counted(program, trials[0])[:3] == (SLICE + 10, (SLICE + 10) * 2.5, SLICE + 10)
 
 
@@ -132,7 +132,7 @@ def test_a_report_filed_meanwhile_takes_its_period_from_the_batch(program: Progr
         return take(program, cast.fang, trials[0], lines(SLICE + 5), Between(single), partial=partial)
 
     if partial:
-        assert (taken().done.kept, taken) and seen(program, cast.fang, trials[0]) == SLICE + 5
+        assert (taken().done.kept, taken) and seen(program, trials[0]) == SLICE + 5
     else:
         with pytest.raises(BatchRefused) as refused:
             taken()
@@ -152,7 +152,7 @@ def test_a_batch_that_a_dying_process_left_is_taken_back_by_the_clock(program: P
     with pytest.raises(Busy):
         take(program, cast.fang, trials[0], lines(SLICE * 2), Between(program.door.close))
     for other in running(program.settings, clock):
-        assert (rows(other, trials[0]), seen(other, cast.fang, trials[0])) == (SLICE, 0)
+        assert (rows(other, trials[0]), seen(other, trials[0])) == (SLICE, 0)
         clock.forward(clock() + LIFE)
         while tick(other).done:
             pass
@@ -219,7 +219,7 @@ def check_bad_lines(program: Program, cast: Cast, trial: str, number: int, bad: 
     assert {at: (field, code) for at, (_, field, code) in kinds.items()}.items() <= named.items()
     done = take(program, cast.fang, trial, lines(number, spoilt), partial=True).done
     assert (done.kept, done.refused) == (number - bad, bad)
-    assert counted(program, trial)[:1] == (number - bad,) and seen(program, cast.fang, trial) == number - bad
+    assert counted(program, trial)[:1] == (number - bad,) and seen(program, trial) == number - bad
     with program.reading() as connection:
         after, outcomes, told = 0, Counter[str](), list[Any]()
         while after is not None:

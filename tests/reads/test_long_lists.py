@@ -1,14 +1,14 @@
 """Long lists: every page of every list for everyone who asks, against a plain recount; and by what the database says it
 would do, at the same cost whatever there is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast
+from plans import asked_of, plan
 
 from sandbox.jobs.program import Program
 from sandbox.reads import records, walks
@@ -48,7 +48,8 @@ def _row(table: sa.Table, **values: Any) -> dict[str, Any]:
 def _report(trials: list[str], place: int) -> dict[str, Any]:
     start = START + timedelta(hours=place)
     return _row(FEEDBACK, id=f"fb_{place:05}", trial_id=_of(trials, place), period_start=start, at=start, epoch=1,
-                period_end=start + timedelta(hours=1), exposures=1.0, author_id="ac_fang", site=f"Site {place}")
+                period_end=start + timedelta(hours=1), exposures=1.0, author_id="ac_fang", site=f"Site {place}",
+                late=place % 4 == 0)
 
 
 def _incident(trials: list[str], place: int) -> dict[str, Any]:
@@ -87,6 +88,8 @@ def test_pages_of_reports_hold_each_report_once_in_order(
             expected = [row["id"] for row in rows if row["trial_id"] in wanted]
             for limit in (4, 100):
                 assert paged(program, records.feedback, getattr(cast, who), limit, **chosen) == expected, (who, chosen)
+            late = paged(program, records.feedback, getattr(cast, who), 4, late=True, **chosen)
+            assert late == [row["id"] for row in rows if row["trial_id"] in wanted and row["late"]], (who, chosen)
 
 
 @pytest.mark.parametrize("looked", [7, 10_000])
@@ -145,33 +148,11 @@ def test_a_cursor_of_another_making_is_refused(program: Program, cast: Cast):
 # What the database would do
 
 
-@contextmanager
-def asked_of(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
-    """Every statement, as the driver gets it."""
-    said: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        said.append((statement, parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield said
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
-
-
-def plan(connection: sa.Connection, statement: str, parameters: Any) -> str:
-    """How the database would find the rows; PostgreSQL with what a large table would make it avoid made dear."""
-    if connection.dialect.name == "sqlite":
-        return "\n".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters))
-    for way in ("seqscan", "sort", "bitmapscan"):
-        connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-    return "\n".join(row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters))
-
-
-LISTS: dict[str, tuple[List, dict[str, str]]] = {
+LISTS: dict[str, tuple[List, dict[str, Any]]] = {
     "reports": (records.feedback, {}), "a trial's reports": (records.feedback, {"trial_id": "ES-0001"}),
     "a report": (records.feedback, {"q": "fb_00003"}), "reports by title": (records.feedback, {"q": "pilot"}),
+    "late reports": (records.feedback, {"late": True}),
+    "a trial's late reports": (records.feedback, {"trial_id": "ES-0001", "late": True}),
     "incidents": (records.incidents, {}), "a trial's incidents": (records.incidents, {"trial_id": "ES-0001"}),
     "grave incidents": (records.incidents, {"severity": "S1"}), "open ones": (records.incidents, {"state": "open"}),
     "near misses": (records.incidents, {"kind": "near_miss"}), "by words": (records.incidents, {"q": "lamp"}),

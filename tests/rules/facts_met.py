@@ -83,6 +83,7 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 PANELS = {("review", 1): ("yu", "shi", "tan"), ("rereview", 1): ("ai", "bo", "ce", "du", "en"),
           ("running", 1): ("rui", "shen", "mei"), ("review", 2): ("ge", "he", "ji"), ("running", 2): ("ke", "li", "mu")}
+KNOWLEDGE = (("trade",), ("ai",), ("law", "ethics"))
 SIDES = ("industry", "research", "market", "industry", "research")
 
 
@@ -98,8 +99,10 @@ def vote(matter: str, person: str, value: str = "for", **more: Any) -> Vote:
 
 def panel() -> tuple[Seat, ...]:
     return tuple(
-        Seat(person, f"body of {person}", side, name, number, True, conflict=False, recused=False, external=True)
-        for (name, number), people in PANELS.items() for person, side in zip(people, SIDES, strict=False))
+        Seat(person, f"body of {person}", side, name, number, True, conflict=False, recused=False, external=True,
+             expertise=KNOWLEDGE[place % 3])
+        for (name, number), people in PANELS.items()
+        for place, (person, side) in enumerate(zip(people, SIDES, strict=False)))
 
 
 def votes() -> tuple[Vote, ...]:

@@ -18,7 +18,7 @@ from sandbox.rules.access import (
     movable,
 )
 from sandbox.rules.lifecycle import MOVES, Move, Party, moves_from
-from sandbox.rules.needs import CONSTITUENCIES
+from sandbox.rules.panels import CONSTITUENCIES
 
 READING_RELATIONS = (Relation.NONE, Relation.LEAD)
 RELATIONS_OF = {

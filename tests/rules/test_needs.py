@@ -12,7 +12,7 @@ from sandbox.rules.needs import NEEDS, groups_for, unmet
 from sandbox.store.facts import LOADERS
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS
-from sandbox.words import word
+from sandbox.words import say, word
 from tests.rules.facts_met import (
     ASKED,
     BODIES,
@@ -108,13 +108,13 @@ def test_the_bodies_used_here_are_such_as_the_sections_take(kind):
 @pytest.mark.parametrize("row", MOVES, ids=name_of)
 def test_a_move_whose_every_need_is_met_lacks_nothing(row):
     facts = met(row)
-    assert unmet(row, replace(facts, groups={name: facts.groups[name] for name in groups_for([row])})) == ()
+    assert unmet(row, replace(facts, groups={name: facts.groups[name] for name in groups_for([row])})) == {}
 
 
 @pytest.mark.parametrize(("row", "name"), ASKED, ids=name_of)
 def test_a_need_taken_away_is_named_and_no_other(row, name):
     expected = {name} | TOGETHER.get(name, set())
-    assert unmet(row, broken(row, name)) == tuple(need for need in row.needs if need in expected)
+    assert tuple(unmet(row, broken(row, name))) == tuple(need for need in row.needs if need in expected)
 
 
 @pytest.mark.parametrize("row", [row for row in MOVES if row.needs], ids=name_of)
@@ -122,7 +122,7 @@ def test_a_move_of_which_nothing_is_met_names_every_need_in_the_order_of_the_tab
     facts = met(row)
     for name in row.needs:
         facts = BREAK[name](facts)
-    assert unmet(row, facts) == row.needs
+    assert tuple(unmet(row, facts)) == row.needs
 
 
 @pytest.mark.parametrize(("row", "name"), ASKED, ids=name_of)
@@ -158,9 +158,18 @@ def test_a_need_can_be_met_in_the_state_in_which_it_is_asked(row, name):
         assert place in ("panel", "reviews", "incidents", "corrective_items", "decision", "clock")
 
 
-@pytest.mark.parametrize("name", NEEDS)
-def test_a_need_is_said_under_its_own_name(name):
-    assert NEEDS[name].word == word(f"need.{name}")
+@pytest.mark.parametrize(("row", "name"), ASKED, ids=name_of)
+def test_a_need_is_said_under_its_own_name(row, name):
+    assert NEEDS[name].said(met(row)) == word(f"need.{name}")
+
+
+@pytest.mark.parametrize(("name", "of"), [("panel_in_favour", "review"), ("rereview_in_favour", "rereview"),
+                                          ("panel_assigned", "running"), ("fresh_panel", "review")])
+def test_what_a_panel_lacks_is_said_in_one_sentence_with_its_need(name, of):
+    row = next(move for move, asked in ASKED if asked == name and move.source != "terminated")
+    nobody_knows = seats(of, 2 if name == "fresh_panel" else 1, expertise=("law",))(met(row))
+    assert say(unmet(row, nobody_knows)[name], "en").endswith(
+        "Still missing: an expert in AI and an expert in the trade.")
 
 
 @pytest.mark.parametrize("name", [name for name, need in NEEDS.items() if need.meet in SECTIONS])

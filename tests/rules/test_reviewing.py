@@ -47,13 +47,21 @@ def test_a_sitting_has_its_quorum(of: Sitting, tier: str, n: int) -> None:
 
 
 def test_the_pair_on_duty_knows_the_algorithm_and_the_trade_and_takes_turns() -> None:
-    panel = [Candidate("a", "ai", 2), Candidate("b", "ai", 1), Candidate("c", "trade", 0), Candidate("d", "law", 0)]
+    panel = [Candidate("a", ("ai",), 2), Candidate("b", ("ai",), 1), Candidate("c", ("trade",), 0),
+             Candidate("d", ("law",), 0)]
     assert pair(panel) == ("b", "c")
     assert solo(panel) == ("c",)
 
 
+def test_one_who_knows_both_is_only_one_of_the_two() -> None:
+    both = Candidate("a", ("ai", "trade"), 0)
+    assert pair([both]) == ()
+    assert pair([both, Candidate("b", ("trade",), 9)]) == ("a", "b")
+    assert pair([both, Candidate("b", ("ai",), 9)]) == ("b", "a")
+
+
 def test_without_one_of_the_two_competences_there_is_no_pair() -> None:
-    assert pair([Candidate("a", "ai", 0), Candidate("d", "law", 0)]) == ()
+    assert pair([Candidate("a", ("ai",), 0), Candidate("d", ("law",), 0)]) == ()
     assert solo([]) == ()
 
 

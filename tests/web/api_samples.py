@@ -25,7 +25,7 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
           "answer_assignment": "offered", "recuse_reviewer": "leaving", "withdraw_filing": "refiled",
-          "dismiss_allegation": "hearsay", "pause_clock": "pausable"}
+          "dismiss_allegation": "hearsay", "pause_clock": "pausable", "describe_reviewer": "reviewer"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -165,6 +165,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "vote_on_decision": _plain,
     "release_hold": _plain,
     "change_account": lambda world: {"locale": "en"},
+    "describe_reviewer": lambda world: {"expertise": ["ai"]},
     "invite": lambda world: {"role": "reviewer", "constituency": "market",
                              "organisation_id": world.hers["organisations"]},
     "register_organisation": lambda world: {"name": "New Body"},

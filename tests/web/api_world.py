@@ -233,6 +233,7 @@ def hand_out(world: World) -> None:
     world.hers["decisions"] = acts.do("invite", cast.ada, {
         "email": "third@people.example", "name": "Third", "role": "regulator",
         "organisation_id": str(cast.lin.organisation_id)}).decision
+    world.hers["reviewer"] = cast.mei.id
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
         "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id
 

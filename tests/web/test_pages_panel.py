@@ -70,7 +70,7 @@ def test_a_department_reads_the_sides_and_no_names(at: Desks, cast: Cast, made: 
 def test_what_a_panel_lacks_is_said_before_who_sits_on_it(at: Desks, cast: Cast, made: Application) -> None:
     made.seat(cast.rui)
     page = text_of(at(cast.lin).get(f"/trials/{made.trial}/panel?lang=en").text)
-    assert "First review panel: 2 things missing" in page and "Quorum of 3: 1 accepted" in page
+    assert "First review panel: 3 things missing" in page and "Quorum of 3: 1 accepted" in page
     for who in (cast.shen, cast.mei):
         made.seat(who)
     assert "First review panel: complete" in text_of(at(cast.lin).get(f"/trials/{made.trial}/panel").text)
@@ -335,3 +335,27 @@ def test_a_form_without_its_token_does_nothing(at: Desks, cast: Cast, made: Appl
     desk.token = ""
     assert desk.post(f"/trials/{made.trial}/votes/ethics", {"version": "1", "value": "for"}).status_code == 400
     assert votes(made) == []
+
+
+# What a panel must know
+
+
+def test_a_move_is_refused_with_one_sentence_of_what_the_panel_lacks_until_that_is_put_right(
+        at: Desks, cast: Cast, made: Application) -> None:
+    for who in (cast.rui, cast.mei, cast.reviewers[1]):  # the trade, ethics, law: nobody knows the algorithm
+        made.seat(who)
+        made.do("cast_vote", who, made.trial, matter="ethics", value="for")
+    page = text_of(at(cast.lin).get(f"/trials/{made.trial}/moves/admit?lang=en").text)
+    assert "Still missing: an expert in AI." in page
+    path = f"/reviewers/{cast.reviewers[1].id}/description"
+    blank = at(cast.lin).send(path, {"constituency": "research", "expertise": ["law", "ai"]})
+    assert blank.status_code == 422 and "f-reason-e" in Page(blank.text).ids
+    gone = at(cast.lin).send(path, {"constituency": "research", "expertise": ["law", "ai"], "reason": "Has taught it"})
+    assert gone.status_code == 303
+    assert made.move("admit", cast.lin).outcome == "proposed"
+
+
+def test_only_reviewers_are_described_and_only_by_those_who_keep_accounts(at: Desks, cast: Cast) -> None:
+    path = f"/reviewers/{cast.rui.id}/description"
+    assert [at(who).get(path).status_code for who in (cast.lin, cast.ada, cast.rui, cast.fang)] == [200, 200, 403, 403]
+    assert at(cast.ada).get(f"/reviewers/{cast.fang.id}/description").status_code == 404

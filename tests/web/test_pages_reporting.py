@@ -1,5 +1,6 @@
 """Pages of truth over time: what waits to be checked, what is taken back, what is planned; in each language."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -184,3 +185,37 @@ def test_each_period_has_its_counts_by_api(world: World):
     found = world.client("fang").get(f"/trials/{world.hers['running']}/periods")["items"]
     counts = {one["number"]: one["counts"] for one in found}
     assert counts[1] == [{"indicator": "harm_any", "declared": 4, "itemised": 1, "differs": True}]
+
+
+def test_the_list_says_what_came_late_and_where_counts_differ(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, compared: str):
+    first = START + 7 * DAY + timedelta(hours=15)
+    clock.forward(first + DAY)
+    told = {"period_end": first.isoformat(), "exposures": 5.0}
+    in_time = acts.do("file_feedback", cast.fang, {
+        **told, "period_start": (first - timedelta(hours=1)).isoformat()}, on=compared).id
+    clock.forward(first + DAY + timedelta(seconds=1))
+    late = acts.do("file_feedback", cast.fang, {
+        **told, "period_start": (first - 2 * timedelta(hours=1)).isoformat(),
+        "period_end": (first - timedelta(hours=1)).isoformat()}, on=compared).id
+    at = pages_of(program)(cast.fang)
+
+    def shown(query: str) -> set[str]:
+        return set(re.findall(r"/feedback/(fb_\w+)", at.get(f"/feedback?trial={compared}{query}").text))
+
+    assert shown("&late=1") == {late} and in_time in shown("") and len(shown("")) == 3
+    assert shown("&differs=1") == shown("")
+    page = text_of(at.get(f"/feedback?trial={compared}&lang=en").text)
+    assert page.count("came late") == 2 and page.count("Declared counts and itemised incidents differ") == 3
+    assert late in at.get(f"/feedback?trial={compared}&late=1&export=csv").text
+    acts.do("file_incident", cast.fang, {"severity": "S3", "occurred_at": START.isoformat()}, on=compared)
+    assert shown("&differs=1") == set() and shown("&trial=ES-0000&differs=1") != {late}
+
+
+def test_a_list_by_api_is_narrowed_to_what_came_late_or_differs(world: World, filed: str):
+    fang, path = world.client("fang"), f"/trials/{world.hers['running']}/feedback"
+    everything = fang.get(path)["items"]
+    late, differs = ([one["id"] for one in fang.get(f"{path}?{name}=1")["items"]] for name in ("late", "differs"))
+    assert late == [one["id"] for one in everything if one["late"]] and filed in late
+    assert differs == [one["id"] for one in everything if one["differs"]] and differs
+    assert fang.get(f"/feedback/{filed}")["late"] is True

@@ -21,9 +21,9 @@ def at(program: Program) -> Desks:
 
 
 @pytest.fixture
-def opened(at: Desks, cast: Cast) -> Callable[..., Node]:
-    """`opened(trial)`: its page as Lin sees it, in English unless another language is asked for."""
-    return lambda trial, query="lang=en": tree(at(cast.lin).get(f"/trials/{trial}?{query}").text)
+def opened(program: Program, cast: Cast) -> Callable[..., Node]:
+    """`opened(trial)`: its page as Lin sees it who signs in anew, in English unless another language is asked for."""
+    return lambda trial, query="lang=en": tree(desks(program)(cast.lin).get(f"/trials/{trial}?{query}").text)
 
 
 def report(program: Program, cast: Cast, trial: str, day: int, **more: Any) -> Any:
@@ -81,3 +81,41 @@ def test_a_trial_that_stands_still_is_paused_in_one_word_and_projects_nothing(
     assert len(light.all("path", "lamp-red")) == len(light.all("path", "lamp-cut")) == 1, "an octagon with its bars"
     drawn = page.panel("h-caps").all("figure")[0]
     assert drawn.all("line", "ln-proj") == [] and "试点未在运行，不作推算" in drawn.text
+
+
+# Drift
+
+
+def test_drift_is_said_of_the_last_closed_period_and_too_few_cases_are_said_to_be_too_few(
+        program: Program, cast: Cast, clock: Shifted, opened: Callable[..., Node], at: Desks) -> None:
+    watched = [{"name": name, "cut": "At the deciles.", "counts": [200] * 10} for name in ("age", "score")]
+    trial = adopt(program, cast, 1, baselines=watched)[0]
+    assert "not yet known" in opened(trial).panel("h-drift").text
+    clock.forward(START + 8 * DAY)
+    form = tree(at(cast.fang).get(f"/trials/{trial}/feedback/new?lang=en").text)
+    assert [one.attrs["name"] for one in form.all("input") if one.attrs.get("name", "").startswith("bins")] == [
+        "bins_0", "bins_1"]
+    sent = {"period_start": "2026-03-02T09:00", "period_end": "2026-03-10T00:00", "exposures": "100", "bins_0": "",
+            **{f"event_{place}": "0" for place in range(7)}}
+    wrong = at(cast.fang).send(f"/trials/{trial}/feedback/new?lang=en", {**sent, "bins_1": "1, 2, 3"},
+                               f"/trials/{trial}/feedback/new")
+    field = tree(wrong.text).one("input", name="bins_1")
+    assert (wrong.status_code, field.attrs["value"], field.attrs["aria-invalid"]) == (422, "1, 2, 3", "true")
+    filed = at(cast.fang).send(f"/trials/{trial}/feedback/new?lang=en", {
+        **sent, "bins_0": "1 1 1 1 1 1 1 1 1 1", "bins_1": "150,100,31,31,31,31,31,31,31,31"},
+        f"/trials/{trial}/feedback/new")
+    assert filed.status_code == 303
+    page = opened(trial)
+    panel = page.panel("h-drift")
+    assert page.one(cls="head").one(cls="light").text == "Yellow: to be checked"
+    assert [(one.text, said.attrs["class"]) for one, said in zip(panel.all("h3"), panel.all("p", "say"), strict=True)] \
+        == [("age", "say grey"), ("score", "say yellow")]
+    few, drifted = panel.all("p", "say")
+    assert few.text == ("Not enough yet. The period to 9 Mar has only 10 cases: up to 1.91 may be chance, so not even "
+                        "a large shift (0.25) would show. About 93 cases a period are needed.")
+    assert drifted.text.startswith("Period to 9 Mar: index 0.43 from 498 cases, beyond the 0.10")
+    assert [one.table() for one in panel.all("details")] == [
+        [["Up to", "Cases", "Index", "Chance explains up to", "Verdict"],
+         ["9 Mar", str(cases), value, bound, verdict]]
+        for cases, value, bound, verdict in ((10, "0.00", "1.91", "Not enough yet"), (498, "0.43", "0.10", "Drifted"))]
+    assert "样本还不够" in opened(trial, "lang=zh_Hans").panel("h-drift").text

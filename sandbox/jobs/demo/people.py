@@ -25,7 +25,7 @@ class Person:
     role: Role
     body: str
     constituency: Constituency | None = None
-    expertise: str | None = None
+    expertise: tuple[str, ...] = ()
     external: bool = False
 
     @property
@@ -58,7 +58,8 @@ _NAMES = {
     Constituency.RESEARCH: ("沈示例", "钱示例", "孙示例", "李示例", "冯示例"),
     Constituency.MARKET: ("梅示例", "赵示例", "蒋示例", "苏示例", "叶示例"),
 }
-_EXPERTISE = {Constituency.INDUSTRY: "trade", Constituency.RESEARCH: "ai", Constituency.MARKET: "ethics"}
+_EXPERTISE = {Constituency.INDUSTRY: ("trade",), Constituency.RESEARCH: ("ai",),
+              Constituency.MARKET: ("law", "ethics")}
 REVIEWERS = tuple(
     Person(f"{side.value}{number}", name, Role.REVIEWER, body, side, _EXPERTISE[side],
            external=side is not Constituency.INDUSTRY)

@@ -6,6 +6,7 @@ from typing import Any
 from sandbox.jobs.demo.bodies import body
 from sandbox.jobs.demo.people import BODY_OF
 from sandbox.jobs.demo.walks import USUAL, Habit, Story, Walk
+from sandbox.rules.drift import BINS
 
 LONG = 400
 """Days: until the demo's today."""
@@ -409,6 +410,10 @@ def ended_again(walk: Walk) -> Story:
 # Taken over
 
 MONTH = timedelta(days=30)
+BASELINES = [
+    {"name": "score", "cut": "模型评分按基准样本的十分位切分。（演示）", "counts": [200] * BINS},
+    {"name": "age", "cut": "乘客年龄按基准样本的十分位切分，只在抽查时登记。（演示）", "counts": [200] * BINS},
+]
 
 
 def adopted(walk: Walk) -> Story:
@@ -418,12 +423,13 @@ def adopted(walk: Walk) -> Story:
         "title": topic.title, "title_en": topic.title_en, "scenario_id": walk.scenario, "source_key": key,
         "organisation": BODY_OF[walk.firm], "tier": walk.tier, "days": walk.days, "unit": topic.unit,
         "volume": topic.rate_per_day * walk.days * 0.75, "people": topic.people, "rate_per_day": topic.rate_per_day,
-        "limits": body("plan", walk.today())["limits"], "model_version": "1.4.0",
+        "limits": body("plan", walk.today())["limits"], "model_version": "1.4.0", "baselines": BASELINES,
         "unverified": "接管前六个月的里程由试点单位自报，未逐条核对；伦理审查由示例大学完成，原件已附。",
     }]})
     yield walk.after(hours=4)
     voted = walk.hand.do("vote_on_decision", "regulator2", {"value": "for"}, proposed["decision"])
     walk.trial, began = voted["trials"][key], walk.hand.now()
+    walk.watched = {"score": 1.0, "age": 0.02}
     walk.goes_on()
     yield walk.morning()
     walk.act("import_feedback", "regulator", **past(began, key, topic.rate_per_day))

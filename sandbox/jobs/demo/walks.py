@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 from sandbox.jobs.demo.bodies import body
 from sandbox.rules.cadence import TIERS, local_day
 from sandbox.rules.dossier import required_sections
+from sandbox.rules.drift import BINS
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
+from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
 from sandbox.rules.reporting import Schedule
 
 Story = Iterator[datetime]
@@ -97,6 +98,8 @@ class Walk:
         self.covered = self.due = hand.now()
         self.tested_on = date.min
         self.last_report: tuple[str, dict[str, Any]] = ("", {})
+        self.watched: Mapping[str, float] = {}
+        """Distributions that reports tell of, each with the share of cases that it is known of."""
 
     # Acting
 
@@ -322,8 +325,15 @@ class Walk:
             ],
             "metrics": {"accuracy": round(self.chance.uniform(0.91, 0.95), 3),
                         "minutes": round(self.chance.uniform(9.0, 11.0), 1)},
+            "distributions": [{"name": name, "counts": self._binned(round(share * exposures))}
+                              for name, share in self.watched.items()],
             "narrative": "本期运行平稳，改判均已逐条复核。（演示）",
         }
+
+    def _binned(self, cases: int) -> list[int]:
+        """So many cases over ten bins that are equally full."""
+        drawn = self.chance.choices(range(BINS), k=cases)
+        return [drawn.count(place) for place in range(BINS)]
 
     def _some(self, mean: float) -> int:
         """A count about this mean."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping as Names
 from datetime import date
 from importlib import resources
 from types import MappingProxyType
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -192,7 +192,9 @@ def _refuse(names: list[str], fault: Fault, **more: tuple[str, ...]) -> None:
 
 
 class Mapping(BaseModel):
-    """What a set of lists means (对照表). `first_month` and `last_month` bound what the lists say they cover."""
+    """What a set of lists means (对照表). `first_month` and `last_month` bound what the lists say they cover. `agreed`
+    is what is agreed of every trial that is taken over, as a plan says it: a limit that is not among it is the trial's
+    own past rate."""
 
     model_config = STRICT
 
@@ -206,6 +208,7 @@ class Mapping(BaseModel):
     nothing: Annotated[tuple[Text, ...], Field(max_length=40)] = ("-", "\N{EN DASH}", "\N{EM DASH}", "n/a")
     first_month: Month | None = None
     last_month: Month | None = None
+    agreed: Annotated[Names[Name, Any], AfterValidator(MappingProxyType)] = {}
 
     @property
     def tz(self) -> ZoneInfo:
@@ -227,6 +230,8 @@ class Mapping(BaseModel):
             raise PydanticCustomError("mapping_window", "ends before it begins")
         if any((source.makes in OF_REGISTERS) != (self.register_of is not None) for source in self.sources):
             raise PydanticCustomError("mapping_register", "a register has entries and changes, and nothing else has")
+        if self.agreed and self.register_of is not None:
+            raise PydanticCustomError("mapping_register", "nothing is agreed of a register's entries")
         if any(_day_and_month_swapped(shape) in self.dates for shape in self.dates):
             raise PydanticCustomError("mapping_dates_ambiguous", "day and month could be either")
         return self

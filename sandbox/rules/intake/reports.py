@@ -18,7 +18,8 @@ from sandbox.rules.intake.table import fold
 TIMES, TEXTS = ("period_start", "period_end"), ("region", "site", "model_version", "narrative", "key")
 WHOLE = ("people", "people_new", "reviewed", "labelled")
 NUMBERS = ("exposures", "hours", "money")
-FIELDS = (*TIMES, *NUMBERS[:1], *WHOLE[:2], *TEXTS[:3], *NUMBERS[1:], *WHOLE[2:], "nil", "groups", "narrative", "key")
+FIELDS = (*TIMES, *NUMBERS[:1], *WHOLE[:2], *TEXTS[:3], *NUMBERS[1:], *WHOLE[2:], "nil", "groups", "distributions",
+          "narrative", "key")
 """What a column may be, in the order of the templates; besides these `events.NAME` and `metrics.NAME`."""
 NAMED = ("events", "metrics")
 PLAIN_NUMBER = re.compile(r"-?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,3})?", re.ASCII)
@@ -125,7 +126,7 @@ def _through(said: str, zone: tzinfo) -> str:
 
 READERS: Mapping[str, Any] = MappingProxyType({
     **dict.fromkeys(TIMES, _time), **dict.fromkeys(WHOLE, _whole), **dict.fromkeys(NUMBERS, _number), "nil": _flag,
-    "groups": _rows})
+    "groups": _rows, "distributions": _rows})
 
 
 def guessed(header: Iterable[str], words: Mapping[str, str]) -> Iterator[str | None]:

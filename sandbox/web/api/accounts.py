@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sandbox.reads import accounts as reads
 from sandbox.reads import board
 from sandbox.rules.access import Role
-from sandbox.store.accounts import AccountChange
+from sandbox.store.accounts import AccountChange, ReviewerFields
 from sandbox.store.fields import Fields
 from sandbox.store.organisations import AliasFields, OrganisationFields, OrganisationKind
 from sandbox.web.api.asking import Paged, Text
@@ -67,7 +67,7 @@ class Account(Shape):
     organisation_id: str | None
     organisation: str | None
     constituency: str | None
-    expertise: str | None
+    expertise: list[str]
     external: bool
     active: bool
 
@@ -95,6 +95,12 @@ rows.does("PATCH", "/accounts/<id>", "change_account", reach=reads.person, bodie
           given=lambda body, ids: {**body, "account_id": ids["id"]}, example={"active": False})
 
 
+rows.does("POST", "/accounts/<id>/description", "describe_reviewer", reach=reads.person, bodies=(ReviewerFields,),
+          given=lambda body, ids: {**body, "account_id": ids["id"]}, example={
+              "constituency": "research", "expertise": ["ai", "ethics"], "external": True,
+              "reason": "Teaches ethics of computing since this year."})
+
+
 class Invitation(Shape):
     """An invitation that is open."""
 
@@ -113,7 +119,7 @@ def invitations(connection: sa.Connection) -> Listing[Invitation]:
 
 rows.does("POST", "/invitations", "invite", created=True, example={
     "email": "rui@guild.example", "name": "Rui", "role": "reviewer", "organisation_id": "or_19c0f3a1d0a1b2c3d4e5f",
-    "constituency": "industry", "expertise": "trade", "external": True})
+    "constituency": "industry", "expertise": ["trade"], "external": True})
 
 
 class Organisation(kept(OrganisationFields)):  # type: ignore[misc]

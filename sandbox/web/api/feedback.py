@@ -1,18 +1,20 @@
 """Usage feedback by API: one report per period, its corrections, and the officer's word on those that wait."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from sandbox.reads import records as reads
+from sandbox.reads import reporting
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.api.asking import Paged
 from sandbox.web.api.batches import BATCH
 from sandbox.web.api.endpoint import Rows, seen
-from sandbox.web.api.shapes import Listing, Shape, kept, listed
+from sandbox.web.api.shapes import Listing, Shape, kept
 from sandbox.web.api.trials import trial_row
-from sandbox.web.reader import actor
+from sandbox.web.reader import actor, program
 
 rows = Rows("feedback")
 EXAMPLE = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-09T00:00:00+08:00", "exposures": 1250.0,
@@ -21,7 +23,9 @@ EXAMPLE = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-0
 
 class Report(kept(FeedbackFields)):  # type: ignore[misc]
     """One period's report as it stands now. Epoch 0 is the record before adoption. `due_at` is the deadline of the
-    reporting period that it is about, `at` when it was filed; one that was retracted counts nowhere."""
+    reporting period that it is about, `at` when it was filed, `late` whether that was more than a day after it;
+    `differs` whether in that period what reports declare and what is itemised as incidents differ. One that was
+    retracted counts nowhere."""
 
     id: str
     trial_id: str
@@ -29,6 +33,8 @@ class Report(kept(FeedbackFields)):  # type: ignore[misc]
     author_id: str
     at: datetime
     due_at: datetime | None
+    late: bool
+    differs: bool
     version: int
     retracted: bool
     source_key: str | None
@@ -58,18 +64,33 @@ class ReportWhole(Report):
     corrections: list[Correction]
 
 
+class ReportQuery(Paged):
+    """Filters of reports: those that came late, those of periods whose counts differ."""
+
+    late: Annotated[str | None, Field(pattern="^1$")] = None
+    differs: Annotated[str | None, Field(pattern="^1$")] = None
+
+
 @rows.shows("/trials/<id>/feedback")
-def feedback(connection: sa.Connection, id: str, query: Paged) -> Listing[Report]:
+def feedback(connection: sa.Connection, id: str, query: ReportQuery) -> Listing[Report]:
     """A trial's reports, newest filed first."""
-    trial_row(connection, id)
-    return listed(reads.feedback(connection, actor(), id, query.cursor, query.limit), Report.of)
+    row, zone, now = trial_row(connection, id), program().settings.zone, program().clock()
+    within = reporting.differing(connection, row, zone, now) if query.differs else None
+    found = reads.feedback(connection, actor(), id, query.cursor, query.limit, late=query.late is not None,
+                           within=within)
+    return Listing(items=[Report.of(one) for one in reporting.with_differences(connection, found.items, zone, now)],
+                   next=found.next)
 
 
 @rows.shows("/feedback/<id>")
 def report(connection: sa.Connection, id: str) -> ReportWhole:
     """One report with its corrections."""
-    row = seen(reads.report(connection, actor(), id))
+    row = _whole(connection, seen(reads.report(connection, actor(), id)))
     return ReportWhole.of(row, corrections=[Correction.of(one) for one in row["corrections"]])
+
+
+def _whole(connection: sa.Connection, row: dict[str, Any]) -> dict[str, Any]:
+    return reporting.with_differences(connection, [row], program().settings.zone, program().clock())[0]
 
 
 rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE, stream=BATCH)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sandbox.acts.replays import LateRedGiven
 from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import assessments
+from sandbox.reads import drift as drifts
 from sandbox.reads import risk as lights
 from sandbox.store.types import Time
 from sandbox.web.api.asking import Filtered
@@ -62,6 +63,32 @@ class GroupLine(Shape):
     log_e: Finite
 
 
+class DriftPeriod(Shape):
+    """One reporting period of the epoch. `index` is the population stability index; up to `bound` it is what the
+    sample's size explains (null without cases). `looked_at` is null while the period is open: it is judged once it has
+    closed, and again when its counts change."""
+
+    number: int
+    ends: datetime
+    cases: int
+    index: float
+    bound: Finite
+    drifted: bool
+    enough: bool
+    looked_at: datetime | None
+
+
+class DriftLine(Shape):
+    """A watched distribution against its reference. Drift turns the light yellow, never red; `needed` is how many cases
+    a period needs for a large shift (0.25) to be told from chance, null where the reference is too small."""
+
+    name: str
+    cut: str
+    reference: int
+    needed: int | None
+    periods: list[DriftPeriod]
+
+
 class Headroom(Shape):
     """Further events that turn the light; null where no number of them can."""
 
@@ -107,8 +134,9 @@ class LateRed(Shape):
 
 class Risk(Shape):
     """The light and what is behind it: evidence against its thresholds (natural logarithms), headroom, indicators,
-    groups, caps, and what was never verified here. Asked `as_of` a past instant, `then` is the light as it was known at
-    that instant, word for word, and `now` the same instant by everything told since; the rest is the present."""
+    groups, drift, caps, and what was never verified here. Asked `as_of` a past instant, `then` is the light as it was
+    known at that instant, word for word, and `now` the same instant by everything told since; the rest is the
+    present."""
 
     as_of: datetime
     light: str
@@ -120,6 +148,7 @@ class Risk(Shape):
     budget: int | None
     indicators: list[IndicatorLine]
     groups: list[GroupLine]
+    drift: list[DriftLine]
     late_reds: list[LateRed]
     caps: list[Cap]
     unverified: str | None
@@ -146,8 +175,16 @@ def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red), budget=found.budget,
         indicators=[_indicator(line) for line in found.indicators],
         groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields}) for line in found.groups],
+        drift=[_drift(line) for line in drifts.drift(connection, row, now, zone)],
         late_reds=[LateRed.of(one) for one in assessments.late_reds(connection, id)],
         caps=[Cap(**cap) for cap in found.caps], unverified=found.unverified, **past)
+
+
+def _drift(line: drifts.DriftLine) -> DriftLine:
+    periods = [DriftPeriod(number=one.number, ends=one.ends, cases=one.look.cases, index=one.look.index,
+                           bound=one.look.bound, drifted=one.look.drifted, enough=one.look.enough,
+                           looked_at=one.looked_at) for one in line.periods]
+    return DriftLine(name=line.name, cut=line.cut, reference=line.reference, needed=line.needed, periods=periods)
 
 
 def _known(found: assessments.Known | None) -> Known | None:

@@ -26,7 +26,7 @@ class Seat(Shape):
     name: str | None
     organisation: str | None
     constituency: str
-    expertise: str | None
+    expertise: list[str]
     external: bool
     chair: bool
     accepted: bool | None

@@ -54,7 +54,7 @@ class Sitter(Shape):
     account_id: str | None
     name: str | None
     constituency: str
-    expertise: str | None
+    expertise: list[str]
 
 
 class DateChange(Shape):

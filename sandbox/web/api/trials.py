@@ -18,7 +18,7 @@ from sandbox.web.api.asking import Paged, Text
 from sandbox.web.api.endpoint import Rows, seen
 from sandbox.web.api.shapes import Finite, Listing, Shape, listed, whole
 from sandbox.web.reader import actor, program, said, t
-from sandbox.words import word
+from sandbox.words import Word
 
 rows = Rows("trials")
 
@@ -174,11 +174,11 @@ def _move(found: reads.NextMove) -> MoveLine:
     move = found.move
     return MoveLine(name=move.name, label=t(f"move.{move.name}"), target=move.target, by=[one.value for one in move.by],
                     four_eyes=move.four_eyes, permitted=found.permitted, decision=found.decision,
-                    unmet=[_need(name) for name in found.unmet])
+                    unmet=[_need(name, sentence) for name, sentence in found.unmet.items()])
 
 
-def _need(name: str) -> NeedLine:
-    return NeedLine(need=name, message=said(word(f"need.{name}")), holder=NEEDS[name].holder, meet=NEEDS[name].meet)
+def _need(name: str, sentence: Word) -> NeedLine:
+    return NeedLine(need=name, message=said(sentence), holder=NEEDS[name].holder, meet=NEEDS[name].meet)
 
 
 rows.does("POST", "/trials/<id>/moves/<name>", "make_move", on="id", bodies=(MoveFields,),

@@ -28,6 +28,7 @@ from sandbox.web.pages import (
     register_names,
     registers,
     retractions,
+    reviewers,
     reviews,
     scenarios,
     sections,
@@ -41,7 +42,7 @@ from sandbox.web.pages.shapes import PAGES
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held, holds,
     imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
-    register_names, registers, retractions, reviews, scenarios, sections, timetable, trials, uploads, votes,
+    register_names, registers, retractions, reviewers, reviews, scenarios, sections, timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

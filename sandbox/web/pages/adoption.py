@@ -9,19 +9,23 @@ from flask import request, url_for
 
 from sandbox.acts.adoption import Adopted, AdoptionFields
 from sandbox.reads import scenarios
+from sandbox.store.dossier import AgreedFields
+from sandbox.web.codec import kind_of, label
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import defaults, do, form_of, gone, tried
 from sandbox.web.pages.lights import indicator_word, number, per_10k, unit_word
 from sandbox.web.pages.lists import wanted
 from sandbox.web.pages.scenarios import read_whole, settled
+from sandbox.web.pages.sections import value_text
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, Plain, render
 from sandbox.web.reader import actor, locale, program, t, titled
 from sandbox.words import show, word
 
+AGREED = AgreedFields.model_fields
 GROUPS = {
     "pilot": ("title", "title_hant", "title_en", "scenario_id", "organisation", "aliases"),
     "scale": ("tier", "environment", "days", "unit", "volume", "people", "rate_per_day", "model_version"),
-    "agreed": ("limits",),
+    "agreed": ("limits", "budget_limit", "compared", "baselines", "background_rate", "alpha", "alpha_yellow"),
     "past": ("unverified", "source_key"),
 }
 
@@ -75,6 +79,11 @@ def pilot_row(given: Mapping[str, Any], scenario: Mapping[str, Any] | None) -> P
     limits = [word("page.adopt.limit", indicator=indicator_word(one["indicator"]), most=per_10k(one["per_exposure"]))
               for one in given["limits"]]
     place = titled(scenario) if scenario else ""
+    limits += [word("page.adopt.also", what=label(name), value=value_text(*kind_of(AGREED[name].annotation), value))
+               for name in AGREED if name not in ("limits", "unit", "compared", "baselines")
+               and (value := given.get(name)) is not None and value != AGREED[name].default]
+    limits += [word("page.adopt.also", what=label(name), value=show([one[key] for one in given[name]], locale()))
+               for name, key in (("compared", "attribute"), ("baselines", "name")) if given.get(name)]
     return {"pilot": {"text": titled(given), "sub": f"{given['organisation']} · {place}"},
             "tier": t(f"tier.{given['tier']}"), "limits": show(limits, locale()), "caps": show(caps, locale()),
             "unverified": given["unverified"]}

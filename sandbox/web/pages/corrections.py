@@ -8,14 +8,14 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts, records, reporting, risk
+from sandbox.reads import accounts, records, reporting
 from sandbox.rules.access import Relation, Role
 from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
 from sandbox.store.files import FileOf
 from sandbox.store.retractions import RetractionGround, RetractionState
 from sandbox.web.guard import page
 from sandbox.web.pages import files
-from sandbox.web.pages.feedback import READERS, event_label, given_report, period, report_form
+from sandbox.web.pages.feedback import READERS, Named, event_label, given_report, named_in, period, report_form
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render, value_word
@@ -26,7 +26,7 @@ from sandbox.web.reader import actor, locale, program, t
 from sandbox.words import show
 
 SEEN = ("exposures", "people_new", "model_version", "nil", "reviewed", "labelled", "hours", "money", "region",
-        "narrative")
+        "distributions", "narrative")
 """What the correction's form shows of a report; the rest is kept as it was."""
 
 
@@ -101,11 +101,11 @@ def correct(feedback_id: str) -> Any:
     """Say what a report should have been; the old version stays."""
     with program().reading() as connection:
         one, row = _one(connection, feedback_id)
-        limits = [*risk.agreed(connection, row["id"])]
-    form = _correcting(row, one, limits)
+        named = named_in(connection, row["id"])
+    form = _correcting(row, one, named)
     if request.method == "POST":
         reason = request.form.get("reason", "").strip() or None
-        given = {"report": {**unseen(one), **given_report(limits)}, "reason": reason}
+        given = {"report": {**unseen(one), **given_report(named)}, "reason": reason}
         done, form = tried(lambda: do("correct_feedback", given, feedback_id), form)
         if done is not None:
             return gone(url_for("pages.report", feedback_id=feedback_id), t(f"page.correction.{done.state}"))
@@ -113,9 +113,9 @@ def correct(feedback_id: str) -> Any:
                            errors=form.errors), 422 if form.errors else 200)
 
 
-def _correcting(row: Mapping[str, Any], one: Mapping[str, Any], limits: list[str]) -> Form:
+def _correcting(row: Mapping[str, Any], one: Mapping[str, Any], named: Named) -> Form:
     """The report's own form with its figures and a reason; the period is what is corrected, and stays."""
-    made = report_form(row, limits, url_for("pages.correct", feedback_id=one["id"]), dict(one), second=False)
+    made = report_form(row, named, url_for("pages.correct", feedback_id=one["id"]), dict(one), second=False)
     why = form_of(CorrectionFields, "", "", values={}, leave_out=("report",)).fields
     kept = {"period_start", "period_end", "site"}
     groups = [{**group, "fields": [f for f in group["fields"] if f["name"] not in kept]} for group in made.fields]

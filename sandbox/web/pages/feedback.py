@@ -11,13 +11,14 @@ from flask import flash, request, url_for
 
 from sandbox.acts.feedback import Filed
 from sandbox.acts.refusals import Refused
-from sandbox.reads import board, months, records, reporting, risk
+from sandbox.reads import board, drift, months, records, reporting, risk, trials
 from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import days_after
-from sandbox.rules.reporting import Period, Standing
+from sandbox.rules.reporting import Period, Span, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
+from sandbox.web.codec import read as typed_value
 from sandbox.web.guard import page
 from sandbox.web.pages import caps, lights
 from sandbox.web.pages.exports import Exported
@@ -45,22 +46,37 @@ A_LITTLE = timedelta(hours=1)
 
 @page(PAGES, "/feedback", roles=READERS)
 def feedback_list() -> Any:
-    """Reports of every trial this person sees, newest filed first."""
-    q, trial = wanted("q"), wanted("trial")
+    """Reports of every trial this person sees, newest filed first; those of one trial by whether counts differ."""
+    q, trial, late, differs = (wanted(name) for name in ("q", "trial", "late", "differs"))
 
     def page_of(connection: sa.Connection, cursor: str | None, limit: int, only: Sequence[str] = ()) -> Page[Any]:
-        return records.feedback(connection, actor(), trial, cursor, limit, q=q, only=only)
+        found = records.feedback(connection, actor(), trial, cursor, limit, q=q, late=late is not None, only=only,
+                                 within=_differing(connection, trial) if trial and differs else None)
+        return found if only else replace(found, items=_with_differences(connection, found.items))
 
+    filters = [choices_of("trial", trial, {trial: trial} if trial else {}),
+               choices_of("late", late, {"1": t("standing.late")}),
+               choices_of("differs", differs, {"1": t("page.feedback.differ")} if trial else {})]
     return listed(Listing(
         name="feedback", endpoint="pages.feedback_list", q=q or "", columns=COLUMNS, cells=_cells, page=page_of,
-        filters=[choices_of("trial", trial, {trial: trial} if trial else {})],
-        exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
+        filters=filters, exported=Exported(EXPORTED, partial(page_of, only=EXPORTED))))
+
+
+def _differing(connection: sa.Connection, trial_id: str) -> tuple[Span, ...]:
+    """The periods of a trial whose counts differ; none of one that is not theirs."""
+    row = trials.trial(connection, actor(), trial_id)
+    return reporting.differing(connection, row, program().settings.zone, now()) if row else ()
+
+
+def _with_differences(connection: sa.Connection, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return reporting.with_differences(connection, items, program().settings.zone, now())
 
 
 EXPORTED = ("id", "trial_id", "period_start", "period_end", "exposures", "people", "people_new", "region", "site",
-            "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at")
+            "events", "reviewed", "labelled", "model_version", "nil", "epoch", "at", "due_at", "late")
 
-COLUMNS = (Column("trial"), Column("period"), Column("exposures", num=True), Column("events"), Column("filed"))
+COLUMNS = (Column("trial"), Column("period"), Column("exposures", num=True), Column("events"), Column("filed"),
+           Column("standing"))
 
 
 def _cells(row: Mapping[str, Any]) -> Plain:
@@ -71,7 +87,16 @@ def _cells(row: Mapping[str, Any]) -> Plain:
 def _report_cells(row: Mapping[str, Any]) -> Plain:
     used = t("page.feedback.nil") if row["nil"] else t("page.feedback.unknown") if row["exposures"] is None \
         else amount(row["exposures"])
-    return {"period": period(row), "exposures": used, "events": events_text(row["events"]), "filed": moment(row["at"])}
+    return {"period": period(row), "exposures": used, "events": events_text(row["events"]), "filed": moment(row["at"]),
+            "standing": _told(row)}
+
+
+def _told(row: Mapping[str, Any]) -> Any:
+    """Whether a report came in time, and whether the counts of its period agree."""
+    differs = t("page.board.counts_differ") if row["differs"] else ""
+    if row["late"]:
+        return {"text": t("standing.late"), "urgency": "late", "sub": differs}
+    return {"text": t("standing.on_time") if row["due_at"] else "", "sub": differs}
 
 
 def amount(exposures: float) -> str:
@@ -121,7 +146,7 @@ def trial_feedback(trial_id: str) -> Any:
         row = own(connection, trial_id)
         cursor = request.args.get("cursor")
         found = records.feedback(connection, actor(), trial_id, cursor, SHOWN)
-        by_month = months.months(connection, row, program().settings.zone)
+        by_month = months.months(connection, row, program().settings.zone, now())
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
             standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in STANDING],
@@ -129,7 +154,8 @@ def trial_feedback(trial_id: str) -> Any:
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in COLUMNS[1:]],
-            rows=[_period_row(one) for one in sorted(found.items, key=lambda one: one["period_start"], reverse=True)],
+            rows=[_period_row(one) for one in sorted(_with_differences(connection, found.items), reverse=True,
+                                                     key=lambda one: one["period_start"])],
             next_url=url_for("pages.trial_feedback", trial_id=trial_id, cursor=found.next) if found.next else None,
             first_url=url_for("pages.trial_feedback", trial_id=trial_id) if cursor else None))
 
@@ -210,7 +236,7 @@ def _count_cell(count: months.Count, unit: str) -> Plain:
         sub = t("page.feedback.percent", rate=lights.percent(count.rate))
     else:
         sub = t("page.feedback.rate", rate=lights.per_10k(count.rate), unit=lights.unit_word(unit))
-    if count.declared and count.itemised and count.declared != count.itemised:
+    if count.differs:
         sub = t("page.feedback.differs", rate=sub, declared=count.declared, itemised=count.itemised)
     return {"text": show(count.events, locale()), "sub": sub}
 
@@ -223,14 +249,14 @@ def new_feedback(trial_id: str) -> Any:
     """File one period's report; "check" says what would follow and keeps nothing."""
     with program().reading() as connection:
         row = own(connection, trial_id)
-        limits = [*risk.agreed(connection, trial_id)]
+        named = named_in(connection, trial_id)
     if row["starts_at"] is None:
         raise Refused("no_exposure_allowed", state=row["state"])
-    form = report_form(row, limits, url_for("pages.new_feedback", trial_id=trial_id), _expected(row))
+    form = report_form(row, named, url_for("pages.new_feedback", trial_id=trial_id), _expected(row))
     if request.method == "GET":
         return render(_page(row, form, [_standing(row)]))
     checking = "draft" in request.form
-    given = given_report(limits)
+    given = given_report(named)
     done, form = tried(lambda: do("file_feedback", given, trial_id, dry_run=checking), form)
     if done is None:
         return render(_page(row, form, [_standing(row)]), 422)
@@ -253,12 +279,25 @@ def _whole_minute(at: datetime) -> datetime:
     return floor if floor == at else floor + timedelta(minutes=1)
 
 
-def report_form(row: Mapping[str, Any], limits: list[str], action: str, values: Plain, *, second: bool = True) -> Form:
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a trial's own plan names in a report: indicators with a limit, distributions with a reference."""
+
+    limits: tuple[str, ...]
+    distributions: tuple[str, ...]
+
+
+def named_in(connection: sa.Connection, trial_id: str) -> Named:
+    """What this trial's plan names."""
+    return Named(risk.agreed(connection, trial_id), drift.names(connection, trial_id))
+
+
+def report_form(row: Mapping[str, Any], named: Named, action: str, values: Plain, *, second: bool = True) -> Form:
     """The report as people fill it: what was used, what happened, who looked, the rest; the same data as the API's."""
     made = form_of(FeedbackFields, action, t("page.feedback.file"), values=values,
                    second=t("page.feedback.check") if second else None)
     by_name = {one["name"]: one for one in made.fields}
-    names = event_names(limits)
+    names, limits = event_names(named.limits), named.limits
     counts = [{"name": f"event_{place}", "label": event_label(name), "kind": "integer", "required": True}
               for place, name in enumerate(names)]
     by_name["exposures"]["unit"] = lights.unit_word(row["unit"])
@@ -270,13 +309,28 @@ def report_form(row: Mapping[str, Any], limits: list[str], action: str, values: 
     ]
     if "disparity" in limits:
         groups.append(_group("groups", [by_name["groups"]]))
+    if named.distributions:
+        groups.append(_group("distributions", [{"name": f"bins_{place}", "label": name, "kind": "text"}
+                                               for place, name in enumerate(named.distributions)]))
     events = values.get("events") or {}
     counted = {f"event_{place}": str(events.get(name, 0)) for place, name in enumerate(names)}
     places = {f"events.{name}": f"event_{place}" for place, name in enumerate(names)}
-    return replace(made, fields=groups, values={**made.values, **counted}, places=places)
+    places |= {f"distributions.{line}": f"bins_{place}" for line, place in enumerate(_told_bins(named))}
+    return replace(made, fields=groups, values={**made.values, **counted, **_bins(named, values)}, places=places)
 
 
-def event_names(limits: list[str]) -> tuple[str, ...]:
+def _told_bins(named: Named) -> list[int]:
+    """Which distributions, by their place in the form, the posted report tells of."""
+    return [place for place in range(len(named.distributions)) if request.form.get(f"bins_{place}", "").strip()]
+
+
+def _bins(named: Named, values: Plain) -> Plain:
+    told = {one["name"]: one["counts"] for one in values.get("distributions") or ()}
+    return {f"bins_{place}": ", ".join(map(str, told[name]))
+            for place, name in enumerate(named.distributions) if name in told}
+
+
+def event_names(limits: Sequence[str]) -> tuple[str, ...]:
     """What is counted: the usual kinds of event, and those that the plan names itself."""
     return (*EVENTS, *(name for name in limits if name not in INDICATORS and name not in EVENTS))
 
@@ -286,14 +340,17 @@ def _group(name: str, fields: list[Plain], *, compact: bool = False) -> Plain:
             "fields": fields, "compact": compact}
 
 
-def given_report(limits: list[str]) -> dict[str, Any]:
+def given_report(named: Named) -> dict[str, Any]:
     """The posted report; a count of nothing is left out, one that cannot be read goes on to be refused by name."""
     events: dict[str, Any] = {}
-    for place, name in enumerate(event_names(limits)):
+    for place, name in enumerate(event_names(named.limits)):
         raw = request.form.get(f"event_{place}", "").strip()
         if raw not in ("", "0"):
             events[name] = int(raw) if raw.isdecimal() and len(raw) < 19 else raw
-    return {**read(FeedbackFields), "events": events}
+    distributions = [{"name": named.distributions[place],
+                      "counts": typed_value("counts", request.form[f"bins_{place}"], program().settings.zone)}
+                     for place in _told_bins(named)]
+    return {**read(FeedbackFields), "events": events, **({"distributions": distributions} if distributions else {})}
 
 
 def _page(row: Mapping[str, Any], form: Form, aside: list[Plain]) -> FormPage:

@@ -132,8 +132,9 @@ def _stand(form: Form, path: tuple[str | int, ...], code: str, sentence: str) ->
     """Where an error is said: beside its field; a rule over a row at its rows, one over the form where people look."""
     names = {one["name"]: one for one in flat(form.fields)}
     while path and path[0] not in names and len(path) > 1:
-        named = ".".join(map(str, path))
-        path = (form.places[named],) if named in form.places else path[1:]
+        begins = (".".join(map(str, path[:end])) for end in range(len(path), 0, -1))
+        named = next((one for one in begins if one in form.places), None)
+        path = path[1:] if named is None else (form.places[named],)
     if not path or path[0] not in names:
         place = STANDS_AT.get(code, "")
         return ((place,) if place in names else ("",)), sentence

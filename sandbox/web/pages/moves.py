@@ -19,7 +19,7 @@ from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import HEAVY, by_word, own
 from sandbox.web.reader import actor, program, t
-from sandbox.words import word
+from sandbox.words import Word, word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,10 @@ def _told(trial_id: str, name: str, done: Moved) -> Any:
     return gone(url_for("pages.trial", trial_id=trial_id), said, "info")
 
 
-def _page(row: Mapping[str, Any], of: Move, unmet: tuple[str, ...], decision: str | None,
+def _page(row: Mapping[str, Any], of: Move, unmet: Mapping[str, Word], decision: str | None,
           form: Form | None) -> MovePage:
     lacking = len(unmet)
-    lead = t("page.move.second_only") if unmet == ("two_regulators",) else \
+    lead = t("page.move.second_only") if list(unmet) == ["two_regulators"] else \
         t("page.move.lacking_lead", n=lacking) if lacking else t("page.move.ready_lead")
     return MovePage(
         title=t(f"move.{of.name}"), over=back(row), lead=lead, form=form, errors=form.errors if form else {},

@@ -11,9 +11,8 @@ from sandbox.acts.panel import CLOSED_FOR_APPEAL, RecusalGiven
 from sandbox.acts.refusals import Invalid, NotFound
 from sandbox.reads import accounts, trials
 from sandbox.rules.access import PERMISSIONS, Relation, Role, may
-from sandbox.rules.cadence import TIERS
 from sandbox.rules.lifecycle import STATES
-from sandbox.rules.needs import CONSTITUENCIES, REREVIEWERS
+from sandbox.rules.panels import Member, required, unknown
 from sandbox.store.accounts import Expertise
 from sandbox.store.trials import Panel, SeatAnswer, SeatFields
 from sandbox.store.votes import MATTERS, SEATS, Matter
@@ -102,7 +101,8 @@ def _reviewers(connection: sa.Connection) -> list[Plain]:
 
 
 def _expertise(row: Mapping[str, Any]) -> str:
-    return said(choice(Expertise(row["expertise"]))) if row["expertise"] else ""
+    return t("page.panel.expertise", what=[choice(Expertise(one)) for one in row["expertise"]]) \
+        if row["expertise"] else ""
 
 
 def _page(connection: sa.Connection, row: Mapping[str, Any], form: Form) -> PanelPage:
@@ -139,15 +139,21 @@ def _lead(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> str:
 
 def _lacks(row: Mapping[str, Any], panel: str, there: list[Mapping[str, Any]]) -> list[Plain]:
     """What the panel must have, each with whether it has it, for the `needs` macro."""
-    most = REREVIEWERS if panel == Panel.REREVIEW else TIERS[row["tier"] or "R4"].quorum
-    found = [{"met": len(there) >= most, "text": t("page.panel.quorum", n=most, there=len(there))}]
-    if panel == Panel.RUNNING:
-        missing = [side for side in CONSTITUENCIES if side not in {seat["constituency"] for seat in there}]
+    asked, members = required(panel, row["tier"]), [_member(seat) for seat in there]
+    found = [{"met": len(there) >= asked.members, "text": t("page.panel.quorum", n=asked.members, there=len(there))}]
+    if asked.sides:
+        missing = [side for side in asked.sides if side not in {one.constituency for one in members}]
         found.append({"met": not missing, "text": t("page.panel.sides_missing", who=[
             word(f"constituency.{side}") for side in missing]) if missing else t("page.panel.sides")})
-    if panel == Panel.REVIEW:
-        found.append({"met": any(seat["external"] for seat in there), "text": t("page.panel.external")})
+    unmet = unknown(asked.known, members)
+    found += [{"met": each not in unmet, "text": t(f"page.panel.knows_{'_or_'.join(each)}")} for each in asked.known]
+    if asked.external:
+        found.append({"met": any(one.external for one in members), "text": t("page.panel.external")})
     return found
+
+
+def _member(seat: Mapping[str, Any]) -> Member:
+    return Member(seat["constituency"], tuple(seat["expertise"]), seat["external"])
 
 
 def _groups(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> list[Plain]:

@@ -223,6 +223,8 @@ def value_text(kind: str, inner: Any, value: Any) -> str:
         return show(date.fromisoformat(value) if isinstance(value, str) else value, locale())
     if kind == "datetime" or inner is AwareDatetime:
         return moment(datetime.fromisoformat(value) if isinstance(value, str) else value)
+    if kind == "counts":
+        return ", ".join(map(number, value))
     if kind == "pairs":
         return "\n".join(f"{name} = {amount}" for name, amount in value.items())
     return number(value) if kind == "integer" else show(value, locale()) if kind == "number" else str(value)

@@ -1,5 +1,6 @@
 """Tasks and steps in words: what to do, why, until when, and the page where it is done."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import url_for
@@ -16,7 +17,7 @@ from sandbox.store.trials import Panel
 from sandbox.store.votes import MATTERS, MatterName
 from sandbox.web.pages.shapes import Plain, value_word
 from sandbox.web.pages.times import due
-from sandbox.web.reader import t, titled
+from sandbox.web.reader import said, t, titled
 from sandbox.words import Word, has_word, word
 
 OBJECT_PAGES = {
@@ -128,14 +129,14 @@ def next_of(task: Task | None, step: Step | None, trial_id: str) -> Plain:
             "main": {"label": t(f"page.do.{step.kind}"), "url": step_url(step.kind, step.name, trial_id)}}
 
 
-def need_rows(needs: tuple[str, ...], unmet: tuple[str, ...], trial_id: str, decision: str | None) -> list[Plain]:
+def need_rows(needs: Iterable[str], unmet: Mapping[str, Word], trial_id: str, decision: str | None) -> list[Plain]:
     """Needs for the `needs` macro: unmet ones with who holds them and a link to where they are met."""
-    return [_need_row(name, name not in unmet, trial_id, decision) for name in needs]
+    return [_need_row(name, unmet.get(name), trial_id, decision) for name in needs]
 
 
-def _need_row(name: str, met: bool, trial_id: str, decision: str | None) -> Plain:
-    row: Plain = {"met": met, "text": t(f"need.{name}")}
-    if not met:
+def _need_row(name: str, lacking: Word | None, trial_id: str, decision: str | None) -> Plain:
+    row: Plain = {"met": lacking is None, "text": said(lacking or word(f"need.{name}"))}
+    if lacking:
         row["holder"] = t("page.need.holder", who=word(f"role.{NEEDS[name].holder}"))
         link = meet_url(NEEDS[name].meet, trial_id, decision)
         row["link"] = {"url": link, "label": t("page.need.go")} if link else None

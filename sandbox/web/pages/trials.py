@@ -17,7 +17,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.lifecycle import STATES, Move
 from sandbox.rules.risk import Light
 from sandbox.web.guard import page
-from sandbox.web.pages import caps, experts, lights, tasks
+from sandbox.web.pages import caps, drifts, experts, lights, tasks
 from sandbox.web.pages.histories import entries
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, LivePage, PageContext, Plain, TrialHead, render
@@ -134,6 +134,7 @@ class TrialPage(LivePage):
     light_note: str
     strips: list[Plain]
     groups: list[Plain]
+    drift: list[Plain]
     expert: Plain | None
     expert_url: str
     evidence: Plain | None
@@ -169,7 +170,8 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
         head=head_of(connection, row, "trial", _stops(row, found)), next=_next(connection, row, found),
         light=lights.explained(connection, row, known) if started and not STATES[row["state"]].final else None,
         light_note=_light_note(row, known), strips=lights.strips(known, row["unit"]) if started else [],
-        groups=experts.compared(known), expert=experts.expert(row, known) if deep else None,
+        groups=experts.compared(known), drift=drifts.watched(connection, row),
+        expert=experts.expert(row, known) if deep else None,
         expert_url=url_for("pages.trial", trial_id=row["id"], expert=None if deep else 1) if started else "",
         evidence=lights.evidence(history, known), ahead=_ahead(row, found),
         moves=[_move(one, row["id"]) for one in found], caps=_caps(connection, row, known),

@@ -12,7 +12,7 @@ from sandbox.reads import trials
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
-from sandbox.rules.needs import REREVIEWERS
+from sandbox.rules.panels import REREVIEWERS
 from sandbox.store.votes import MATTERS, SEATS, Matter, Value, VoteFields
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import do, form_of, gone, read, tried

@@ -1,0 +1,77 @@
+"""Who must sit on a panel (评审组): how many, of which sides, who knows what (懂AI+懂行业), and who is from outside.
+
+required(panel, tier) -> Makeup             what a panel of this kind must have in this tier
+lacking(panel, tier, members) -> words      what it still lacks, each a phrase; none once it is whole
+said(lacks) -> one sentence                 of what is missing
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sandbox.rules.cadence import TIERS
+from sandbox.words import Word, word
+
+CONSTITUENCIES = ("industry", "research", "market")
+REREVIEWERS = 5
+STRICTEST = "R4"
+"""Where no tier is set yet."""
+KNOWN: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType({
+    "R1": (("ai",), ("trade",)),
+    "R2": (("ai",), ("trade",)),
+    "R3": (("ai",), ("trade",), ("law", "ethics")),
+    "R4": (("ai",), ("trade",), ("law",), ("ethics",)),
+})
+"""What a panel of each tier must know between its members, our own default; of several named together one is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Someone who sits: the side they speak for, what they are competent in, and whether they are from outside."""
+
+    constituency: str
+    expertise: tuple[str, ...]
+    external: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Makeup:
+    """What a panel must have: members, sides, knowledge, somebody from outside."""
+
+    members: int
+    sides: tuple[str, ...]
+    known: tuple[tuple[str, ...], ...]
+    external: bool
+
+
+def required(panel: str, tier: str | None) -> Makeup:
+    """What a panel (`review`, `rereview`, `running`) must have."""
+    tier = tier or STRICTEST
+    return Makeup(REREVIEWERS if panel == "rereview" else TIERS[tier].quorum,
+                  CONSTITUENCIES if panel == "running" else (), KNOWN[tier], panel == "review")
+
+
+def lacking(panel: str, tier: str | None, members: Iterable[Member]) -> tuple[Word, ...]:
+    """What a panel of these members still lacks, as phrases: people, sides, knowledge, somebody from outside."""
+    asked, there = required(panel, tier), tuple(members)
+    found = [word("lack.members", n=asked.members - len(there))] if len(there) < asked.members else []
+    sides = {one.constituency for one in there}
+    found += [word(f"lack.{side}") for side in asked.sides if side not in sides]
+    found += [word(f"lack.{'_or_'.join(each)}") for each in unknown(asked.known, there)]
+    return (*found, word("lack.external")) if asked.external and not any(one.external for one in there) \
+        else tuple(found)
+
+
+def unknown(known: Iterable[tuple[str, ...]], members: Sequence[Member]) -> list[tuple[str, ...]]:
+    """Of what must be known, what none of the members knows."""
+    return [each for each in known if not any(set(each) & set(one.expertise) for one in members)]
+
+
+def knowing(tier: str | None, members: Iterable[Member]) -> bool:
+    """Whether between them the members know what a panel of this tier must."""
+    return not unknown(KNOWN[tier or STRICTEST], tuple(members))
+
+
+def said(lacks: Sequence[Word]) -> Word:
+    """One sentence of what is missing."""
+    return word("lack.sentence", what=list(lacks))
