@@ -1,6 +1,5 @@
 """Corrective items (整改事项): added, changed by an officer alone, done by one person and verified by another."""
 
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,9 +12,10 @@ from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import Cause
-from sandbox.rules.risk import CRITICAL_DAYS_LATE, Light, mitigation_light
+from sandbox.rules.risk import Light, mitigation_light
 from sandbox.store.corrective import (
     ITEMS,
+    LONG_OVERDUE,
     CorrectiveChange,
     CorrectiveDone,
     CorrectiveFields,
@@ -27,8 +27,6 @@ from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
 
 ORIGINS = (("incident_id", INCIDENTS), ("review_id", REVIEWS))
-LONG_OVERDUE = timedelta(days=CRITICAL_DAYS_LATE, seconds=1)
-"""After this a critical item is late for longer than the rule of the light bears."""
 TAKES_ITEMS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 
 
@@ -69,8 +67,8 @@ def arm_item(act: Act, item: dict[str, Any]) -> None:
 def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
     """Assess the light by what is overdue on the act's trial now; where that turns it red, the trial stops. What only
     the calendar brings about may stop it by its own due alone, which waits for a person after a gap of the clock."""
-    late = overdue_items(act.connection, act.trial["id"], act.now)
-    worst = max(((act.now - due) / DAY for due, critical in late if critical and may_stop), default=0.0)
+    late = overdue_items(act.connection, [act.trial["id"]], act.now)
+    worst = max(((act.now - one.due_at) / DAY for one in late if one.critical and may_stop), default=0.0)
     by_rule = mitigation_light(len(late), worst)
     assess(act, by_rule)
     if by_rule is Light.RED:

@@ -17,6 +17,7 @@ from sandbox.acts.schedule import (
     drop_dues,
     notify,
     plan_review,
+    put_due,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
 from sandbox.rules.epoch import planned_periods
@@ -24,6 +25,8 @@ from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
 from sandbox.rules.risk import Light, planned_size
+from sandbox.store.corrective import long_overdue, overdue_items
+from sandbox.store.dues import DueKind
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
@@ -104,6 +107,7 @@ def tuning(act: Act, row: Move) -> None:
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
     arm_running(act)
+    _look_again(act)
 
 
 def _remaining(act: Act, share: float) -> dict[str, Any]:
@@ -124,6 +128,7 @@ def resumed(act: Act, row: Move) -> None:
     restored = caps(exposure[-1].body) if exposure else {}
     act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
+    _look_again(act)
 
 
 def lifted(act: Act, row: Move) -> None:
@@ -131,6 +136,7 @@ def lifted(act: Act, row: Move) -> None:
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now)
     arm_running(act)
+    _look_again(act)
 
 
 def _rearm(act: Act, causes: tuple[str, ...]) -> None:
@@ -138,6 +144,14 @@ def _rearm(act: Act, causes: tuple[str, ...]) -> None:
     if Cause.RISK_RED in causes:
         act.change_trial(epoch=act.trial["epoch"] + 1)
         open_epoch(act)
+
+
+def _look_again(act: Act) -> None:
+    """Corrective items that came to be overdue while the trial stood still are looked at as soon as it goes on."""
+    for item in overdue_items(act.connection, [act.trial["id"]], act.now):
+        put_due(act, DueKind.ITEM_OVERDUE, item.id, act.now, act.trial["id"])
+        if long_overdue(item, act.now):
+            put_due(act, DueKind.ITEM_LONG_OVERDUE, item.id, act.now, act.trial["id"])
 
 
 def voided(act: Act, row: Move) -> None:
@@ -149,6 +163,7 @@ def voided(act: Act, row: Move) -> None:
     act.change_trial(running_since=act.now, ends_at=back, light=light,
                      **({"tune_since": act.now} if row.target == "tune" else {}))
     arm_running(act)
+    _look_again(act)
 
 
 def end_suspension(act: Act, row: Move) -> tuple[str, ...]:

@@ -10,12 +10,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
+from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.incident_clocks import GRAVEST, STAGES, Operator, clocks_of, summary_owed
 from sandbox.rules.jurisdiction import Profile
 from sandbox.rules.lifecycle import Cause
@@ -155,6 +157,7 @@ def _count(act: Act, incident: Mapping[str, Any], severity: str | None, sign: in
 def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> None:
     if severity == Severity.S1:
         trip(act, Cause.GRAVE_INCIDENT)
+        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
     elif severity == Severity.S2:
         put_due(act, DueKind.GRAVE_UNMITIGATED, incident, aware + MITIGATE_WITHIN, act.trial["id"])
 

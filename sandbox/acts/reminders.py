@@ -15,10 +15,12 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.coverage import next_report_due
 from sandbox.acts.schedule import interval_of, notify, panel_of, put_due, review_reminders
+from sandbox.rules import alarms
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
 from sandbox.rules.reporting import report_reminders
 from sandbox.store.dues import DueKind
+from sandbox.store.duty import ALARMS, DUTIES
 from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
 
 LATE_AFTER = timedelta(hours=1)
@@ -101,7 +103,24 @@ def owed_report(act: Act, _trial_id: str) -> Owed:
         "firm": [("role", Role.FIRM.value)], "officer": [("role", Role.REGULATOR.value)]}, {})
 
 
+# Alarms
+
+
+def owed_alarm(act: Act, alarm_id: str) -> Owed | None:
+    """An alarm that nobody has acknowledged: it asks who was on duty when it was raised; where nobody was, everyone."""
+    alarm = act.row(ALARMS, alarm_id)
+    if alarm["acknowledged_at"] is not None:
+        return None
+    everyone = [("role", Role.REGULATOR.value)]
+    duty = act.row(DUTIES, alarm["duty_id"]) if alarm["duty_id"] else None
+    return Owed(alarm["at"], 0, {
+        "on_duty": [("account", duty["officer_id"])] if duty else everyone,
+        "duty_deputy": [("account", duty["deputy_id"])] if duty else everyone, "all_officers": everyone,
+    }, {"cause": alarm["cause"], "urgent": True})
+
+
 LADDERS: Mapping[DueKind, Ladder] = {
     DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
     DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
+    DueKind.ALARM: Ladder("alarm", alarms.rungs, owed_alarm),
 }

@@ -22,6 +22,7 @@ from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, DueKind
+from sandbox.store.duty import ALARMS
 from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.held import HELD
@@ -51,9 +52,9 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, held, report,
-    seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move, section,
-    matter, panel, severity, ground or sort of review."""
+    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, held,
+    report, seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move,
+    section, matter, panel, severity, cause, ground or sort of review."""
 
     kind: str
     trial_id: str | None
@@ -108,10 +109,11 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
                       ALLEGATIONS.c.state == "waiting")
     done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
                ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
+    alarms = _of(ALARMS, "alarm", trial_id, ALARMS.c.answer_by, ALARMS.c.cause, ALARMS.c.acknowledged_at.is_(None))
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, waiting, reviews, corrections, allegations, done, late, _held(actor, trial_id)),
+    return [*_run(connection, alarms, waiting, reviews, corrections, allegations, done, late, _held(actor, trial_id)),
             *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
             *([] if trial_id else held)]
 

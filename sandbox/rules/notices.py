@@ -56,7 +56,7 @@ COUNTED: Mapping[str, Callable[[Mapping[str, Any]], Word]] = MappingProxyType({
 })
 """Kinds whose words depend on the rung of their ladder."""
 VALUES: Mapping[str, Callable[[Any], Value]] = MappingProxyType({
-    "due": datetime.fromisoformat, "until": datetime.fromisoformat, "move": _move,
+    "due": datetime.fromisoformat, "until": datetime.fromisoformat, "starts": datetime.fromisoformat, "move": _move,
     "cause": lambda value: word(f"page.reason.{value}"), "state": lambda value: word(f"state.{value}"),
     "clock": lambda value: word(f"clock.{value}"),
     "why": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,

@@ -33,6 +33,7 @@ class DueKind(StrEnum):
     ITEM_OVERDUE = "item_overdue"
     ITEM_LONG_OVERDUE = "item_long_overdue"
     ALLEGATION_WAITS = "allegation_waits"
+    ALARM = "alarm"
 
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,

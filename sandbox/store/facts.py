@@ -1,5 +1,6 @@
 """Facts of trials, loaded by group: what the needs of a move read, and nothing else."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
+from sandbox.store.corrective import long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -113,7 +115,9 @@ def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, t
 def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Suspension | None]:
     """The suspension each trial is in, or was last in while its retrospective runs."""
     asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
-    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()))
+    late = Counter(one.trial_id for one in overdue_items(connection, [row["id"] for row in rows], now)
+                   if long_overdue(one, now)) if asked else Counter()
+    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()), late[r.trial_id])
              for r in connection.execute(sa.select(SUSPENSIONS).where(
                  SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None)))} if asked else {}
     return {row["id"]: stops.get(row["id"]) for row in rows}

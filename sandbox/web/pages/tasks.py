@@ -21,6 +21,7 @@ from sandbox.web.reader import said, t, titled
 from sandbox.words import Word, has_word, word
 
 OBJECT_PAGES = {
+    "alarm": ("pages.alarm", "alarm_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
     "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
@@ -67,6 +68,8 @@ def about_word(kind: str, about: str | None) -> Word:
         return word(f"page.decision.act.{about}")
     if kind == "incident":
         return value_word(IncidentKind, "complaint") if about == "complaint" else value_word(Severity, about or "")
+    if kind == "alarm":
+        return word(f"page.reason.{about}")
     if kind == "clock":
         return word(f"clock.{about}")
     if kind in ABOUT:
