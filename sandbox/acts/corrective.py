@@ -8,8 +8,9 @@ from sandbox.acts.act import Act, Made, act
 from sandbox.acts.light import assess
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
-from sandbox.acts.schedule import drop_due, notify, put_due
+from sandbox.acts.schedule import arm_reminders, drop_due, notify, put_due
 from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.clocks import owner_reminders
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import Cause
 from sandbox.rules.risk import Light, mitigation_light
@@ -56,8 +57,11 @@ def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) 
 
 
 def arm_item(act: Act, item: dict[str, Any]) -> None:
-    """The light is looked at when the item becomes overdue, and again when a critical one is so for long."""
+    """The firm is reminded; the light is looked at when the item becomes overdue, and again when a critical one is so
+    for long."""
     put_due(act, DueKind.ITEM_OVERDUE, item["id"], item["due_at"], act.trial["id"])
+    arm_reminders(act, DueKind.REMIND_ITEM, item["id"],
+                  owner_reminders(item["due_at"], (item["due_at"] - item["at"]).days, act.zone))
     if item["critical"]:
         put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + LONG_OVERDUE, act.trial["id"])
     else:
@@ -76,7 +80,7 @@ def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
 
 
 def _disarm(act: Act, item_id: str) -> None:
-    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE):
+    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE, DueKind.REMIND_ITEM):
         drop_due(act, kind, item_id)
 
 

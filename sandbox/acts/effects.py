@@ -7,9 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.schedule import (
+    BEYOND_THE_END,
     WHILE_IDLE,
     WHILE_RUNNING,
     arm_idle,
@@ -20,6 +22,7 @@ from sandbox.acts.schedule import (
     put_due,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
@@ -35,8 +38,8 @@ from sandbox.store.trials import SUSPENSIONS
 
 REDUCED = 0.5
 """Share of volume and people that tuning leaves (调优)."""
-EXIT_DAYS = 60
-EMERGENCY = timedelta(hours=72)
+EXIT_DAYS = KNOWN["D05"].amount
+EMERGENCY = timedelta(hours=KNOWN["C17"].amount)
 
 
 def submitted(act: Act, row: Move) -> None:
@@ -71,6 +74,7 @@ def started(act: Act, row: Move) -> None:
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
+    time_exit(act)
     notify(act, "started", role="firm")
 
 
@@ -163,6 +167,7 @@ def voided(act: Act, row: Move) -> None:
     act.change_trial(running_since=act.now, ends_at=back, light=light,
                      **({"tune_since": act.now} if row.target == "tune" else {}))
     arm_running(act)
+    time_exit(act)
     _look_again(act)
 
 
@@ -192,7 +197,8 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
 
 def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
     """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
-    plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    review = plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    start_clock(act, "C17", review, act.now)
 
 
 def exiting(act: Act, row: Move) -> None:
@@ -209,8 +215,8 @@ def winding(act: Act, row: Move) -> None:
 
 
 def ended(act: Act, row: Move) -> None:
-    """Nothing is owed any more; reviews not held are dropped."""
-    drop_dues(act)
+    """Nothing is owed any more but what a clock of the law asks; reviews not held are dropped."""
+    drop_dues(act, (kind for kind in DueKind if kind not in BEYOND_THE_END))
     drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
-from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
@@ -143,7 +143,8 @@ def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
 
 def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
-    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
+            and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)

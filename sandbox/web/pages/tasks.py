@@ -24,7 +24,8 @@ OBJECT_PAGES = {
     "alarm": ("pages.alarm", "alarm_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
-    "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
+    "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
+    "item": ("pages.corrective_item", "item_id"),
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
     "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
@@ -54,7 +55,7 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
 def task_url(task: Task) -> str:
     """Where a task is done."""
     if task.kind in OBJECT_PAGES:
-        endpoint, name = OBJECT_PAGES[task.kind]
+        endpoint, name = OBJECT_PAGES["a clock" if task.object_id.startswith("ck_") else task.kind]
         named: dict[str, Any] = {name: task.object_id}
         return url_for(endpoint, **named)
     if task.kind == "late_red":
@@ -86,6 +87,8 @@ def what(kind: str, about: str | None) -> str:
 
 def owed_word(one: Owed) -> Word:
     """What is owed, by its own name."""
+    if one.kind == "clock":
+        return word(f"clock.{one.about}")
     return value_word(ReviewKind, one.about) if one.about else word(f"page.owed.{one.kind}")
 
 
