@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_6d0a5266'
+revision = '0001_c2b29ea2'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -333,6 +333,26 @@ def upgrade() -> None:
         batch_op.create_index('ix_deliveries_due', ['channel', 'at'], unique=False, sqlite_where=sa.text("state = 'due'"), postgresql_where=sa.text("state = 'due'"))
         batch_op.create_index('ix_deliveries_state_id', ['state', 'id'], unique=False)
 
+    op.create_table('duties',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('officer_id', sa.String(), nullable=False),
+    sa.Column('deputy_id', sa.String(), nullable=False),
+    sa.Column('starts_at', Instant(), nullable=False),
+    sa.Column('ends_at', Instant(), nullable=False),
+    sa.Column('set_by', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('withdrawn_at', Instant(), nullable=True),
+    sa.Column('reason', sa.String(), nullable=True),
+    sa.CheckConstraint('(withdrawn_at IS NULL) = (reason IS NULL)', name=op.f('ck_duties_withdrawn_for_a_reason')),
+    sa.CheckConstraint('ends_at > starts_at', name=op.f('ck_duties_ends_after_start')),
+    sa.CheckConstraint('officer_id <> deputy_id', name=op.f('ck_duties_deputy_is_another')),
+    sa.ForeignKeyConstraint(['deputy_id'], ['accounts.id'], name=op.f('fk_duties_deputy_id')),
+    sa.ForeignKeyConstraint(['officer_id'], ['accounts.id'], name=op.f('fk_duties_officer_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_duties'))
+    )
+    with op.batch_alter_table('duties', schema=None) as batch_op:
+        batch_op.create_index('ix_duties_standing', ['ends_at', 'id'], unique=False, sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+
     op.create_table('feeds',
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('serial', sa.String(), nullable=False),
@@ -473,6 +493,27 @@ def upgrade() -> None:
         batch_op.create_index('ix_trials_organisation_id_id', ['organisation_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_scenario_id_id', ['scenario_id', 'id'], unique=False)
         batch_op.create_index('ix_trials_state_id', ['state', 'id'], unique=False)
+
+    op.create_table('alarms',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('cause', sa.Enum('grave_incident', 'risk_red', name='alarmcause', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('object_id', sa.String(), nullable=False),
+    sa.Column('duty_id', sa.String(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('answer_by', Instant(), nullable=False),
+    sa.Column('acknowledged_at', Instant(), nullable=True),
+    sa.Column('acknowledged_by', sa.String(), nullable=True),
+    sa.Column('doing', sa.String(), nullable=True),
+    sa.CheckConstraint('(acknowledged_at IS NULL) = (acknowledged_by IS NULL)', name=op.f('ck_alarms_acknowledged_by_somebody')),
+    sa.ForeignKeyConstraint(['duty_id'], ['duties.id'], name=op.f('fk_alarms_duty_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_alarms_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_alarms')),
+    sa.UniqueConstraint('cause', 'object_id', name=op.f('uq_alarms_cause_object_id'))
+    )
+    with op.batch_alter_table('alarms', schema=None) as batch_op:
+        batch_op.create_index('ix_alarms_trial_id_id', ['trial_id', 'id'], unique=False)
+        batch_op.create_index('ix_alarms_waiting', ['answer_by'], unique=False, sqlite_where=sa.text('acknowledged_at IS NULL'), postgresql_where=sa.text('acknowledged_at IS NULL'))
 
     op.create_table('assessments',
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -667,6 +708,7 @@ def upgrade() -> None:
     sa.Column('opened_at', Instant(), nullable=False),
     sa.Column('planned', sa.Integer(), nullable=False),
     sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.Column('over_budget', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
     )
@@ -745,6 +787,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('period', sa.Integer(), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('s2', sa.Integer(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
     sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -1378,6 +1421,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_assessments_trial_id_at')
 
     op.drop_table('assessments')
+    with op.batch_alter_table('alarms', schema=None) as batch_op:
+        batch_op.drop_index('ix_alarms_waiting', sqlite_where=sa.text('acknowledged_at IS NULL'), postgresql_where=sa.text('acknowledged_at IS NULL'))
+        batch_op.drop_index('ix_alarms_trial_id_id')
+
+    op.drop_table('alarms')
     with op.batch_alter_table('trials', schema=None) as batch_op:
         batch_op.drop_index('ix_trials_state_id')
         batch_op.drop_index('ix_trials_scenario_id_id')
@@ -1395,6 +1443,10 @@ def downgrade() -> None:
     op.drop_table('register_versions')
     op.drop_table('preferences')
     op.drop_table('feeds')
+    with op.batch_alter_table('duties', schema=None) as batch_op:
+        batch_op.drop_index('ix_duties_standing', sqlite_where=sa.text('withdrawn_at IS NULL'), postgresql_where=sa.text('withdrawn_at IS NULL'))
+
+    op.drop_table('duties')
     with op.batch_alter_table('deliveries', schema=None) as batch_op:
         batch_op.drop_index('ix_deliveries_state_id')
         batch_op.drop_index('ix_deliveries_due', sqlite_where=sa.text("state = 'due'"), postgresql_where=sa.text("state = 'due'"))

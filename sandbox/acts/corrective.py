@@ -54,8 +54,8 @@ def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) 
 def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
     """Assess the light by what is overdue on the act's trial now; where that turns it red, the trial stops. What only
     the calendar brings about may stop it by its own due alone, which waits for a person after a gap of the clock."""
-    late = overdue_items(act.connection, act.trial["id"], act.now)
-    worst = max(((act.now - due) / DAY for due, critical in late if critical and may_stop), default=0.0)
+    late = overdue_items(act.connection, [act.trial["id"]], act.now)
+    worst = max(((act.now - one.due_at) / DAY for one in late if one.critical and may_stop), default=0.0)
     by_rule = mitigation_light(len(late), worst)
     assess(act, by_rule)
     if by_rule is Light.RED:
@@ -63,7 +63,7 @@ def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
 
 
 def _disarm(act: Act, item_id: str) -> None:
-    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE):
+    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE, DueKind.REMIND_ITEM):
         drop_due(act, kind, item_id)
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.acts.schedule import drop_due, put_due
+from sandbox.acts.schedule import arm_reminders, drop_due, put_due
 from sandbox.rules.cadence import end_of_day
+from sandbox.rules.clocks import owner_reminders
 from sandbox.rules.facts import parse_day
 from sandbox.rules.risk import CRITICAL_DAYS_LATE
 from sandbox.store.corrective import ITEMS
@@ -46,8 +47,11 @@ def _entered(act: Act, version: int) -> bool:
 
 
 def arm_item(act: Act, item: Mapping[str, Any]) -> None:
-    """The light is looked at when the item becomes overdue, and again when a critical one is so for long."""
+    """The firm is reminded; the light is looked at when the item becomes overdue, and again when a critical one is so
+    for long."""
     put_due(act, DueKind.ITEM_OVERDUE, item["id"], item["due_at"], act.trial["id"])
+    arm_reminders(act, DueKind.REMIND_ITEM, item["id"],
+                  owner_reminders(item["due_at"], (item["due_at"] - item["at"]).days, act.zone))
     if item["critical"]:
         put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + LONG_OVERDUE, act.trial["id"])
     else:

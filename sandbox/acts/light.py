@@ -14,16 +14,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.drift import look_at_drift, take_distributions
 from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
 from sandbox.acts.schedule import notify, plan_review
+from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
 from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
 from sandbox.rules.evidence import Counted, log_e_low
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import TICK
 from sandbox.rules.risk import (
+    BUDGETED,
     ENGINE,
     EVERYTHING,
     INDICATORS,
@@ -61,7 +64,6 @@ from sandbox.store.types import MILLION
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
 YELLOW_REVIEW_DAYS = 7
-BUDGETED = "harm_S2"
 DECIDE_WITHIN = 1
 """Working days for a late red."""
 
@@ -189,6 +191,8 @@ def assess(act: Act, *rules: Light) -> Light:
         now = latched
     act.change_trial(light=now.value, log_e=judged.log_e, log_e_told=judged.told)
     _keep(act, judged, at, now)
+    if grave is Light.RED:
+        act.connection.execute(_over_budget(trial["id"], trial["epoch"]))
     _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED)
     if trial["epoch"] > 1:
         _replay_stale(act)
@@ -273,11 +277,18 @@ def _keep(act: Act, judged: Judged, at: Thresholds, now: Light) -> None:
 def _budget_light(act: Act) -> Light:
     """Red at the S2 incident whose number is the agreed budget."""
     budget = act.trial["budget"]
-    if budget is None:
-        return Light.GREEN
-    row = _of_class.run(act.connection, {"trial_id": act.trial["id"], "epoch": act.trial["epoch"],
+    return Light.GREEN if budget is None else grave_light(0, _budgeted(act, act.trial["epoch"]), budget)
+
+
+def _budgeted(act: Act, epoch: int) -> int:
+    """S2 incidents of an epoch."""
+    row = _of_class.run(act.connection, {"trial_id": act.trial["id"], "epoch": epoch,
                                          "indicator": BUDGETED}).fetchone()
-    return grave_light(0, int(row[0] or 0), budget)
+    return int(row[0] or 0)
+
+
+def _over_budget(trial_id: str, epoch: int) -> sa.Update:
+    return sa.update(EPOCHS).where(EPOCHS.c.trial_id == trial_id, EPOCHS.c.epoch == epoch).values(over_budget=True)
 
 
 def _cap_lights(act: Act) -> list[Light]:
@@ -297,6 +308,7 @@ def _act_on(act: Act, before: Light, now: Light, red: bool) -> None:
         trip(act, Cause.CAP_EXCEEDED)
     if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
+        raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
     elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
         plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
                     reason="yellow")
@@ -323,23 +335,28 @@ def note_late_red(act: Act, number: int, trailed: Sequence[tuple[int, float]], n
     if top < red or not closed and (now >= red or act.trial["light"] == Light.RED):
         return
     known = act.connection.execute(sa.select(LATE_REDS.c.id, LATE_REDS.c.log_e, LATE_REDS.c.state).where(
-        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number)).all()
+        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number,
+        LATE_REDS.c.s2.is_(None))).all()
     if any(top <= one.log_e + 1e-9 for one in known):
         return
     for one in known:
         if one.state == LateRedState.WAITING:
             act.update(LATE_REDS, one.id, period=period, log_e=top)
             return
+    _tell_late_red(act, number, period, top)
+
+
+def _tell_late_red(act: Act, number: int, period: int, log_e: float, s2: int | None = None) -> None:
     due = end_of_day(add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN")), act.zone)
     noted = act.id("lr")
-    act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": top,
-                           "at": act.now, "due_at": due, "state": LateRedState.WAITING.value})
+    act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": log_e,
+                           "s2": s2, "at": act.now, "due_at": due, "state": LateRedState.WAITING.value})
     notify(act, "late_red", role="regulator", dedupe=noted, due=due.isoformat())
 
 
 def _replay_stale(act: Act) -> None:
-    """Earlier epochs of which something was told late: replayed. One that had been red by its evidence says nothing
-    new; the present epoch is left as it is."""
+    """Earlier epochs of which something was told late: replayed. One that had been red by its evidence, or by its
+    budget, says nothing new of that; the present epoch is left as it is."""
     trial_id = act.trial["id"]
     stale = sa.and_(EPOCHS.c.trial_id == trial_id, EPOCHS.c.stale, EPOCHS.c.epoch < act.trial["epoch"])
     rows = act.connection.execute(sa.select(EPOCHS).where(stale)).mappings().all()
@@ -352,6 +369,10 @@ def _replay_stale(act: Act) -> None:
             ASSESSMENTS.c.log_e >= ASSESSMENTS.c.red).limit(1)).first()
         if was_red is None:
             note_late_red(act, row["epoch"], trailed, trailed[-1][1])
+        budget, s2 = act.trial["budget"], _budgeted(act, row["epoch"])
+        if not row["over_budget"] and grave_light(0, s2, budget) is Light.RED:
+            act.connection.execute(_over_budget(trial_id, row["epoch"]))
+            _tell_late_red(act, row["epoch"], *trailed[-1], s2)
 
 
 def _replayed(act: Act, row: Mapping[Any, Any]) -> list[tuple[int, float]]:

@@ -22,7 +22,7 @@ from sandbox.jobs.carriers import CARRIERS, Again, Carried, Never, Parcel, Sent
 from sandbox.jobs.program import Program
 from sandbox.jobs.recipients import expand, may_see
 from sandbox.papers.letters import Told, letter
-from sandbox.papers.links import review_link
+from sandbox.papers.links import personal_link
 from sandbox.rules.notices import urgent
 from sandbox.rules.quiet import Quiet, may_arrive
 from sandbox.rules.working_days import Calendar
@@ -256,7 +256,7 @@ def _carried(program: Program, one: Leased) -> Carried:
     settings = program.settings
     try:
         written = letter(one.told, one.reference, one.locale, settings.zone, settings.public_url,
-                         lambda review: review_link(settings.secret_key, settings.public_url, review, one.account))
+                         lambda thing: personal_link(settings.secret_key, settings.public_url, thing, one.account))
         parcel = Parcel(one.channel, one.address, one.secret, written)
         return CARRIERS[one.channel](parcel, settings, program.clock())
     except Exception:  # one letter that cannot be written or carried must not keep the others

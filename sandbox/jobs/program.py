@@ -19,6 +19,7 @@ import sandbox.acts.clocks
 import sandbox.acts.corrections
 import sandbox.acts.corrective
 import sandbox.acts.decisions
+import sandbox.acts.duty
 import sandbox.acts.feedback
 import sandbox.acts.files
 import sandbox.acts.held

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
+from sandbox.rules.alarms import ASKED as DUTY
 from sandbox.rules.notices import sentence
 from sandbox.words import say, word
 
 ONE = 1
-ASKED = ("reviewer", "substitute")
-"""In these capacities a reader is asked for an opinion: their link opens the review without a password."""
+ASKED = ("reviewer", "substitute", *DUTY)
+"""In these capacities a reader is asked for something: their link opens the review or the alarm without a password."""
+
+
+PLACES = {"rv": "reviews", "am": "alarms"}
+"""The pages of things that a notice is about, by the prefix of their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ class Letter:
 
 def letter(notices: Sequence[Told], reference: str, locale: str, zone: tzinfo, url: str,
            own_link: Callable[[str], str] | None = None) -> Letter:
-    """The notices in this language, as one letter. `own_link` is the address under which this reader gives an opinion
-    on a review without signing in. Raises KeyError for a notice without words, which is a bug."""
+    """The notices in this language, as one letter. `own_link` is the address under which this reader answers
+    for an object without signing in. Raises KeyError for a notice without words, which is a bug."""
     items = tuple(_item(one, locale, zone, url, own_link) for one in notices)
     about = items[0].text if len(items) == ONE else say(word("message.many", n=len(items)), locale)
     return Letter(reference, say(word("message.subject", about=about), locale), items,
@@ -70,6 +75,7 @@ def _item(one: Told, locale: str, zone: tzinfo, url: str, own_link: Callable[[st
 
 
 def _path(one: Told) -> str:
-    """Where the thing is; a review by its own page."""
+    """Where the thing is: by its own page, or its trial's."""
     thing = str(one.content.get("object", ""))
-    return f"/reviews/{thing}" if thing.startswith("rv_") else f"/trials/{one.trial_id}" if one.trial_id else "/"
+    place = PLACES.get(thing.partition("_")[0])
+    return f"/{place}/{thing}" if place else f"/trials/{one.trial_id}" if one.trial_id else "/"

@@ -1,22 +1,24 @@
-"""Links that open one review to one reviewer without a password: signed, for that review alone, used up by the opinion.
+"""Links that open one thing to one person without a password: a review to its reviewer, an alarm to a regulator.
+Signed, for that thing alone, used up by the opinion or by the acknowledgement.
 
-Nothing is stored: the link is good while the review is open, the reviewer holds their seat and has given no opinion.
+Nothing is stored: a link is good while its review is open, the reviewer holds their seat and has given no opinion; or
+while nobody has acknowledged the alarm.
 """
 
 from itsdangerous import BadSignature, URLSafeSerializer
 
-SALT = "review-link"
+SALT = "personal-link"
 
 
-def review_link(secret: str, base: str, review: str, account: str) -> str:
-    """The address under which this reviewer may give their opinion on this review."""
-    return f"{base}/r/{URLSafeSerializer(secret, SALT).dumps([review, account])}"
+def personal_link(secret: str, base: str, thing: str, account: str) -> str:
+    """The address under which this person may give their opinion on a review, or acknowledge an alarm."""
+    return f"{base}/r/{URLSafeSerializer(secret, SALT).dumps([thing, account])}"
 
 
 def opened(secret: str, token: str) -> tuple[str, str] | None:
-    """The review and the account that a link was made for; None for one that this program did not sign."""
+    """The thing and the account that a link was made for; None for one that this program did not sign."""
     try:
-        review, account = URLSafeSerializer(secret, SALT).loads(token)
+        thing, account = URLSafeSerializer(secret, SALT).loads(token)
     except (BadSignature, ValueError, TypeError):
         return None
-    return str(review), str(account)
+    return str(thing), str(account)

@@ -102,13 +102,15 @@ class ReviewFacts:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """The suspension the trial is in: why, and from which state it left."""
+    """The suspension the trial is in: why, and from which state it left; and how many critical corrective items are so
+    late that the trial would stop for them again."""
 
     id: str
     cause: str
     left: str
     at: datetime
     other_causes: tuple[str, ...] = ()
+    critical_late: int = 0
 
     @property
     def causes(self) -> tuple[str, ...]:

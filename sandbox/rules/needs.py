@@ -251,8 +251,11 @@ def recent_panel_opinion(facts: Facts) -> bool:
 
 
 def cause_mitigated(facts: Facts) -> bool:
-    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none."""
+    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none. Whatever
+    the cause, no critical corrective item is over seven days late: the trial would stop for it again."""
     stop = facts.suspension
+    if stop is not None and stop.critical_late:
+        return False
     if stop is not None and all(cause in EXTERNAL_CAUSES for cause in stop.causes):
         return True
     section = facts.section("mitigation")

@@ -1,11 +1,14 @@
 """Corrective items (整改事项): what is to be put right, by whom and when, who did it, and who else verified it."""
 
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from pydantic import model_validator
 from sqlmodel import Field
 
+from sandbox.rules.risk import CRITICAL_DAYS_LATE
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import Code, Day, Flag, Long, Short
 
@@ -96,8 +99,17 @@ class CorrectiveItem(Row, table=True):
 ITEMS = CorrectiveItem.__table__  # type: ignore[attr-defined]
 
 
-def overdue_items(connection: sa.Connection, trial_id: str, now: datetime) -> tuple[tuple[datetime, bool], ...]:
-    """When each item that is past its date and not done was due, and whether it is critical; oldest first."""
-    query = sa.select(ITEMS.c.due_at, ITEMS.c.critical).where(
-        ITEMS.c.trial_id == trial_id, ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now).order_by(ITEMS.c.due_at)
-    return tuple((row.due_at, row.critical) for row in connection.execute(query))
+LONG_OVERDUE = timedelta(days=CRITICAL_DAYS_LATE, seconds=1)
+"""After this a critical item is late for longer than the rule of the light bears."""
+
+
+def overdue_items(connection: sa.Connection, trial_ids: Iterable[str], now: datetime) -> Sequence[Any]:
+    """Items of these trials that are past their date and not done: trial_id, id, due_at and critical, oldest first."""
+    query = sa.select(ITEMS.c.trial_id, ITEMS.c.id, ITEMS.c.due_at, ITEMS.c.critical).where(
+        ITEMS.c.trial_id.in_(list(trial_ids)), ITEMS.c.done_at.is_(None), ITEMS.c.due_at < now)
+    return connection.execute(query.order_by(ITEMS.c.due_at)).all()
+
+
+def long_overdue(item: Any, now: datetime) -> bool:
+    """Whether a critical item is so late that the trial stands still for it."""
+    return bool(item.critical) and now >= item.due_at + LONG_OVERDUE

@@ -1,5 +1,6 @@
 """Facts of trials, loaded by group: what the needs of a move read, and nothing else."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
-from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
-from sandbox.store.corrective import ITEMS
+from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -114,7 +115,9 @@ def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, t
 def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Suspension | None]:
     """The suspension each trial is in, or was last in while its retrospective runs."""
     asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
-    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()))
+    late = Counter(one.trial_id for one in overdue_items(connection, [row["id"] for row in rows], now)
+                   if long_overdue(one, now)) if asked else Counter()
+    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()), late[r.trial_id])
              for r in connection.execute(sa.select(SUSPENSIONS).where(
                  SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None)))} if asked else {}
     return {row["id"]: stops.get(row["id"]) for row in rows}
@@ -140,7 +143,8 @@ def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
 
 def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
-    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
+            and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)

@@ -9,6 +9,7 @@ from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.coverage import NO_USE
+from sandbox.store.duty import ALARMS
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.held import HELD
@@ -101,10 +102,11 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
          "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
-         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS}
+         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS, "alarm": ALARMS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
-OFFICERS_ALONE = ("allegation",)
-"""Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm."""
+OFFICERS_ALONE = ("allegation", "alarm")
+"""Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm, and who of them sleeps
+is their own affair."""
 
 
 def log_seen_by(actor: Actor) -> sa.ColumnElement[bool]:

@@ -43,15 +43,17 @@ NAV = (
     Place("feedback", (REGULATOR, FIRM, REVIEWER)),
     Place("incidents", (REGULATOR, FIRM, REVIEWER)),
     Place("registers", (REGULATOR, FIRM, DEPARTMENT)),
+    Place("duty", (REGULATOR,)),
     Place("accounts", (ADMINISTRATOR, REGULATOR), gap=True),
     Place("organisations", (ADMINISTRATOR, REGULATOR)),
     Place("messages", (ADMINISTRATOR, *AT_TRIALS), gap=True),
     Place("settings", (ADMINISTRATOR, *AT_TRIALS)),
 )
 PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
-            "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents")}
+            "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents"),
+            "alarm": "duty"}
 """Where a kind of task is dealt with, besides the board, which counts all."""
-PART_OF = dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents")
+PART_OF = {**dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents"), "alarms": "duty"}
 """Pages that belong to a place whose address is another."""
 KINDS = {"error": "bad", "success": "good"}
 

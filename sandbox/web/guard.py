@@ -17,7 +17,7 @@ from sandbox.web.reader import bearer, find_actor
 V = TypeVar("V", bound=Callable[..., Any])
 PUBLIC = frozenset((
     "static", "bootstrap.static", "healthz", "readyz", "metrics", "api.openapi", "setup", "accept_invitation",
-    "home", "jwks", "pages.conflict_by_link", "pages.review_by_link", "public_trial", "public_trials", "public_verify",
+    "home", "jwks", "pages.conflict_by_link", "pages.by_link", "public_trial", "public_trials", "public_verify",
     "public_verify_form", "testing_clock", "calendar_feed",
 ))
 """Endpoints that need no account, by name; sign-in's own are added by `signin`."""

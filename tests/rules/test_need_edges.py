@@ -286,6 +286,12 @@ def test_a_pause_or_an_end_date_alone_needs_no_mitigation_and_no_review(cause):
     assert holds("emergency_review_held", *alone)
 
 
+def test_no_stop_of_any_cause_is_mitigated_while_a_critical_item_is_far_too_late() -> None:
+    for cause in ("voluntary", "risk_red"):
+        assert holds("cause_mitigated", stop(cause=cause))
+        assert not holds("cause_mitigated", stop(cause=cause, critical_late=1))
+
+
 @pytest.mark.parametrize("need", ["cause_mitigated", "emergency_review_held"])
 def test_a_pause_with_another_cause_open_needs_what_that_cause_needs(need):
     paused = stop(cause="voluntary", other_causes=("grave_incident",))

@@ -17,7 +17,8 @@ from sandbox.words import LOCALES, say
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOUSE = Path(__file__).resolve().parents[2]
 KERNEL = {"account", "role", "dedupe"}
-SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "move": "adopt_trial",
+SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "starts": START.isoformat(),
+           "move": "adopt_trial",
            "cause": "risk_red", "state": "completed", "clock": "C18", "why": HoldKind.GAP.value, "panel": "running",
            "recommendation": "continue", "severity": "S1", "n": 2, "days": -3}
 
@@ -48,7 +49,8 @@ def test_there_are_notices_to_be_said() -> None:
 @pytest.mark.parametrize("days", (-14, -1, 0, 1, 7))
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_rung_of_a_ladder_is_said(kind: str, days: int, locale: str) -> None:
-    content = {"days": days, "due": START.isoformat(), "late": True, "capacity": "substitute", "object": "rv_1"}
+    content = {"days": days, "due": START.isoformat(), "late": True, "capacity": "substitute", "object": "rv_1",
+               "clock": "C12", "cause": "risk_red"}
     said = say(sentence(kind, content), locale, SHANGHAI)
     late, substitute = (say(sentence(kind, {**content, "late": False}), locale, SHANGHAI),
                         say(sentence(kind, {**content, "capacity": "reviewer"}), locale, SHANGHAI))

@@ -18,7 +18,8 @@ from databases import Stencil, settings_in
 from flask import Flask
 from sqlmodel import SQLModel
 
-from sandbox.acts.act import Acts
+from sandbox.acts.act import Act, Acts
+from sandbox.acts.alarms import raise_alarm
 from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
@@ -27,8 +28,10 @@ from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.rules.alarms import AlarmCause
 from sandbox.store.channels import DELIVERIES
 from sandbox.store.clocks import CLOCKS
+from sandbox.store.duty import ALARMS
 from sandbox.store.files import FileOf
 from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
@@ -50,7 +53,8 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
-           "deliveries": "dv_00000000000aaaaaaaaaa"}
+           "deliveries": "dv_00000000000aaaaaaaaaa", "duties": "dt_00000000000aaaaaaaaaa",
+           "alarms": "am_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -179,6 +183,18 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)
+    own["alarms"] = alarmed(world, trial, own["incidents"])
+
+
+def alarmed(world: World, trial: str, incident: str) -> str:
+    """An alarm about an incident; one of the first class would stop the trial."""
+    def raised(transaction: Any) -> str:
+        act = Act(transaction, world.program.clock(), world.program.settings.place, SYSTEM_ACTOR)
+        act.hold_trial(trial)
+        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
+        return str(act.connection.execute(sa.select(ALARMS.c.id).where(ALARMS.c.object_id == incident)).scalar_one())
+
+    return str(world.program.door.submit(raised))
 
 
 def undelivered(world: World, firm: Actor) -> str:
@@ -234,6 +250,9 @@ def hand_out(world: World) -> None:
         "email": "third@people.example", "name": "Third", "role": "regulator",
         "organisation_id": str(cast.lin.organisation_id)}).decision
     world.hers["reviewer"] = cast.mei.id
+    world.hers["duties"] = acts.do("set_duty", cast.lin, {
+        "officer_id": cast.zhou.id, "deputy_id": cast.lin.id, "starts_at": START.isoformat(),
+        "ends_at": (START + 20 * DAY).isoformat()}).id
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
         "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id
 

@@ -23,6 +23,7 @@ SEES: dict[str, dict[str, tuple[str, ...]]] = {
     **{noun: {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH} for noun in OF_TRIALS},
     "panel": {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH},
     "scenarios": {"lin": BOTH, "di": HERS}, "allegations": {"lin": BOTH},
+    "alarms": {"lin": BOTH}, "duties": {"lin": HERS},
     "decisions": {"lin": HERS}, "holds": {"lin": HERS},
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},

@@ -9,7 +9,7 @@ from visitor import Visitor
 
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.papers.links import opened, review_link
+from sandbox.papers.links import opened, personal_link
 from sandbox.reads import records
 from sandbox.rules.reviewing import QUESTIONS
 from sandbox.web.front import make_app
@@ -31,7 +31,7 @@ def review(program: Program, cast: Cast, adopted: Callable[..., list[str]], cloc
 
 
 def path_of(program: Program, review: str, account: str) -> str:
-    return review_link(program.settings.secret_key, "", review, account)
+    return personal_link(program.settings.secret_key, "", review, account)
 
 
 def opinion(**more: str) -> dict[str, str]:
@@ -94,7 +94,7 @@ def test_the_link_opens_nothing_else(program: Program, cast: Cast, app: Flask, r
 
 
 def test_a_link_of_another_secret_is_none_of_ours(program: Program, cast: Cast, review: str):
-    other = review_link("another secret altogether", "", review, cast.rui.id).removeprefix("/r/")
+    other = personal_link("another secret altogether", "", review, cast.rui.id).removeprefix("/r/")
     assert opened(program.settings.secret_key, other) is None
 
 

@@ -120,12 +120,14 @@ class Known(Shape):
 
 
 class LateRed(Shape):
-    """A replay that was over red in a past period although the evidence is not now; an officer decides."""
+    """A replay that was over red in a past period although the evidence is not now; or, `s2`, so many S2 incidents in a
+    closed epoch as the budget bears. An officer decides."""
 
     id: str
     epoch: int
     period: int
     log_e: Finite
+    s2: int | None
     at: datetime
     due_at: datetime
     state: str

@@ -11,6 +11,7 @@ from sandbox.web.pages import (
     corrections,
     corrective,
     decisions,
+    duty,
     feedback,
     files,
     held,
@@ -21,12 +22,14 @@ from sandbox.web.pages import (
     late_reds,
     links,
     moves,
+    no_use,
     panel,
     permits,
     register_entries,
     register_lists,
     register_names,
     registers,
+    report_history,
     retractions,
     reviewers,
     reviews,
@@ -40,9 +43,10 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, feedback, files, held, holds,
-    imports, incident, incidents, late_reds, links, moves, panel, permits, register_entries, register_lists,
-    register_names, registers, retractions, reviewers, reviews, scenarios, sections, timetable, trials, uploads, votes,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, duty, feedback, files, held,
+    holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, register_entries,
+    register_lists, register_names, registers, report_history, retractions, reviewers, reviews, scenarios, sections,
+    timetable, trials, uploads, votes,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

@@ -1,4 +1,5 @@
-"""A review by its personal link, without a password: the conflict question, one screen, the opinion, and gone."""
+"""What is behind a personal link, without a password: a review (the conflict question, one screen, the opinion, and
+gone), or an alarm (one button)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,15 +11,19 @@ from flask import g, request, url_for
 from sandbox.acts.panel import RecusalGiven
 from sandbox.acts.refusals import NotFound
 from sandbox.papers.links import opened
-from sandbox.reads import accounts, records
+from sandbox.reads import accounts, duty, records
 from sandbox.rules.access import Scope
+from sandbox.store.duty import AcknowledgementFields
 from sandbox.store.reviews import ReviewState, Verdict
+from sandbox.web.pages.duty import alarm_facts, alarm_form
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.opinions import drafted, opinion_form, opinion_given
 from sandbox.web.pages.reviews import review_page
 from sandbox.web.pages.shapes import PAGES, FormPage, PageContext, render
+from sandbox.web.pages.times import moment
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, t
+from sandbox.words import word
 
 GONE = 410
 
@@ -33,13 +38,40 @@ class DonePage(PageContext):
 
 
 @PAGES.route("/r/<token>", methods=("GET", "POST"))
-def review_by_link(token: str) -> Any:
+def by_link(token: str) -> Any:
+    """What the link was made for: an alarm, or a review."""
+    found = opened(program().settings.secret_key, token)
+    return _alarm(token) if found and found[0].startswith("am_") else _review(token)
+
+
+def _alarm(token: str) -> Any:
+    """The alarm, and the button that acknowledges it: opening the link alone, as a mail program may, does not."""
+    with program().reading() as connection:
+        thing = _bearer(connection, token)
+        alarm = duty.alarm(connection, actor(), thing)
+    if alarm is None:
+        raise NotFound
+    if alarm["acknowledged_at"] is not None:
+        return render(DonePage(title=t("page.alarm.acknowledged"), text=t("page.alarm.acknowledged_by", who=alarm[
+            "acknowledged_name"] or "", at=moment(alarm["acknowledged_at"]))), GONE)
+    form = alarm_form(url_for("pages.by_link", token=token))
+    if request.method == "POST":
+        done, form = tried(lambda: do("acknowledge_alarm", read(AcknowledgementFields), alarm["id"]), form)
+        if done is not None:
+            return render(DonePage(title=t("page.alarm.acknowledged"), text=t("page.alarm.thanks")))
+    return render(FormPage(
+        title=t("page.alarm.title", cause=word(f"page.reason.{alarm['cause']}")), over=[], sub=t("page.alarm.asks"),
+        form=form, errors=form.errors, aside=({"title": t("page.record.about"), "id": "h-about",
+                                               "facts": alarm_facts(alarm)},)), 422 if form.errors else 200)
+
+
+def _review(token: str) -> Any:
     """The review as its reviewer sees it, and the form of their opinion; posted, the opinion is given."""
     with program().reading() as connection:
         one, row = _reached(connection, token)
         if not _usable(one):
             return _told(GONE)
-        form = opinion_form(connection, one, row, url_for("pages.review_by_link", token=token))
+        form = opinion_form(connection, one, row, url_for("pages.by_link", token=token))
         if request.method == "GET":
             return _shown(connection, one, row, form, token, 200)
         if "draft" in request.form:
@@ -62,22 +94,28 @@ def conflict_by_link(token: str) -> Any:
         done, form = tried(lambda: do("give_opinion", given, one["id"]), form)
         if done is not None:
             return _told(200)
-    over = [{"text": t("nav.my_reviews"), "url": url_for("pages.review_by_link", token=token)}]
+    over = [{"text": t("nav.my_reviews"), "url": url_for("pages.by_link", token=token)}]
     return render(FormPage(title=t("page.link.conflict"), over=over, sub=t("page.link.conflict_why"), form=form,
                            errors=form.errors), 422 if form.errors else 200)
 
 
 def _reached(connection: sa.Connection, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The review and its trial; from here on the link's reviewer acts. Raises NotFound as for any unknown address."""
+    """The review and its trial."""
+    review = _bearer(connection, token)
+    one = records.review(connection, actor(), review)
+    if one is None:
+        raise NotFound
+    return one, own(connection, one["trial_id"])
+
+
+def _bearer(connection: sa.Connection, token: str) -> str:
+    """What the link was made for; from here on its person acts. Raises NotFound as for any unknown address."""
     found = opened(program().settings.secret_key, token)
     account = accounts.account(connection, account_id=found[1]) if found else None
     if found is None or account is None or not account["active"]:
         raise NotFound
     g.actor = accounts.actor_of(account, frozenset((Scope.READ, Scope.FILE)))
-    one = records.review(connection, actor(), found[0])
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return found[0]
 
 
 def _usable(one: Mapping[str, Any]) -> bool:

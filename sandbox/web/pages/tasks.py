@@ -21,9 +21,11 @@ from sandbox.web.reader import said, t, titled
 from sandbox.words import Word, has_word, word
 
 OBJECT_PAGES = {
+    "alarm": ("pages.alarm", "alarm_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
-    "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
+    "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
+    "item": ("pages.corrective_item", "item_id"),
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
     "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
@@ -55,7 +57,7 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
 def task_url(task: Task) -> str:
     """Where a task is done."""
     if task.kind in OBJECT_PAGES:
-        endpoint, name = OBJECT_PAGES[task.kind]
+        endpoint, name = OBJECT_PAGES["a clock" if task.object_id.startswith("ck_") else task.kind]
         named: dict[str, Any] = {name: task.object_id}
         return url_for(endpoint, **named)
     if task.kind == "late_red":
@@ -69,6 +71,8 @@ def about_word(kind: str, about: str | None) -> Word:
         return word(f"page.decision.act.{about}")
     if kind == "incident":
         return value_word(IncidentKind, "complaint") if about == "complaint" else value_word(Severity, about or "")
+    if kind == "alarm":
+        return word(f"page.reason.{about}")
     if kind == "clock":
         return word(f"clock.{about}")
     if kind in ABOUT:
@@ -85,6 +89,8 @@ def what(kind: str, about: str | None) -> str:
 
 def owed_word(one: Owed) -> Word:
     """What is owed, by its own name."""
+    if one.kind == "clock":
+        return word(f"clock.{one.about}")
     return value_word(ReviewKind, one.about) if one.about else word(f"page.owed.{one.kind}")
 
 
