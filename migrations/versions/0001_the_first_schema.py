@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_13a57e1e'
+revision = '0001_c2b29ea2'
 down_revision = None
 
 
@@ -1041,7 +1041,10 @@ def upgrade() -> None:
     sa.Column('what', sa.String(), nullable=False),
     sa.Column('owner', sa.String(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('acceptance_test', sa.String(), nullable=True),
+    sa.Column('mandatory', sa.Boolean(), nullable=False),
     sa.Column('critical', sa.Boolean(), nullable=False),
+    sa.Column('plan_version', sa.Integer(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('done', sa.String(), nullable=True),
@@ -1050,7 +1053,7 @@ def upgrade() -> None:
     sa.Column('verdict', sa.String(), nullable=True),
     sa.Column('verified_by', sa.String(), nullable=True),
     sa.Column('verified_at', Instant(), nullable=True),
-    sa.CheckConstraint('incident_id IS NULL OR review_id IS NULL', name=op.f('ck_corrective_items_one_origin')),
+    sa.CheckConstraint('(incident_id IS NULL OR review_id IS NULL) AND (plan_version IS NULL OR incident_id IS NULL AND review_id IS NULL)', name=op.f('ck_corrective_items_one_origin')),
     sa.CheckConstraint('verified_at IS NULL OR done_at IS NOT NULL', name=op.f('ck_corrective_items_done_before_verified')),
     sa.CheckConstraint('verified_by <> done_by', name=op.f('ck_corrective_items_verified_by_another')),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_corrective_items_incident_id')),

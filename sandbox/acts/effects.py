@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
+from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.schedule import (
     BEYOND_THE_END,
@@ -108,9 +109,10 @@ def open_epoch(act: Act) -> None:
 
 
 def tuning(act: Act, row: Move) -> None:
-    """Exposure drops: what is left of the caps is halved."""
+    """Exposure drops: what is left of the caps is halved. What the corrective plan promises is owed, item by item."""
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    enter_planned(act)
     arm_running(act)
     _look_again(act)
 
