@@ -12,15 +12,17 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
+from sandbox.acts.effects import call_emergency_review
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
 from sandbox.rules.alarms import AlarmCause
-from sandbox.rules.incident_clocks import STAGES, Operator, clocks_of, harm_fault, people_fault, summary_owed
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.incident_clocks import Operator, clocks_of, harm_fault, people_fault, summary_owed
 from sandbox.rules.jurisdiction import Profile
-from sandbox.rules.lifecycle import Cause
+from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import (
@@ -38,7 +40,8 @@ from sandbox.store.incidents import (
 )
 
 TAKES_INCIDENTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
-MITIGATE_WITHIN = timedelta(hours=24)
+EXPOSED = (*RUNNING, "exit_review")
+MITIGATE_WITHIN = timedelta(hours=KNOWN["D10"].amount)
 ENDED = (IncidentState.MITIGATED, IncidentState.CLOSED)
 
 
@@ -134,7 +137,7 @@ def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
     first = sa.select(CLOCKS.c.id, CLOCKS.c.key, CLOCKS.c.first_at).where(
         CLOCKS.c.object_id == old["id"], CLOCKS.c.ended_at.is_(None))
     for clock in act.connection.execute(first).all():
-        if clock.key == "C19" or (STAGES.get(clock.key) and clock.first_at is not None):
+        if clock.key == "C19" or (KNOWN[clock.key].staged and clock.first_at is not None):
             end_clock(act, clock.id, ClockOutcome.DONE, act.now)
     act.change_trial()
     notify(act, "final_report", role="regulator", dedupe=f"{old['id']}:{act.seq}")
@@ -161,6 +164,8 @@ def _grave(act: Act, incident: Mapping[str, Any]) -> None:
         raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident["id"])
     else:
         put_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"], incident["aware_at"] + MITIGATE_WITHIN, act.trial["id"])
+        if act.trial["state"] in EXPOSED:
+            call_emergency_review(act, None, Cause.GRAVE_INCIDENT)
 
 
 def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
@@ -190,7 +195,8 @@ def _reclass(act: Act, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     if itemises(old) != itemises(new):
         count_incident(act, old, -1)
         count_incident(act, new)
-    _grave(act, new)
+    if (case_of(old).grave, old["severity"]) != (case_of(new).grave, new["severity"]):
+        _grave(act, new)
 
 
 @act(on="incident")

@@ -8,14 +8,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
-from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.incident_clocks import GRAVE, NEAR_MISS
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
-from sandbox.store.corrective import long_overdue, overdue_items
+from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -144,7 +144,8 @@ def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
 
 def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
-    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
+            and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)
@@ -193,6 +194,14 @@ def _overdue_reports(connection: sa.Connection, rows: Rows, now: datetime) -> se
     return running - set(connection.execute(ahead).scalars()) if running else set()
 
 
+def items(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Item, ...]]:
+    """Every corrective item, soonest due first."""
+    kept = _by_trial(connection, rows, ITEMS, ITEMS.c.due_at, ITEMS.c.id, columns=(
+        ITEMS.c.mandatory, ITEMS.c.due_at, ITEMS.c.done_at, ITEMS.c.verified_at))
+    return {trial_id: tuple(f.Item(r.mandatory, r.due_at, r.done_at, r.verified_at) for r in found)
+            for trial_id, found in kept.items()}
+
+
 def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Reminders]:
     """Reminders of idleness sent in the present state."""
     query = sa.select(NOTICES.c.trial_id, sa.func.count()).join(TRIALS, TRIALS.c.id == NOTICES.c.trial_id).where(
@@ -204,6 +213,6 @@ def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str,
 
 LOADERS: dict[str, Callable[[sa.Connection, Rows, datetime], Mapping[str, Any]]] = {
     "sections": _sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
-    "proof": proof, "reminders": reminders,
+    "proof": proof, "items": items, "reminders": reminders,
 }
 """Each answers for every trial asked about."""

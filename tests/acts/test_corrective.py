@@ -148,7 +148,8 @@ def test_another_date_moves_what_the_clock_owes_and_is_an_officer_s_to_give(prog
     acts.do("change_corrective_item", cast.lin, given, on=item)
     with program.reading() as connection:
         dues = dict(connection.execute(sa.select(DUES.c.kind, DUES.c.at).where(DUES.c.object_id == item)).all())
-    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY + SECOND}
+    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY + SECOND,
+                    "remind_item": DUE_AT + 8 * DAY}
 
 
 def test_an_item_names_an_incident_or_a_review_of_its_own_trial(acts: Acts, cast: Cast, trials: list[str]):

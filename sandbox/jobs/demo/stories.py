@@ -209,10 +209,12 @@ def paused_once(walk: Walk) -> Story:
 
 
 def tuned(walk: Walk) -> Story:
-    """A corrective plan, less exposure, to this day."""
+    """A corrective plan, less exposure, its items closed in time, to this day."""
     yield from walk.started()
     yield from walk.runs(40)
     walk.tune()
+    yield from walk.runs(8)
+    walk.corrected()
     yield from walk.runs(LONG)
 
 
@@ -221,7 +223,7 @@ def tuned_and_resumed(walk: Walk) -> Story:
     yield from walk.started()
     yield from walk.runs(40)
     walk.tune()
-    yield from walk.runs(20)
+    yield from walk.runs(9)
     yield from walk.resumed()
     yield from walk.runs(LONG)
 

@@ -48,6 +48,9 @@ class Hand(Protocol):
     def open_reviews(self, trial_id: str) -> list[str]:
         """Ids of reviews that are open, soonest due first."""
 
+    def open_items(self, trial_id: str) -> list[str]:
+        """Ids of corrective items that are not yet done, soonest due first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -368,8 +371,17 @@ class Walk:
         item = self.act("add_corrective_item", "regulator", what=what, owner="运行负责人", due_on=due,
                         incident_id=incident)
         if done:
-            self.act("finish_corrective_item", self.firm, item["id"], done="已完成，记录附后。（演示）")
-            self.act("verify_corrective_item", "regulator2", item["id"], accept=True, verdict="现场核验属实。（演示）")
+            self.close_item(item["id"])
+
+    def close_item(self, item: str) -> None:
+        """Done by the firm, found done by an officer."""
+        self.act("finish_corrective_item", self.firm, item, done="已完成，记录附后。（演示）")
+        self.act("verify_corrective_item", "regulator2", item, accept=True, verdict="现场核验属实。（演示）")
+
+    def corrected(self) -> None:
+        """Every corrective item is closed."""
+        for item in self.hand.open_items(self.trial):
+            self.close_item(item)
 
     def report_in_full(self, incident: str) -> None:
         """The final report of an incident."""
@@ -383,8 +395,9 @@ class Walk:
         self.move("begin_tuning")
 
     def resumed(self) -> Story:
-        """Items closed, the panel asked, full exposure again."""
-        self.file("corrective_items")
+        """Items closed, the retest passed, the panel asked, full exposure again."""
+        self.corrected()
+        self.file("retest")
         yield from self.voted("opinion")
         self.move("resume_trial")
 
