@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c2b29ea2'
+revision = '0001_fe282404'
 down_revision = None
 
 
@@ -1135,6 +1135,7 @@ def upgrade() -> None:
     sa.Column('incident_id', sa.String(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('body', JSON, nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_incident_versions_incident_id')),
