@@ -4,11 +4,11 @@ The two scales stay apart: S1 to S4 say how grave the harm is, the cyber level h
 clocks apply all are kept; people see them ranked by due time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
+from sandbox.rules.clocks import CLOCKS
 from sandbox.rules.jurisdiction import Profile
 
 
@@ -35,14 +35,9 @@ class Operator(StrEnum):
 GRAVEST = frozenset((Harm.DEATH, Harm.INFRASTRUCTURE, Harm.WIDESPREAD))
 """Harm of this kind is of the first class and of no other."""
 GRAVE = ("S1", "S2")
+NEAR_MISS = "near_miss"
 REPORTABLE = ("level_1", "level_2", "level_3")
 """较大 and above: a cyber event of the fourth level has no clock in hours."""
-STAGES: Mapping[str, bool] = MappingProxyType({
-    "C08": True, "C09": True, "C10": True, "C11": True, "C12": True, "C13": True, "C14": False, "C15": False,
-    "C16.at_once": False, "C16.at_latest": True, "C18": False, "C19": False, "C25.acknowledge": False,
-    "C25.answer": False,
-})
-"""Clocks that an incident starts. True: a first report in time, and a complete one on the same record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +52,30 @@ class Case:
 
     @property
     def grave(self) -> bool:
-        return self.kind == "incident" and self.severity in GRAVE
+        """Whatever it was filed as: a complaint of death is a death. A near miss says what might have been."""
+        return self.kind != NEAR_MISS and self.severity in GRAVE
 
     @property
     def reportable(self) -> bool:
         """A cyber event that the cyberspace authority must hear of within hours."""
         return self.cyber_level in REPORTABLE
+
+
+def harm_fault(kind: str, severity: str | None, harms: Collection[str]) -> str | None:
+    """What is wrong with the kinds of harm that are named of a record: a near miss has none, any other has a class,
+    and the gravest are of the first."""
+    if not harms:
+        return None
+    if kind == NEAR_MISS:
+        return "harm_is_no_near_miss"
+    if severity is None:
+        return "harm_unclassed"
+    return "harm_is_gravest" if GRAVEST & set(harms) and severity != "S1" else None
+
+
+def people_fault(kind: str, people: int | None) -> str | None:
+    """What is wrong with the number of people who came to harm."""
+    return "harm_is_no_near_miss" if kind == NEAR_MISS and people else None
 
 
 def _struck(operator: Operator) -> Callable[[Case], bool]:
@@ -81,19 +94,18 @@ def _serious(case: Case) -> bool:
     return case.grave and not _widespread(case) and not _death(case)
 
 
-CN, EU = (Profile.CN_CITY,), (Profile.EU_AUTHORITY,)
-STARTED: tuple[tuple[str, tuple[Profile, ...], Callable[[Case], bool]], ...] = (
-    ("C08", CN, _struck(Operator.INFRASTRUCTURE)),
-    ("C09", CN, _struck(Operator.CENTRAL_BODY)),
-    ("C10", CN, _struck(Operator.OTHER)),
-    ("C11", EU, _widespread),
-    ("C12", EU, _death),
-    ("C13", EU, _serious),
-    ("C16.at_once", CN, lambda case: Harm.LEAK in case.harms),
-    ("C16.at_latest", EU, lambda case: Harm.LEAK in case.harms),
-    ("C18", (*CN, *EU), lambda case: case.grave),
-    ("C25.acknowledge", (*CN, *EU), lambda case: case.kind == "complaint"),
-    ("C25.answer", (*CN, *EU), lambda case: case.kind == "complaint"),
+STARTED: tuple[tuple[str, Callable[[Case], bool]], ...] = (
+    ("C08", _struck(Operator.INFRASTRUCTURE)),
+    ("C09", _struck(Operator.CENTRAL_BODY)),
+    ("C10", _struck(Operator.OTHER)),
+    ("C11", _widespread),
+    ("C12", _death),
+    ("C13", _serious),
+    ("C16.at_once", lambda case: Harm.LEAK in case.harms),
+    ("C16.at_latest", lambda case: Harm.LEAK in case.harms),
+    ("C18", lambda case: case.grave),
+    ("C25.acknowledge", lambda case: case.kind == "complaint"),
+    ("C25.answer", lambda case: case.kind == "complaint"),
 )
 """Clocks that start when the firm becomes aware. Others follow from events: C14 from a deployer's knowing, C15 from a
 first report to the authority, C19 from the end of the handling."""
@@ -101,7 +113,7 @@ first report to the authority, C19 from the end of the handling."""
 
 def clocks_of(case: Case, profile: Profile) -> tuple[str, ...]:
     """The keys of the clocks that start with awareness, in the order of the table."""
-    return tuple(key for key, profiles, applies in STARTED if profile in profiles and applies(case))
+    return tuple(key for key, applies in STARTED if profile in CLOCKS[key].profiles and applies(case))
 
 
 def summary_owed(case: Case, profile: Profile) -> bool:
