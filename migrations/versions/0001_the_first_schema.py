@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c2b29ea2'
+revision = '0001_6c76bd89'
 down_revision = None
 
 
@@ -419,6 +419,7 @@ def upgrade() -> None:
     sa.Column('panel_no', sa.Integer(), nullable=False),
     sa.Column('dossier_version', sa.Integer(), nullable=False),
     sa.Column('plan_version', sa.Integer(), nullable=False),
+    sa.Column('exposure_version', sa.Integer(), nullable=True),
     sa.Column('tier', sa.Enum('R1', 'R2', 'R3', 'R4', name='tier', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('listed', sa.Boolean(), nullable=True),
     sa.Column('environment', sa.Enum('E0', 'E1', 'E2', 'E3', name='environment', native_enum=False, create_constraint=True, length=32), nullable=True),

@@ -14,7 +14,7 @@ from sandbox.jobs.demo.city import Inside, pass_time, unsynced
 from sandbox.jobs.demo.people import enter_people
 from sandbox.jobs.demo.walks import Habit, Story, Topic, Walk
 from sandbox.jobs.program import Program
-from sandbox.reads import risk, trials
+from sandbox.reads import permits, risk, trials
 from sandbox.reads.board import holds
 from sandbox.reads.records import reviews
 from sandbox.rules.access import SYSTEM_ACTOR
@@ -63,6 +63,11 @@ class World:
         """The moves it made, oldest first."""
         with self.program.reading() as connection:
             return list(trials.moves_made(connection, one.trial))
+
+    def permit(self, one: Walk) -> Any:
+        """What its permit says."""
+        with self.program.reading() as connection:
+            return permits.permit_facts(connection, self.trial(one), self.clock(), self.program.settings.zone)
 
     def stop(self, one: Walk) -> Any:
         """The suspension it is in."""
@@ -410,6 +415,13 @@ def test_tuning_halves_what_is_left_and_resuming_restores_it(world: World, runni
     with pytest.raises(Unmet) as refused:
         one.move("resume_trial")
     assert "corrective_items_done" in refused.value.needs
+    one.file("exposure", volume=5 * full, regions="整个省")
+    with pytest.raises(Unmet) as refused:
+        one.move("resume_trial")
+    assert "exposure_limited" in refused.value.needs
+    assert world.permit(one).regions != "整个省"
+    one.file("exposure")
+    one.vote("approve", "regulator", subject="exposure")
     world.go(one.resumed())
     assert world.path(one) == [*STARTED, "tune", "trial"]
     assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full, 2)
