@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_6c76bd89'
+revision = '0001_1d57b280'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -146,7 +146,6 @@ def upgrade() -> None:
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('expertise', JSON, nullable=False),
-    sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('password', sa.String(), nullable=True),
     sa.Column('fs_uniquifier', sa.String(), nullable=False),
@@ -198,7 +197,6 @@ def upgrade() -> None:
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('expertise', JSON, nullable=False),
-    sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('expires_at', Instant(), nullable=False),
     sa.Column('used_at', Instant(), nullable=True),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_invitations_organisation_id')),
@@ -1136,6 +1134,7 @@ def upgrade() -> None:
     sa.Column('incident_id', sa.String(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('body', JSON, nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_incident_versions_incident_id')),

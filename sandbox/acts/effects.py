@@ -21,6 +21,7 @@ from sandbox.acts.schedule import (
     notify,
     plan_review,
     put_due,
+    remind_of,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
 from sandbox.rules.clocks import CLOCKS as KNOWN
@@ -198,8 +199,17 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
     notify(act, "suspended", role="firm", cause=cause.value)
 
 
-def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
-    """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
+def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:
+    """The emergency review (应急审查) of a stop, or of a grave incident that stops nothing yet: open at once, with 72
+    hours as its target. One that is open for such an incident becomes the review of the stop that follows."""
+    open_one = act.connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.EMERGENCY,
+        REVIEWS.c.state == ReviewState.OPEN, REVIEWS.c.suspension_id.is_(None))).mappings().first()
+    if open_one is not None:
+        if stop is not None:
+            act.update(REVIEWS, open_one["id"], suspension_id=stop)
+            remind_of(act, dict(open_one))
+        return
     review = plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
     start_clock(act, "C17", review, act.now)
 

@@ -59,7 +59,9 @@ class IndicatorLine:
 @dataclass(frozen=True, slots=True)
 class GroupLine:
     """Two groups compared: rates of the one and of its reference, their ratio or difference, and the evidence.
-    `value` is None while either has too few outcomes to say."""
+    `value` is None while either has too few outcomes to say. `predictive` is the share of those rated positive who were
+    so: shown beside the error rates, which may differ while it agrees; it is no part of the light and has no
+    evidence."""
 
     attribute: str
     group: str
@@ -70,7 +72,7 @@ class GroupLine:
     n: int
     reference_n: int
     value: float | None
-    log_e: float
+    log_e: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,19 +227,30 @@ def groups(connection: sa.Connection, trial_id: str, number: int) -> tuple[Group
     """What is compared between groups; never one figure of fairness."""
     body = connection.execute(sa.select(STATES.c.groups).where(
         STATES.c.trial_id == trial_id, STATES.c.epoch == number, STATES.c.indicator == COMPARES)).scalar()
-    return tuple(_group(key, flat) for key, flat in sorted((body or {}).get("sides", {}).items()))
+    kept = {tuple(key.split("\t")): flat for key, flat in (body or {}).get("sides", {}).items()}
+    counts = {key: [int(part) for part in flat[0][:4]] for key, flat in kept.items()}
+    logs = {key: math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
+            for key, flat in kept.items()}
+    shown = {(*pair, "predictive"): _predictive(hits, counts[*pair, "false_positives"])
+             for (*pair, test), hits in counts.items()
+             if test == "true_positives" and (*pair, "false_positives") in counts}
+    return tuple(_group(key, each, logs.get(key)) for key, each in sorted({**counts, **shown}.items()))
 
 
-def _group(key: str, flat: list[list[float]]) -> GroupLine:
-    attribute, group, reference, test = key.split("\t")
-    x_a, n_a, x_b, n_b = (int(part) for part in flat[0][:4])
+def _predictive(hits: Sequence[int], misses: Sequence[int]) -> list[int]:
+    """Of each group those rated positive who were so, and all rated positive."""
+    return [hits[0], hits[0] + misses[0], hits[2], hits[2] + misses[2]]
+
+
+def _group(key: tuple[str, ...], counts: Sequence[int], log_e: float | None) -> GroupLine:
+    attribute, group, reference, test = key
+    x_a, n_a, x_b, n_b = counts
     known = min(n_a, n_b) >= ENOUGH
     one, other = (x / n if n else None for x, n in ((x_a, n_a), (x_b, n_b)))
     value = None
     if known and one is not None and other is not None:
         value = (one / other if other else None) if test == "favourable" else one - other
-    log = math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
-    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log)
+    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log_e)
 
 
 def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:

@@ -423,7 +423,9 @@ def adopted(walk: Walk) -> Story:
         "title": topic.title, "title_en": topic.title_en, "scenario_id": walk.scenario, "source_key": key,
         "organisation": BODY_OF[walk.firm], "tier": walk.tier, "days": walk.days, "unit": topic.unit,
         "volume": topic.rate_per_day * walk.days * 0.75, "people": topic.people, "rate_per_day": topic.rate_per_day,
-        "limits": body("plan", walk.today())["limits"], "model_version": "1.4.0", "baselines": BASELINES,
+        "limits": [*body("plan", walk.today())["limits"],
+                   {"indicator": "disparity", "per_exposure": 0.8, "weight": 0.1}],
+        "compared": [{"attribute": "年龄", "reference": "其他"}], "baselines": BASELINES, "model_version": "1.4.0",
         "unverified": "接管前六个月的里程由试点单位自报，未逐条核对；伦理审查由示例大学完成，原件已附。",
     }]})
     yield walk.after(hours=4)

@@ -320,9 +320,10 @@ class Walk:
             "people": people, "people_new": int(people * self.topic.people / (self.topic.rate_per_day * self.days)),
             "events": events, "reviewed": wholes["override"], "labelled": wholes["error"], "region": "演示市东区",
             "groups": [
-                {"attribute": "年龄", "group": "60 岁以上", "n": elders, "favourable": int(elders * 0.82)},
+                {"attribute": "年龄", "group": "60 岁以上", "n": elders, "favourable": int(elders * 0.82),
+                 **self._labelled(elders)},
                 {"attribute": "年龄", "group": "其他", "n": exposures - elders,
-                 "favourable": int((exposures - elders) * 0.85)},
+                 "favourable": int((exposures - elders) * 0.85), **self._labelled(exposures - elders)},
             ],
             "metrics": {"accuracy": round(self.chance.uniform(0.91, 0.95), 3),
                         "minutes": round(self.chance.uniform(9.0, 11.0), 1)},
@@ -330,6 +331,12 @@ class Walk:
                               for name, share in self.watched.items()],
             "narrative": "本期运行平稳，改判均已逐条复核。（演示）",
         }
+
+    def _labelled(self, n: int) -> dict[str, int]:
+        """How often the labelled ones of a group were rated rightly and wrongly; of a trial that is watched."""
+        half = n // 2
+        return {"positives": half, "true_positives": int(half * 0.88), "negatives": n - half,
+                "false_positives": int((n - half) * 0.09)} if self.watched else {}
 
     def _binned(self, cases: int) -> list[int]:
         """So many cases over ten bins that are equally full."""

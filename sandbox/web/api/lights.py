@@ -49,7 +49,8 @@ class IndicatorLine(Shape):
 
 class GroupLine(Shape):
     """Two groups compared. `test` is favourable (the ratio of the rates), true_positives or false_positives (their
-    difference); `value` is null while either group has too few outcomes to say."""
+    difference), or predictive (the difference of precision, which is no part of the light: its `log_e` is null);
+    `value` is null while either group has too few outcomes to say."""
 
     attribute: str
     group: str
