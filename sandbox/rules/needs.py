@@ -45,9 +45,8 @@ class Need:
 
 
 def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
-    """At least `quorum` voted for or against, and two thirds of them in favour."""
-    counted = [vote for vote in votes if vote.value in ("for", "against")]
-    return len(counted) >= quorum and sum(v.value == "for" for v in counted) >= ceil(len(counted) * 2 / 3)
+    """At least `quorum` voted for or against, no body beyond its share, and two thirds of them in favour."""
+    return panels.carried(((v.body, v.value == "for") for v in votes if v.value in ("for", "against")), quorum)
 
 
 def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
@@ -58,7 +57,7 @@ def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
 
 def members(facts: Facts, panel: str, number: int | None = None) -> list[Member]:
     """Who sits on a panel, as its makeup is judged."""
-    return [Member(seat.constituency, seat.expertise, seat.external) for seat in facts.seats(panel, number)]
+    return [Member(seat.constituency, seat.expertise, seat.external, seat.body) for seat in facts.seats(panel, number)]
 
 
 def quorum(facts: Facts) -> int:
@@ -147,9 +146,9 @@ def plan_locked(facts: Facts) -> bool:
 
 
 def exposure_limited(facts: Facts) -> bool:
-    """Every dimension has a value or a reason why it does not apply."""
+    """Every dimension has a value or a reason why it does not apply, and a regulator approved them as they stand."""
     body = facts.body("exposure")
-    return bool(body) and not dimensions_missing(body)
+    return bool(body) and not dimensions_missing(body) and approved(facts, "exposure")
 
 
 def safeguards_in_place(facts: Facts) -> bool:
@@ -442,7 +441,7 @@ NEEDS = {row.name: row for row in (
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
     need(reasons_given, "sections", holder="regulator", meet="reasons"),
     need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
-    need(exposure_limited, "sections", holder="firm", meet="exposure"),
+    need(exposure_limited, "sections", "votes", holder="firm", meet="exposure"),
     need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
     need(panel_assigned, "panel", holder="regulator", meet="panel", lacks=lacks_of("running")),
     need(consent_approved, "sections", "votes", holder="firm", meet="consent"),
