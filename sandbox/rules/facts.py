@@ -102,13 +102,14 @@ class ReviewFacts:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """The suspension the trial is in: why, and from which state it left."""
+    """The suspension the trial is in: why, from which state it left, and who judged in the review that led to it."""
 
     id: str
     cause: str
     left: str
     at: datetime
     other_causes: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:
