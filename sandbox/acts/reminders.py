@@ -74,7 +74,8 @@ def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung:
                 told.add((kind, name))
                 account, role = (name, None) if kind == "account" else (None, name)
                 notify(act, notice, account=account, role=role,
-                       dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}", days=rung.days, due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
+                       dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}", days=rung.days,
+                       due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
                        object=object_id, **owed.content)
 
 

@@ -376,7 +376,7 @@ def test_the_firm_asks_for_a_recusal_and_a_regulator_decides_it(at: Desks, cast:
     assert at(cast.rui).get(f"/trials/{made.trial}/panel").status_code == 404
     asked = text_of(at(cast.fang).get(f"/trials/{made.trial}/panel?lang=en").text)
     assert "Recusal asked, undecided" in asked and "Waits for a decision: Holds shares" in asked
-    task, = (one for one in Page(at(cast.lin).get("/").text).links if one.startswith("/recusals/"))
+    task, = {one for one in Page(at(cast.lin).get("/").text).links if one.startswith("/recusals/")}
     for language in LANGUAGES:
         assert "Holds shares" in at(cast.lin).get(f"{task}?lang={language}").text
     sent = at(cast.lin).send(task, {"ruling": "refused", "reason": "Sold long ago"})
