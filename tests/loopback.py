@@ -21,6 +21,7 @@ from processes import free_port
 
 WECOM, DINGTALK, FEISHU = "wecom-key-0001", "dingtalktoken0001", "feishu-key-0001"
 SIGNING = "SEC000000000000secret"
+FEISHU_CHECKING, CHECKING = "feishu-key-0002", "feishuSecret0000000002"
 Answer = tuple[int, dict[str, str], bytes]
 
 
@@ -91,9 +92,16 @@ def _quoted(text: str) -> str:
 
 
 def feishu(call: Call) -> tuple[Any, Answer]:
-    """A custom robot of Feishu."""
-    if call.path.rstrip("/") != f"/open-apis/bot/v2/hook/{FEISHU}":
+    """Custom robots of Feishu: one that takes what comes, and one with the signature check (签名校验), whose calls are
+    signed with the time and the secret, no older than an hour."""
+    robot = call.path.rstrip("/").removeprefix("/open-apis/bot/v2/hook/")
+    if robot not in (FEISHU, FEISHU_CHECKING):
         return None, as_json({"code": 19001, "msg": "param invalid: incoming webhook access token invalid"})
+    if robot == FEISHU_CHECKING:
+        at = str(call.json.get("timestamp", "0"))
+        wanted = base64.b64encode(hmac.new(f"{at}\n{CHECKING}".encode(), b"", hashlib.sha256).digest()).decode()
+        if call.json.get("sign") != wanted or abs(time.time() - int(at)) > 3600:
+            return None, as_json({"code": 19021, "msg": "sign match fail or timestamp is not within one hour"})
     if call.json["msg_type"] != "text":
         return None, as_json({"code": 9499, "msg": "Bad Request"})
     return call.json["content"]["text"], as_json({"code": 0, "msg": "success", "data": {}})

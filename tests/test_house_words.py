@@ -17,10 +17,12 @@ import sandbox.acts
 import sandbox.store
 from sandbox.acts.act import ACTS
 from sandbox.rules.access import PERMISSIONS, Constituency, Role
-from sandbox.rules.cadence import CLOCKS, TIERS
+from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS
 from sandbox.rules.lifecycle import MOVE_NAMES, STATES, TRIGGERS, Cause, Stage
 from sandbox.rules.needs import NEEDS
 from sandbox.rules.risk import INDICATORS, Light
+from sandbox.store.dues import DueKind
 from sandbox.store.fields import Fields
 from sandbox.store.sections import SECTIONS
 from sandbox.store.votes import MATTERS
@@ -54,7 +56,8 @@ def closed_lists(annotation: Any) -> Iterator[type[StrEnum]]:
 CHOICES = sorted({(kind.__name__, item.value) for each in GIVEN for field in each.model_fields.values()
                   for kind in closed_lists(field.annotation) for item in kind})
 NAMED = {
-    "act": sorted(set(ACTS) | set(PERMISSIONS)), "need": sorted(NEEDS), "state": sorted(STATES),
+    "act": sorted({*ACTS, *PERMISSIONS, *(kind.value for kind in DueKind)}), "need": sorted(NEEDS),
+    "state": sorted(STATES),
     "stage": sorted(set(Stage) - {Stage.SIDE}), "move": sorted(MOVE_NAMES), "moved": sorted(MOVE_NAMES),
     "trigger": sorted(TRIGGERS), "page.reason": sorted(Cause),
     "section": sorted(SECTIONS), "role": sorted(Role), "constituency": sorted(Constituency),

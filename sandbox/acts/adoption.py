@@ -8,6 +8,7 @@ from pydantic import BeforeValidator
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Held, act
+from sandbox.acts.clocks import time_exit
 from sandbox.acts.effects import open_epoch, places
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.moves import propose
@@ -125,6 +126,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
                             "cause": None, "reason": given.unverified, "seq": act.seq})
     plan_next_review(act, act.now)
     arm_running(act)
+    time_exit(act)
     return str(act.trial["id"])
 
 

@@ -24,6 +24,8 @@ from sandbox.store.channels import (
 )
 from sandbox.store.fields import Fields
 
+SIGNED = (ChannelKind.DINGTALK, ChannelKind.FEISHU)
+"""Robots that can ask for signed calls."""
 SECRET_BYTES = 24
 """Of a webhook's signing secret, as Standard Webhooks asks for 24 to 64."""
 
@@ -38,8 +40,9 @@ class Reached(Done):
 @act()
 def set_channels(act: Act, given: ChannelsFields) -> Reached:
     """Set up, change or remove the ways by which the actor is told, and their quiet hours. What is left out stays."""
-    if given.dingtalk_secret and not given.dingtalk:
-        raise invalid("dingtalk_secret", "secret_with_address")
+    for kind in SIGNED:
+        if getattr(given, f"{kind.value}_secret") and not getattr(given, kind.value):
+            raise invalid(f"{kind.value}_secret", "secret_with_address")
     _prefer(act, given)
     secret = None
     for kind in given.remove:
@@ -62,7 +65,7 @@ def _own(act: Act, kind: ChannelKind) -> Any:
 def _secret(kind: ChannelKind, given: ChannelsFields) -> str | None:
     if kind is ChannelKind.WEBHOOK:
         return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    return given.dingtalk_secret if kind is ChannelKind.DINGTALK else None
+    return getattr(given, f"{kind.value}_secret") if kind in SIGNED else None
 
 
 def _put(act: Act, kind: ChannelKind, address: str, secret: str | None) -> None:

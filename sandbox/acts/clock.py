@@ -9,6 +9,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.batches import drop_batch
+from sandbox.acts.clocks import end_clock
 from sandbox.acts.corrective import look_at_overdue
 from sandbox.acts.held import apply_held
 from sandbox.acts.holding import held_until
@@ -17,11 +18,11 @@ from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.acts.reminders import LADDERS, remind
 from sandbox.acts.schedule import arm_review, convene, notify, put_due
-from sandbox.rules.cadence import CLOCKS as KNOWN
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
 from sandbox.store.allegations import ALLEGATIONS, AllegationState
-from sandbox.store.clocks import CLOCKS
+from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, GRACE, HOLDS, LATENESS, PULSE, DueKind, HoldKind
 from sandbox.store.fields import Fields
@@ -79,7 +80,7 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
     """A report a day late turns the light yellow."""
     if not _put_off(act, due):
-        assess(act, Light.YELLOW)
+        assess(act, Light.YELLOW, event="feedback_late")
         for role in ("firm", "regulator"):
             notify(act, "feedback_late", role=role)
 
@@ -149,7 +150,11 @@ def expire_decision(act: Act, due: Mapping[str, Any]) -> None:
 def clock_run_out(act: Act, due: Mapping[str, Any]) -> None:
     """A duty with a clock was not done in time: those who owe it and the officers are told."""
     clock = act.row(CLOCKS, due["object_id"])
-    if clock["first_at"] is None and clock["ended_at"] is None:
+    if clock["first_at"] is not None or clock["ended_at"] is not None:
+        return
+    if KNOWN[clock["key"]].right:  # nobody is late with what they need not do
+        end_clock(act, clock["id"], ClockOutcome.VOID, act.now)
+    else:
         for role in dict.fromkeys(("regulator", *(o for o in KNOWN[clock["key"]].owners if o == "firm"))):
             notify(act, "clock_missed", role=role, dedupe=clock["id"], clock=clock["key"])
 

@@ -1,5 +1,10 @@
-"""Clocks (时限): started by what happened, met by a report or an answer, paused on a legal ground."""
+"""Clocks (时限): started by what happened, met by a report or an answer, paused on a legal ground.
 
+Moves and sections start and end clocks by the table (`follow_move`, `follow_section`); what an incident starts is in
+`acts/incidents.py`, what an emergency review does in `acts/effects.py` and `acts/reviews.py`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -7,14 +12,17 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.refusals import NotPermitted, Refused, invalid
-from sandbox.acts.schedule import drop_due, put_due
-from sandbox.rules.access import Role
-from sandbox.rules.cadence import CLOCKS as KNOWN
-from sandbox.rules.cadence import deadline
-from sandbox.rules.incident_clocks import STAGES, TOLD_TO_AUTHORITY
+from sandbox.acts.schedule import arm_reminders, drop_due, put_due
+from sandbox.rules.access import Relation, Role
+from sandbox.rules.cadence import DAY
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import deadline, ended_by, owner_reminders, paused_by, started_by, voided_by
+from sandbox.rules.incident_clocks import TOLD_TO_AUTHORITY
 from sandbox.rules.jurisdiction import Profile
-from sandbox.store.clocks import CLOCKS, ClockOutcome, MetFields, PauseFields
+from sandbox.store.clocks import CLOCKS, CORRECTION_ASKED, ClockOutcome, MetFields, PauseFields
+from sandbox.store.dossier import FilingStatus
 from sandbox.store.dues import DueKind
+from sandbox.store.facts import sections
 from sandbox.store.fields import Fields
 
 
@@ -29,6 +37,10 @@ class ClockStood(Done):
 def start_clock(act: Act, key: str, object_id: str, start: datetime) -> str:
     """Start one of the CLOCKS for an object; one that was void runs again. Returns its id."""
     due = max(deadline(KNOWN[key], start, act.zone, act.place.calendar), start)
+    return _run(act, key, object_id, start, due)
+
+
+def _run(act: Act, key: str, object_id: str, start: datetime, due: datetime) -> str:
     kept = act.connection.execute(sa.select(CLOCKS.c.id, CLOCKS.c.outcome).where(
         CLOCKS.c.object_id == object_id, CLOCKS.c.key == key)).first()
     if kept is None:
@@ -40,8 +52,20 @@ def start_clock(act: Act, key: str, object_id: str, start: datetime) -> str:
         act.update(CLOCKS, clock, started_at=start, due_at=due, ended_at=None, outcome=None, ended_by=None)
     else:
         return str(kept.id)
-    put_due(act, DueKind.CLOCK_RUN_OUT, clock, due, act.trial["id"])
+    arm_clock(act, str(clock), start, due)
     return str(clock)
+
+
+def arm_clock(act: Act, clock: str, start: datetime, due: datetime) -> None:
+    """What is owed to a clock that runs: its end, and reminders of it before."""
+    put_due(act, DueKind.CLOCK_RUN_OUT, clock, due, act.trial["id"])
+    arm_reminders(act, DueKind.REMIND_CLOCK, clock, owner_reminders(due, (due - start).days, act.zone))
+
+
+def disarm_clock(act: Act, clock: str) -> None:
+    """Nothing falls due there any more."""
+    for kind in (DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK):
+        drop_due(act, kind, clock)
 
 
 def open_clocks(act: Act, object_id: str) -> dict[str, str]:
@@ -53,7 +77,99 @@ def open_clocks(act: Act, object_id: str) -> dict[str, str]:
 def end_clock(act: Act, clock_id: str, outcome: ClockOutcome, at: datetime, **more: str | None) -> None:
     """End it; nothing falls due any more."""
     act.update(CLOCKS, clock_id, ended_at=at, outcome=outcome.value, ended_by=act.actor.id, **more)
-    drop_due(act, DueKind.CLOCK_RUN_OUT, clock_id)
+    disarm_clock(act, clock_id)
+
+
+# What moves and sections do to them
+
+
+ALGORITHM_FILING = ("算法备案", "演算法備案", "算法備案", "algorithm")
+BY_HAND = ("C17", "C22")
+"""A move brings them about, but not each of its kind: an emergency review is called, an end date is set."""
+
+
+def follow_move(act: Act, move: str, move_id: str) -> None:
+    """End, void, pause and start what the table says that the move does."""
+    _end_all(act, ended_by(move=move), ClockOutcome.DONE)
+    _end_all(act, voided_by(move), ClockOutcome.VOID)
+    _end_all(act, paused_by(move), ClockOutcome.PAUSED, ground=CORRECTION_ASKED)
+    for key in started_by(act.place.profile, move=move):
+        if key not in BY_HAND and WHEN.get(key, _always)(act) and not _goes_on(act, key):
+            start_clock(act, key, move_id, act.now)
+
+
+def follow_section(act: Act, kind: str, section_id: str, body: Mapping[str, Any]) -> None:
+    """The same for a section that was filed; filed again, what it started runs on."""
+    if kind != "filings" or not _has(body, FilingStatus.DUE):
+        _end_all(act, ended_by(section=kind), ClockOutcome.DONE)
+    for key in started_by(act.place.profile, section=kind):
+        if not _running_of_trial(act, (key,)):
+            start_clock(act, key, section_id, act.now)
+
+
+def time_exit(act: Act) -> None:
+    """The exit evaluation opens some days before the end (C22), counted anew where the end moved; not asked of a trial
+    that is shorter."""
+    end = act.trial["ends_at"]
+    due = deadline(KNOWN["C22"], end, act.zone, act.place.calendar)
+    running = _running_of_trial(act, ("C22",))
+    for clock in running:
+        act.update(CLOCKS, clock.id, due_at=max(due, clock.started_at))
+        arm_clock(act, clock.id, clock.started_at, max(due, clock.started_at))
+    if not running and due > act.now + DAY:
+        _run(act, "C22", act.trial["id"], act.now, due)
+
+
+def _running_of_trial(act: Act, keys: Iterable[str]) -> list[Any]:
+    query = sa.select(CLOCKS.c.id, CLOCKS.c.started_at).where(
+        CLOCKS.c.trial_id == act.trial["id"], CLOCKS.c.key.in_(list(keys)), CLOCKS.c.ended_at.is_(None))
+    return list(act.connection.execute(query).all())
+
+
+def _end_all(act: Act, keys: tuple[str, ...], outcome: ClockOutcome, **more: str) -> None:
+    for clock in _running_of_trial(act, keys) if keys else ():
+        end_clock(act, clock.id, outcome, act.now, **more)
+
+
+def _goes_on(act: Act, key: str) -> bool:
+    """Whether one that was paused for a correction runs again."""
+    paused = act.connection.execute(sa.select(CLOCKS.c.id).where(
+        CLOCKS.c.trial_id == act.trial["id"], CLOCKS.c.key == key, CLOCKS.c.outcome == ClockOutcome.PAUSED,
+        CLOCKS.c.ground == CORRECTION_ASKED)).scalar()
+    if paused:
+        _let_run(act, act.row(CLOCKS, paused))
+    return bool(paused)
+
+
+def _always(act: Act) -> bool:
+    return True
+
+
+def _by_chair(act: Act) -> bool:
+    return act.relation is Relation.CHAIR
+
+
+def _algorithm_filing_is(status: FilingStatus) -> Callable[[Act], bool]:
+    def so(act: Act) -> bool:
+        filed = sections(act.connection, act.trial, act.now).get("filings")
+        return filed is not None and _has(filed[-1].body, status)
+
+    return so
+
+
+def _has(body: Mapping[str, Any], status: FilingStatus) -> bool:
+    """Whether the filing of the algorithm, among those recorded, stands so; it is known by its name."""
+    return any(row["status"] == status and any(name in row["filing"].casefold() for name in ALGORITHM_FILING)
+               for row in body["filings"])
+
+
+WHEN: Mapping[str, Callable[[Act], bool]] = {
+    "C05": _algorithm_filing_is(FilingStatus.DUE), "C07": _algorithm_filing_is(FilingStatus.DONE), "D06": _by_chair,
+}
+"""What else must be so for a move to start one of them: a filing to be made, one to be cancelled, a chair's hold."""
+
+
+# What people say of them
 
 
 @act(on="clock")
@@ -64,11 +180,11 @@ def meet_clock(act: Act, given: MetFields) -> ClockStood:
     at = given.met_at or act.now
     if not clock["started_at"] <= at <= act.now:
         raise invalid("met_at", "outside_clock")
-    if STAGES.get(clock["key"]) and not given.complete:
+    if KNOWN[clock["key"]].staged and not given.complete:
         if clock["first_at"] is not None:
             raise Refused("first_report_made")
         act.update(CLOCKS, clock["id"], first_at=at, reference=given.reference)
-        drop_due(act, DueKind.CLOCK_RUN_OUT, clock["id"])
+        disarm_clock(act, clock["id"])
     else:
         end_clock(act, clock["id"], ClockOutcome.DONE, at, reference=given.reference or clock["reference"])
     if clock["key"] in TOLD_TO_AUTHORITY and act.place.profile is Profile.EU_AUTHORITY:
@@ -94,11 +210,15 @@ def resume_clock(act: Act, given: ResumeGiven) -> ClockStood:
     clock = act.row(CLOCKS, act.object_id or "")
     if clock["outcome"] != ClockOutcome.PAUSED:
         raise Refused("clock_not_paused")
-    due = max(clock["due_at"] + (act.now - clock["ended_at"]), clock["due_at"])
-    act.update(CLOCKS, clock["id"], ended_at=None, outcome=None, ended_by=None, due_at=due)
-    if clock["first_at"] is None and due > act.now:
-        put_due(act, DueKind.CLOCK_RUN_OUT, clock["id"], due, act.trial["id"])
+    _let_run(act, clock)
     return _stood(act, clock["id"])
+
+
+def _let_run(act: Act, clock: Mapping[str, Any]) -> None:
+    due = max(clock["due_at"] + (act.now - clock["ended_at"]), clock["due_at"])
+    act.update(CLOCKS, clock["id"], ended_at=None, outcome=None, ended_by=None, due_at=due, ground=None)
+    if clock["first_at"] is None and due > act.now:
+        arm_clock(act, clock["id"], clock["started_at"], due)
 
 
 def _running(act: Act) -> dict[str, Any]:

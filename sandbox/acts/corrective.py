@@ -1,19 +1,19 @@
 """Corrective items (整改事项): added, changed by an officer alone, done by one person and verified by another."""
 
-from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
+from sandbox.acts.items import arm_item, enter_item
 from sandbox.acts.light import assess
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
-from sandbox.acts.schedule import drop_due, notify, put_due
+from sandbox.acts.schedule import drop_due, notify
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import Cause
-from sandbox.rules.risk import CRITICAL_DAYS_LATE, Light, mitigation_light
+from sandbox.rules.risk import Light, mitigation_light
 from sandbox.store.corrective import (
     ITEMS,
     CorrectiveChange,
@@ -27,8 +27,6 @@ from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import REVIEWS
 
 ORIGINS = (("incident_id", INCIDENTS), ("review_id", REVIEWS))
-LONG_OVERDUE = timedelta(days=CRITICAL_DAYS_LATE, seconds=1)
-"""After this a critical item is late for longer than the rule of the light bears."""
 TAKES_ITEMS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
 
 
@@ -41,12 +39,8 @@ def add_corrective_item(act: Act, given: CorrectiveFields) -> Made:
         _of_this_trial(act, name, table, getattr(given, name))
     if given.due_on < local_day(act.now, act.zone):
         raise invalid("due_on", "in_past")
-    item = {"id": act.id("it"), "trial_id": act.trial["id"], "what": given.what, "owner": given.owner,
-            "critical": given.critical, "incident_id": given.incident_id, "review_id": given.review_id,
-            "due_at": end_of_day(given.due_on, act.zone), "author_id": act.actor.id, "at": act.now}
-    act.insert(ITEMS, item)
-    arm_item(act, item)
-    return Made(id=str(item["id"]))
+    values = {name: getattr(given, name) for name in CorrectiveFields.model_fields if name != "due_on"}
+    return Made(id=enter_item(act, **values, due_at=end_of_day(given.due_on, act.zone)))
 
 
 def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) -> None:
@@ -57,20 +51,11 @@ def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) 
         raise invalid(name, "not_of_this_trial")
 
 
-def arm_item(act: Act, item: dict[str, Any]) -> None:
-    """The light is looked at when the item becomes overdue, and again when a critical one is so for long."""
-    put_due(act, DueKind.ITEM_OVERDUE, item["id"], item["due_at"], act.trial["id"])
-    if item["critical"]:
-        put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + LONG_OVERDUE, act.trial["id"])
-    else:
-        drop_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"])
-
-
 def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
     """Assess the light by what is overdue on the act's trial now; where that turns it red, the trial stops. What only
     the calendar brings about may stop it by its own due alone, which waits for a person after a gap of the clock."""
-    late = overdue_items(act.connection, act.trial["id"], act.now)
-    worst = max(((act.now - due) / DAY for due, critical in late if critical and may_stop), default=0.0)
+    late = overdue_items(act.connection, [act.trial["id"]], act.now)
+    worst = max(((act.now - one.due_at) / DAY for one in late if one.critical and may_stop), default=0.0)
     by_rule = mitigation_light(len(late), worst)
     assess(act, by_rule)
     if by_rule is Light.RED:
@@ -78,7 +63,7 @@ def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
 
 
 def _disarm(act: Act, item_id: str) -> None:
-    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE):
+    for kind in (DueKind.ITEM_OVERDUE, DueKind.ITEM_LONG_OVERDUE, DueKind.REMIND_ITEM):
         drop_due(act, kind, item_id)
 
 
@@ -88,7 +73,7 @@ def change_corrective_item(act: Act, given: CorrectiveChange) -> Made:
     item = act.row(ITEMS, act.object_id or "")
     if item["done_at"] is not None:
         raise Refused("item_done")
-    changed: dict[str, Any] = {name: getattr(given, name) for name in ("owner", "critical")
+    changed: dict[str, Any] = {name: getattr(given, name) for name in ("owner", "critical", "mandatory")
                                if getattr(given, name) is not None}
     if given.due_on is not None:
         changed["due_at"] = end_of_day(given.due_on, act.zone)

@@ -7,9 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
+from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
+from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.schedule import (
+    BEYOND_THE_END,
     WHILE_IDLE,
     WHILE_RUNNING,
     arm_idle,
@@ -17,13 +20,18 @@ from sandbox.acts.schedule import (
     drop_dues,
     notify,
     plan_review,
+    put_due,
+    remind_of,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, RUNNING, Cause, Move
 from sandbox.rules.places import agreed
 from sandbox.rules.risk import Light, planned_size
+from sandbox.store.corrective import long_overdue, overdue_items
+from sandbox.store.dues import DueKind
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
@@ -32,8 +40,8 @@ from sandbox.store.trials import SUSPENSIONS
 
 REDUCED = 0.5
 """Share of volume and people that tuning leaves (调优)."""
-EXIT_DAYS = 60
-EMERGENCY = timedelta(hours=72)
+EXIT_DAYS = KNOWN["D05"].amount
+EMERGENCY = timedelta(hours=KNOWN["C17"].amount)
 
 
 def submitted(act: Act, row: Move) -> None:
@@ -68,6 +76,7 @@ def started(act: Act, row: Move) -> None:
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
     arm_running(act)
+    time_exit(act)
     notify(act, "started", role="firm")
 
 
@@ -100,10 +109,12 @@ def open_epoch(act: Act) -> None:
 
 
 def tuning(act: Act, row: Move) -> None:
-    """Exposure drops: what is left of the caps is halved."""
+    """Exposure drops: what is left of the caps is halved. What the corrective plan promises is owed, item by item."""
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    enter_planned(act)
     arm_running(act)
+    _look_again(act)
 
 
 def _remaining(act: Act, share: float) -> dict[str, Any]:
@@ -124,6 +135,7 @@ def resumed(act: Act, row: Move) -> None:
     restored = caps(exposure[-1].body) if exposure else {}
     act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
+    _look_again(act)
 
 
 def lifted(act: Act, row: Move) -> None:
@@ -131,6 +143,7 @@ def lifted(act: Act, row: Move) -> None:
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now)
     arm_running(act)
+    _look_again(act)
 
 
 def _rearm(act: Act, causes: tuple[str, ...]) -> None:
@@ -138,6 +151,14 @@ def _rearm(act: Act, causes: tuple[str, ...]) -> None:
     if Cause.RISK_RED in causes:
         act.change_trial(epoch=act.trial["epoch"] + 1)
         open_epoch(act)
+
+
+def _look_again(act: Act) -> None:
+    """Corrective items that came to be overdue while the trial stood still are looked at as soon as it goes on."""
+    for item in overdue_items(act.connection, [act.trial["id"]], act.now):
+        put_due(act, DueKind.ITEM_OVERDUE, item.id, act.now, act.trial["id"])
+        if long_overdue(item, act.now):
+            put_due(act, DueKind.ITEM_LONG_OVERDUE, item.id, act.now, act.trial["id"])
 
 
 def voided(act: Act, row: Move) -> None:
@@ -149,6 +170,8 @@ def voided(act: Act, row: Move) -> None:
     act.change_trial(running_since=act.now, ends_at=back, light=light,
                      **({"tune_since": act.now} if row.target == "tune" else {}))
     arm_running(act)
+    time_exit(act)
+    _look_again(act)
 
 
 def end_suspension(act: Act, row: Move) -> tuple[str, ...]:
@@ -184,9 +207,19 @@ def _led_by(act: Act) -> str | None:
     return last.id if last and last.recommendation in (Recommendation.SUSPEND, Recommendation.EXIT) else None
 
 
-def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
-    """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
-    plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:
+    """The emergency review (应急审查) of a stop, or of a grave incident that stops nothing yet: open at once, with 72
+    hours as its target. One that is open for such an incident becomes the review of the stop that follows."""
+    open_one = act.connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.EMERGENCY,
+        REVIEWS.c.state == ReviewState.OPEN, REVIEWS.c.suspension_id.is_(None))).mappings().first()
+    if open_one is not None:
+        if stop is not None:
+            act.update(REVIEWS, open_one["id"], suspension_id=stop)
+            remind_of(act, dict(open_one))
+        return
+    review = plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
+    start_clock(act, "C17", review, act.now)
 
 
 def exiting(act: Act, row: Move) -> None:
@@ -203,8 +236,8 @@ def winding(act: Act, row: Move) -> None:
 
 
 def ended(act: Act, row: Move) -> None:
-    """Nothing is owed any more; reviews not held are dropped."""
-    drop_dues(act)
+    """Nothing is owed any more but what a clock of the law asks; reviews not held are dropped."""
+    drop_dues(act, (kind for kind in DueKind if kind not in BEYOND_THE_END))
     drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),

@@ -12,15 +12,17 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
+from sandbox.acts.effects import call_emergency_review
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
 from sandbox.rules.alarms import AlarmCause
-from sandbox.rules.incident_clocks import GRAVEST, STAGES, Operator, clocks_of, summary_owed
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.incident_clocks import GRAVEST, Operator, clocks_of, summary_owed
 from sandbox.rules.jurisdiction import Profile
-from sandbox.rules.lifecycle import Cause
+from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import (
@@ -37,7 +39,8 @@ from sandbox.store.incidents import (
 )
 
 TAKES_INCIDENTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
-MITIGATE_WITHIN = timedelta(hours=24)
+EXPOSED = (*RUNNING, "exit_review")
+MITIGATE_WITHIN = timedelta(hours=KNOWN["D10"].amount)
 ENDED = (IncidentState.MITIGATED, IncidentState.CLOSED)
 
 
@@ -130,7 +133,7 @@ def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
     first = sa.select(CLOCKS.c.id, CLOCKS.c.key, CLOCKS.c.first_at).where(
         CLOCKS.c.object_id == old["id"], CLOCKS.c.ended_at.is_(None))
     for clock in act.connection.execute(first).all():
-        if clock.key == "C19" or (STAGES.get(clock.key) and clock.first_at is not None):
+        if clock.key == "C19" or (KNOWN[clock.key].staged and clock.first_at is not None):
             end_clock(act, clock.id, ClockOutcome.DONE, act.now)
     act.change_trial()
     notify(act, "final_report", role="regulator", dedupe=f"{old['id']}:{act.seq}")
@@ -160,6 +163,8 @@ def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> No
         raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
     elif severity == Severity.S2:
         put_due(act, DueKind.GRAVE_UNMITIGATED, incident, aware + MITIGATE_WITHIN, act.trial["id"])
+        if act.trial["state"] in EXPOSED:
+            call_emergency_review(act, None, Cause.GRAVE_INCIDENT)
 
 
 def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:

@@ -26,6 +26,7 @@ from sandbox.rules.evidence import Counted, log_e_low
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.rules.reporting import TICK
 from sandbox.rules.risk import (
+    BUDGETED,
     ENGINE,
     EVERYTHING,
     INDICATORS,
@@ -63,7 +64,6 @@ from sandbox.store.types import MILLION
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
 YELLOW_REVIEW_DAYS = 7
-BUDGETED = "harm_S2"
 DECIDE_WITHIN = 1
 """Working days for a late red."""
 
@@ -176,22 +176,26 @@ class Judged:
     warns: bool = False
 
 
-def assess(act: Act, *rules: Light) -> Light:
+def assess(act: Act, *rules: Light, event: str | None = None) -> Light:
     """Combine the evidence, latch the light, and act on it: yellow calls a review, red suspends in this transaction.
+    An event that asks for a look of its own calls one also where the light is yellow already.
 
     What was judged is kept as an assessment. Epochs before the present one that something late reached are replayed."""
     trial = act.trial
     judged = judge(act)
     at = _thresholds(act)
     grave = _budget_light(act)
-    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow or judged.warns else ()))
+    caps = _cap_lights(act)
+    rules = (*rules, grave, *caps, *((Light.YELLOW,) if judged.told >= at.yellow or judged.warns else ()))
     early = all(too_early(one.limit * one.exposures, one.weight, at) for one in judged.findings)
     now, latched = light(judged.log_e, at, early=early, rules=rules), Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
         now = latched
     act.change_trial(light=now.value, log_e=judged.log_e, log_e_told=judged.told)
     _keep(act, judged, at, now)
-    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED)
+    if grave is Light.RED:
+        act.connection.execute(_over_budget(trial["id"], trial["epoch"]))
+    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED, event or ("cap_warning" if caps else None))
     if trial["epoch"] > 1:
         _replay_stale(act)
     return now
@@ -275,11 +279,18 @@ def _keep(act: Act, judged: Judged, at: Thresholds, now: Light) -> None:
 def _budget_light(act: Act) -> Light:
     """Red at the S2 incident whose number is the agreed budget."""
     budget = act.trial["budget"]
-    if budget is None:
-        return Light.GREEN
-    row = _of_class.run(act.connection, {"trial_id": act.trial["id"], "epoch": act.trial["epoch"],
+    return Light.GREEN if budget is None else grave_light(0, _budgeted(act, act.trial["epoch"]), budget)
+
+
+def _budgeted(act: Act, epoch: int) -> int:
+    """S2 incidents of an epoch."""
+    row = _of_class.run(act.connection, {"trial_id": act.trial["id"], "epoch": epoch,
                                          "indicator": BUDGETED}).fetchone()
-    return grave_light(0, int(row[0] or 0), budget)
+    return int(row[0] or 0)
+
+
+def _over_budget(trial_id: str, epoch: int) -> sa.Update:
+    return sa.update(EPOCHS).where(EPOCHS.c.trial_id == trial_id, EPOCHS.c.epoch == epoch).values(over_budget=True)
 
 
 def _cap_lights(act: Act) -> list[Light]:
@@ -294,21 +305,26 @@ def _cap_lights(act: Act) -> list[Light]:
     return [Light.YELLOW] if fresh else []
 
 
-def _act_on(act: Act, before: Light, now: Light, red: bool) -> None:
+def _act_on(act: Act, before: Light, now: Light, red: bool, event: str | None) -> None:
     if any(act.trial[cap] is not None and act.trial[used] > act.trial[cap] for used, cap in CAPS):
         trip(act, Cause.CAP_EXCEEDED)
     if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
         raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
-    elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
-        plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
-                    reason="yellow")
+    elif now is Light.YELLOW and (before is not Light.YELLOW or event):
+        _call_review(act, event or "yellow")
 
 
-def _yellow_review_open(act: Act) -> bool:
-    return act.connection.execute(sa.select(REVIEWS.c.id).where(
+def _call_review(act: Act, why: str) -> None:
+    """A review for a yellow light; one that is open already looks at this too."""
+    found = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.reason).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
-        REVIEWS.c.state == ReviewState.OPEN)).first() is not None
+        REVIEWS.c.state == ReviewState.OPEN)).first()
+    if found is None:
+        due = days_after(act.now, YELLOW_REVIEW_DAYS, act.zone)
+        plan_review(act, ReviewKind.YELLOW, due, open_now=True, reason=why)
+    elif why not in found.reason.split():
+        act.update(REVIEWS, found.id, reason=f"{found.reason} {why}")
 
 
 # What is told late
@@ -326,23 +342,28 @@ def note_late_red(act: Act, number: int, trailed: Sequence[tuple[int, float]], n
     if top < red or not closed and (now >= red or act.trial["light"] == Light.RED):
         return
     known = act.connection.execute(sa.select(LATE_REDS.c.id, LATE_REDS.c.log_e, LATE_REDS.c.state).where(
-        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number)).all()
+        LATE_REDS.c.trial_id == act.trial["id"], LATE_REDS.c.epoch == number,
+        LATE_REDS.c.s2.is_(None))).all()
     if any(top <= one.log_e + 1e-9 for one in known):
         return
     for one in known:
         if one.state == LateRedState.WAITING:
             act.update(LATE_REDS, one.id, period=period, log_e=top)
             return
+    _tell_late_red(act, number, period, top)
+
+
+def _tell_late_red(act: Act, number: int, period: int, log_e: float, s2: int | None = None) -> None:
     due = end_of_day(add_working_days(local_day(act.now, act.zone), DECIDE_WITHIN, Calendar("CN")), act.zone)
     noted = act.id("lr")
-    act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": top,
-                           "at": act.now, "due_at": due, "state": LateRedState.WAITING.value})
+    act.insert(LATE_REDS, {"id": noted, "trial_id": act.trial["id"], "epoch": number, "period": period, "log_e": log_e,
+                           "s2": s2, "at": act.now, "due_at": due, "state": LateRedState.WAITING.value})
     notify(act, "late_red", role="regulator", dedupe=noted, due=due.isoformat())
 
 
 def _replay_stale(act: Act) -> None:
-    """Earlier epochs of which something was told late: replayed. One that had been red by its evidence says nothing
-    new; the present epoch is left as it is."""
+    """Earlier epochs of which something was told late: replayed. One that had been red by its evidence, or by its
+    budget, says nothing new of that; the present epoch is left as it is."""
     trial_id = act.trial["id"]
     stale = sa.and_(EPOCHS.c.trial_id == trial_id, EPOCHS.c.stale, EPOCHS.c.epoch < act.trial["epoch"])
     rows = act.connection.execute(sa.select(EPOCHS).where(stale)).mappings().all()
@@ -355,6 +376,10 @@ def _replay_stale(act: Act) -> None:
             ASSESSMENTS.c.log_e >= ASSESSMENTS.c.red).limit(1)).first()
         if was_red is None:
             note_late_red(act, row["epoch"], trailed, trailed[-1][1])
+        budget, s2 = act.trial["budget"], _budgeted(act, row["epoch"])
+        if not row["over_budget"] and grave_light(0, s2, budget) is Light.RED:
+            act.connection.execute(_over_budget(trial_id, row["epoch"]))
+            _tell_late_red(act, row["epoch"], *trailed[-1], s2)
 
 
 def _replayed(act: Act, row: Mapping[Any, Any]) -> list[tuple[int, float]]:

@@ -6,12 +6,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.clocks import follow_move
 from sandbox.acts.coverage import begin_run
 from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
 from sandbox.rules.cadence import end_of_working_days
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.facts import Decision
 from sandbox.rules.lifecycle import (
     CAUSE_BY_PARTY,
@@ -33,7 +35,7 @@ from sandbox.store.types import Short
 from sandbox.store.votes import DECISIONS, Outcome
 from sandbox.words import Word
 
-DECIDE_WITHIN = 3
+DECIDE_WITHIN = KNOWN["D04"].amount
 """Working days a proposal lives."""
 
 
@@ -98,9 +100,11 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
     elif row.name in EFFECTS:
         EFFECTS[row.name](act, row)
     act.reason = cause.value if cause else None
-    act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": row.name, "source": row.source,
+    move = act.id("mv")
+    act.insert(MOVES_MADE, {"id": move, "trial_id": act.trial["id"], "name": row.name, "source": row.source,
                             "target": row.target, "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
                             "cause": cause.value if cause else None, "reason": reason, "seq": act.seq})
+    follow_move(act, row.name, move)
 
 
 def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:

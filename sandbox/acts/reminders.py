@@ -18,10 +18,15 @@ from sandbox.acts.schedule import interval_of, notify, panel_of, put_due, review
 from sandbox.rules import alarms
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import owner_reminders
 from sandbox.rules.reporting import report_reminders
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
 from sandbox.store.duty import ALARMS, DUTIES
 from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
+from sandbox.store.trials import SEATS, Panel
 
 LATE_AFTER = timedelta(hours=1)
 """A reminder told later than this says so."""
@@ -105,6 +110,42 @@ def owed_report(act: Act, _trial_id: str) -> Owed:
         "firm": [("role", Role.FIRM.value)], "officer": [("role", Role.REGULATOR.value)]}, {})
 
 
+# Duties with a clock, and corrective items
+
+
+def owed_clock(act: Act, clock_id: str) -> Owed | None:
+    """A clock that runs and was not met by a first report; told to those who owe it."""
+    clock = act.row(CLOCKS, clock_id)
+    if clock["ended_at"] is not None or clock["first_at"] is not None:
+        return None
+    owners: dict[Party, None] = {}
+    for owner in KNOWN[clock["key"]].owners:
+        owners |= dict.fromkeys(_owners(act, owner))
+    return Owed(clock["due_at"], (clock["due_at"] - clock["started_at"]).days, {"owner": owners},
+                {"clock": clock["key"]})
+
+
+def _owners(act: Act, owner: str) -> list[Party]:
+    """A side by its role, a panel by its seats; whoever convenes a panel without any."""
+    if owner in ("firm", "deployer"):
+        return [("role", Role.FIRM.value)]
+    if owner == "regulator":
+        return [("role", Role.REGULATOR.value)]
+    panel = Panel.REREVIEW if owner == "rereviewers" else Panel.RUNNING if act.trial["starts_at"] else Panel.REVIEW
+    seated = sa.select(SEATS.c.account_id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == panel.value, SEATS.c.accepted.is_(True),
+        SEATS.c.recused_at.is_(None), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
+    return [("account", account) for account in act.connection.execute(seated).scalars()] or _owners(act, "regulator")
+
+
+def owed_item(act: Act, item_id: str) -> Owed | None:
+    """A corrective item that is not yet said to be done."""
+    item = act.row(ITEMS, item_id)
+    if item["done_at"] is not None:
+        return None
+    return Owed(item["due_at"], (item["due_at"] - item["at"]).days, {"owner": [("role", Role.FIRM.value)]}, {})
+
+
 # Alarms
 
 
@@ -124,5 +165,7 @@ def owed_alarm(act: Act, alarm_id: str) -> Owed | None:
 LADDERS: Mapping[DueKind, Ladder] = {
     DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
     DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
+    DueKind.REMIND_CLOCK: Ladder("clock_due", owner_reminders, owed_clock),
+    DueKind.REMIND_ITEM: Ladder("item_due", owner_reminders, owed_item),
     DueKind.ALARM: Ladder("alarm", alarms.rungs, owed_alarm),
 }

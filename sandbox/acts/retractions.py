@@ -29,6 +29,8 @@ from sandbox.store.retractions import (
 
 TO_FILE_ANEW = timedelta(hours=24)
 """What an accepted retraction leaves untold is not late before a day has passed."""
+SAME = ("kind", "severity", "indicator")
+"""What an incident and its duplicate have in common."""
 
 
 class Retracted(Done):
@@ -61,11 +63,10 @@ def _ask(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, A
     column = "feedback_id" if table is FEEDBACK else "incident_id"
     if row["retracted"]:
         raise Refused("retracted")
-    waiting = sa.select(RETRACTIONS.c.id).where(RETRACTIONS.c[column] == row["id"],
-                                                RETRACTIONS.c.state == RetractionState.WAITING)
-    if act.connection.execute(waiting).first():
+    if _waiting(act, table, row["id"]):
         raise Refused("retraction_waits")
-    _check_duplicate(act, given, table, row)
+    if given.why is RetractionGround.DUPLICATE and (fault := _not_a_duplicate(act, given.duplicate_of, table, row)):
+        raise invalid("duplicate_of", fault)
     retraction = act.id("rt")
     act.insert(RETRACTIONS, {**given.plain(), "id": retraction, "trial_id": act.trial["id"], column: row["id"],
                              "state": RetractionState.WAITING.value, "author_id": act.actor.id, "at": act.now})
@@ -75,14 +76,22 @@ def _ask(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, A
     return Retracted(id=retraction, state="waiting", light=act.trial["light"])
 
 
-def _check_duplicate(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, Any]) -> None:
-    """A duplicate names the other one: of the same trial, and one that stays."""
-    if given.why is not RetractionGround.DUPLICATE:
-        return
-    other = sa.select(table.c.id).where(table.c.id == given.duplicate_of, table.c.trial_id == row["trial_id"],
-                                        table.c.id != row["id"], ~table.c.retracted)
-    if not act.connection.execute(other).first():
-        raise invalid("duplicate_of", "unknown_id")
+def _not_a_duplicate(act: Act, other: str | None, table: sa.Table, row: Mapping[str, Any]) -> str | None:
+    """What is wrong with the one that is to stay: it is of the same trial, stays and is not being taken back itself,
+    so that of two one is left; and an incident is of the same kind and class, or the graver could go for the milder."""
+    found = act.connection.execute(sa.select(table).where(
+        table.c.id == other, table.c.trial_id == row["trial_id"], table.c.id != row["id"])).mappings().first()
+    if found is None or found["retracted"]:
+        return "unknown_id"
+    if _waiting(act, table, found["id"]):
+        return "taken_back_itself"
+    return None if table is FEEDBACK or all(found[name] == row[name] for name in SAME) else "of_another_class"
+
+
+def _waiting(act: Act, table: sa.Table, row_id: str) -> bool:
+    column = RETRACTIONS.c.feedback_id if table is FEEDBACK else RETRACTIONS.c.incident_id
+    waiting = sa.select(RETRACTIONS.c.id).where(column == row_id, RETRACTIONS.c.state == RetractionState.WAITING)
+    return act.connection.execute(waiting).first() is not None
 
 
 @act(on="retraction")
@@ -96,14 +105,22 @@ def decide_retraction(act: Act, given: RetractionDecision) -> Retracted:
     state = (RetractionState.ACCEPTED if given.accept else RetractionState.REFUSED).value
     act.update(RETRACTIONS, retraction["id"], state=state, decided_by=act.actor.id, decided_at=act.now,
                decision_reason=given.reason)
-    if given.accept and retraction["feedback_id"]:
-        _take_off_report(act, act.row(FEEDBACK, retraction["feedback_id"]))
-    elif given.accept:
-        _take_off_incident(act, act.row(INCIDENTS, retraction["incident_id"]))
+    if given.accept:
+        _take_off(act, retraction)
     for role in ("firm", "regulator"):
         notify(act, f"retraction_{state}", role=role, dedupe=retraction["id"])
     act.change_trial()
     return Retracted(id=retraction["id"], state=state, light=act.trial["light"])
+
+
+def _take_off(act: Act, retraction: Mapping[str, Any]) -> None:
+    """A duplicate is looked at again: what was to stay may have changed or gone since this was asked."""
+    table = FEEDBACK if retraction["feedback_id"] else INCIDENTS
+    row = act.row(table, retraction["feedback_id"] or retraction["incident_id"])
+    duplicate = retraction["why"] == RetractionGround.DUPLICATE
+    if duplicate and _not_a_duplicate(act, retraction["duplicate_of"], table, row):
+        raise Refused("duplicate_changed")
+    (_take_off_report if table is FEEDBACK else _take_off_incident)(act, row)
 
 
 def _take_off_report(act: Act, report: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Made, act
+from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, invalid
 from sandbox.acts.schedule import arm_review, last_held, notify, plan_next_review, plan_review, release_review
@@ -16,6 +17,7 @@ from sandbox.rules.cadence import cap_at, days_after
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reviewing import COURSES, QUESTIONS, Sitting, advice, quorum
 from sandbox.rules.risk import Light
+from sandbox.store.clocks import ClockOutcome
 from sandbox.store.fields import Fields
 from sandbox.store.reviews import (
     OPINIONS,
@@ -106,6 +108,8 @@ def conclude_review(act: Act, given: ConclusionFields) -> Made:
     act.update(REVIEWS, review["id"], state=ReviewState.HELD.value, held_at=act.now, log_e=act.trial["log_e"],
                advised=advised, **given.model_dump(mode="json"))
     release_review(act, review["id"], review["due_at"])
+    for clock in open_clocks(act, review["id"]).values():
+        end_clock(act, clock, ClockOutcome.DONE, act.now)
     if review["kind"] == ReviewKind.PERIODIC and act.trial["state"] in (*RUNNING, "suspended", "retrospective"):
         plan_next_review(act, act.now, _evidence_before(act, review["id"]))
     act.change_trial()

@@ -19,6 +19,7 @@ from sandbox.rules.cadence import (
     overdue_trigger_at,
     reminders,
 )
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.facts import DAY, parse_day
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import report_reminders
@@ -37,11 +38,13 @@ from sandbox.store.trials import SEATS
 OPENS_BEFORE = timedelta(days=7)
 REVIEW_RUNGS = tuple(rung for rung in REMINDERS if -rung.days != OPENS_BEFORE.days)
 """At the rung that is left out the review opens, and whoever sits on it is told that."""
-KILL_SWITCH_LATE = 38
-IDLE_DAYS = {"admitted": ((60, 80, 87), 90), "correction": ((30, 45, 55), 60)}
+KILL_SWITCH_LATE = KNOWN["D09"].amount
+IDLE_DAYS = {"admitted": ((60, 80, 87), KNOWN["D03"].amount), "correction": ((30, 45, 55), KNOWN["D02"].amount)}
 WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_FEEDBACK, DueKind.FEEDBACK_LATE,
                  DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.END_DATE, DueKind.KILL_SWITCH,
                  DueKind.REMIND_REVIEW)
+BEYOND_THE_END = (DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK)
+"""What the law asks is owed though the trial has ended."""
 WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
 
 _drop_one = Statement(sa.delete(DUES).where(DUES.c.kind == sa.bindparam("kind", type_=DUES.c.kind.type),

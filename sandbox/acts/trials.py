@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.clocks import follow_section
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Stale, invalid
 from sandbox.acts.schedule import arm_kill_switch
 from sandbox.rules.access import Relation
@@ -111,13 +112,15 @@ def file_section(act: Act, given: SectionGiven) -> SectionFiled:
     read = current_version(act, given.kind, act.actor.id) if kind.personal else current
     if given.version is not None and given.version != read:
         raise Stale("section_changed", kind=given.kind, version=read)
+    section = act.id("se")
     act.insert(SECTION_ROWS, {
-        "id": act.id("se"), "trial_id": act.trial["id"], "kind": given.kind, "version": current + 1, "body": body,
+        "id": section, "trial_id": act.trial["id"], "kind": given.kind, "version": current + 1, "body": body,
         "author_id": act.actor.id, "role": act.actor.role.value, "at": act.now,
     })
     act.connection.execute(sa.delete(DRAFTS).where(DRAFTS.c.trial_id == act.trial["id"], DRAFTS.c.kind == given.kind,
                                                    DRAFTS.c.account_id == act.actor.id))
     _columns_from(act, given.kind, body)
+    follow_section(act, given.kind, section, body)
     return SectionFiled(kind=given.kind, version=current + 1)
 
 

@@ -13,7 +13,7 @@ from sandbox.reads.reporting import retractions_to_decide
 from sandbox.reads.steps import next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
-from sandbox.rules.cadence import CLOCKS as KNOWN
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
@@ -37,7 +37,7 @@ from sandbox.store.votes import DECISIONS
 AT_WORK = (*RUNNING, "suspended", "retrospective", "exit_review", "winding_down")
 SHOWN = 50
 SOON, MITIGATE, GRACE = timedelta(days=2), timedelta(hours=24), timedelta(hours=24)
-REPORT_AHEAD = timedelta(days=7)
+REPORT_AHEAD, CLOCK_NEAR = timedelta(days=7), timedelta(days=14)
 STEPPING = {
     Role.REGULATOR: ("submitted", "ethics_review", "expert_rereview", "admitted", "tune", "suspended", "retrospective",
                      "exit_review", "winding_down"),
@@ -118,7 +118,7 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
     queries = (alarms, waiting, reviews, corrections, allegations, asked, done, late, _held(actor, trial_id))
     return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
-            *_clocks(connection, actor, trial_id), *([] if trial_id else held)]
+            *_clocks(connection, actor, now, trial_id), *([] if trial_id else held)]
 
 
 def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:
@@ -151,19 +151,22 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
                     row["title_en"]) for row in soon]
     items = _of(ITEMS, "item", trial_id, ITEMS.c.due_at, sa.null(), ITEMS.c.done_at.is_(None),
                 ITEMS.c.verified_at.is_(None), of_seen_trials(ITEMS.c.trial_id, actor))
-    return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, trial_id),
+    return [*reports, *_grave(connection, actor, trial_id), *_clocks(connection, actor, now, trial_id),
             *_run(connection, items, _held(actor, trial_id))]
 
 
-def _clocks(connection: sa.Connection, actor: Actor, trial_id: str | None) -> list[Task]:
-    """Clocks that this side has to meet, of each object the one that runs out first."""
+def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
+    """Clocks that this side has to meet, of each incident the one that runs out first; those of the procedure once
+    they are near, each by itself."""
     owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners]
-    query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None),
+    near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
+    query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))
     first: dict[str, Task] = {}
     for row in connection.execute(query.add_columns(CLOCKS.c.object_id.label("of")).order_by(
             CLOCKS.c.due_at, CLOCKS.c.id)).mappings():
-        first.setdefault(row["of"], Task(**{**{n: v for n, v in row.items() if n != "of"}, "object_id": row["of"]}))
+        about = row["of"] if row["of"].startswith("in_") else row["object_id"]
+        first.setdefault(about, Task(**{**{n: v for n, v in row.items() if n != "of"}, "object_id": about}))
     return list(first.values())
 
 
@@ -203,13 +206,14 @@ def reports_due(connection: sa.Connection, actor: Actor, trial_id: str | None = 
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """What is owed next on a trial: report, review, end_date, lapse, decision; `stop_...` is what its lack causes."""
+    """What is owed next on a trial: report, review, clock, end_date, lapse, decision; `stop_...` is what its lack
+    causes."""
 
     kind: str
     at: datetime
     trial_id: str
     about: str | None = None
-    """Of a review: its kind."""
+    """Of a review: its kind; of a clock: its key."""
 
 
 OWED_AS = {
@@ -227,10 +231,14 @@ def owed(connection: sa.Connection, actor: Actor, trial_id: str | None = None) -
         DUES.c.kind.in_(OWED_AS), of_seen_trials(DUES.c.trial_id, actor))
     reviews = sa.select(REVIEWS.c.due_at, REVIEWS.c.trial_id, REVIEWS.c.kind).where(
         REVIEWS.c.state.in_(("planned", "open")), of_seen_trials(REVIEWS.c.trial_id, actor))
+    clocks = sa.select(CLOCKS.c.due_at, CLOCKS.c.trial_id, CLOCKS.c.key).where(
+        CLOCKS.c.ended_at.is_(None), CLOCKS.c.first_at.is_(None), of_seen_trials(CLOCKS.c.trial_id, actor))
     if trial_id:
         query, reviews = query.where(DUES.c.trial_id == trial_id), reviews.where(REVIEWS.c.trial_id == trial_id)
+        clocks = clocks.where(CLOCKS.c.trial_id == trial_id)
     found = [Owed(OWED_AS[row.kind], row.at, row.trial_id) for row in connection.execute(query)]
     found += [Owed("review", row.due_at, row.trial_id, row.kind) for row in connection.execute(reviews)]
+    found += [Owed("clock", row.due_at, row.trial_id, row.key) for row in connection.execute(clocks)]
     found += [Owed("report", row["due_at"], row["id"]) for row in reports_due(connection, actor, trial_id)]
     return tuple(sorted(found, key=lambda one: (one.at, one.kind, one.trial_id)))
 

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, soonest_due
 from sandbox.reads.records import matching, of_trials
 from sandbox.rules.access import Actor
-from sandbox.rules.cadence import CLOCKS as KNOWN
-from sandbox.rules.cadence import Clock
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import Clock
 from sandbox.store.clocks import CLOCKS, missed
 from sandbox.store.scope import of_seen_trials
 

@@ -16,7 +16,6 @@ from sandbox.rules.risk import events_of
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, owed_from, runs_of
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.held import HELD
 from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.scope import seats_of
 from sandbox.store.trials import COUNTERS, LIMITS, SEATS, TRIALS
@@ -141,39 +140,18 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "_key"}
 
 
-def plans(connection: sa.Connection, actor: Actor, trial_id: str, cursor: str | None = None,
-          limit: int = 50) -> Page[dict[str, Any]]:
-    """Plans not to use, newest filed first."""
-    return keyset(connection, of_trials(NO_USE, actor, trial_id), NO_USE.c.id, cursor, _plain, limit)
+def filings(connection: sa.Connection, actor: Actor, table: sa.Table, trial_id: str, *, state: str | None = None,
+            cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
+    """A trial's plans not to use, held filings or retractions (their table says which), newest filed first."""
+    query = of_trials(table, actor, trial_id)
+    query = query.where(table.c.state == state) if state else query
+    return keyset(connection, query, table.c.id, cursor, _plain, limit)
 
 
-def held_filings(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
-                 cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
-    """Filings that were held to be checked, newest first."""
-    query = of_trials(HELD, actor, trial_id)
-    query = query.where(HELD.c.state == state) if state else query
-    return keyset(connection, query, HELD.c.id, cursor, _plain, limit)
-
-
-def held_filing(connection: sa.Connection, actor: Actor, held_id: str) -> dict[str, Any] | None:
+def filing(connection: sa.Connection, actor: Actor, table: sa.Table, row_id: str) -> dict[str, Any] | None:
     """One of them, or None when missing or not theirs to see."""
-    row = connection.execute(of_trials(HELD, actor, None).where(HELD.c.id == held_id)).mappings().first()
-    return _plain(row) if row else None
-
-
-def retractions(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
-                cursor: str | None = None, limit: int = 50) -> Page[dict[str, Any]]:
-    """Retractions, newest first."""
-    query = of_trials(RETRACTIONS, actor, trial_id)
-    query = query.where(RETRACTIONS.c.state == state) if state else query
-    return keyset(connection, query, RETRACTIONS.c.id, cursor, _plain, limit)
-
-
-def retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> dict[str, Any] | None:
-    """One of them, or None when missing or not theirs to see."""
-    row = connection.execute(of_trials(RETRACTIONS, actor, None).where(
-        RETRACTIONS.c.id == retraction_id)).mappings().first()
-    return _plain(row) if row else None
+    row = connection.execute(of_trials(table, actor, None).where(table.c.id == row_id)).mappings().first()
+    return dict(row) if row else None
 
 
 def decides_retraction(connection: sa.Connection, actor: Actor, retraction_id: str) -> bool:

@@ -1,7 +1,7 @@
 """The light explained: indicators with their counts, rates and intervals, headroom, groups, caps."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
@@ -14,12 +14,14 @@ from sandbox.rules.epoch import Epoch, Finding, Usage, Watch, finding, steps, to
 from sandbox.rules.evidence import Counted, Interval, e_bh, rate_interval, shares
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.risk import (
+    BUDGETED,
     Headroom,
     Thresholds,
     denominator_of,
     events_of,
     exposures_needed,
     headroom,
+    single,
     thresholds,
     too_early,
 )
@@ -57,7 +59,9 @@ class IndicatorLine:
 @dataclass(frozen=True, slots=True)
 class GroupLine:
     """Two groups compared: rates of the one and of its reference, their ratio or difference, and the evidence.
-    `value` is None while either has too few outcomes to say."""
+    `value` is None while either has too few outcomes to say. `predictive` is the share of those rated positive who were
+    so: shown beside the error rates, which may differ while it agrees; it is no part of the light and has no
+    evidence."""
 
     attribute: str
     group: str
@@ -68,7 +72,7 @@ class GroupLine:
     n: int
     reference_n: int
     value: float | None
-    log_e: float
+    log_e: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,10 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen)
                     for one, share in zip(findings, parts, strict=True)),
                    key=lambda line: (-line.weight, line.indicator))
-    space = _headroom(seen, found, usage.period, at) if present else Headroom(None, None)
+    space = Headroom(None, None)
+    if present:  # what is alleged is in no settled state
+        told = watches(connection, row["id"], number, epoch) if row["alleged"] else None
+        space = _headroom(Ahead(seen, told, usage, at, row["budget"], sums.get(BUDGETED)))
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
                 groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
 
@@ -163,27 +170,54 @@ def _needed(lines: Sequence[IndicatorLine], at: Thresholds) -> int | None:
     return min((exposures_needed(one.limit, one.weight, at) for one in counted), default=None)
 
 
-def _headroom(seen: Sequence[Watch], found: Sequence[list[Counted]], period: int, at: Thresholds) -> Headroom:
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What the light would be judged on: indicators, the same with every period open where something is alleged, the
+    exposures that may be counted now, thresholds, and the budget of S2 incidents with what is counted of them."""
+
+    seen: Sequence[Watch]
+    told: Sequence[Watch] | None
+    usage: Usage
+    at: Thresholds
+    budget: int | None
+    budgeted: Any
+
+
+def _headroom(of: Ahead) -> Headroom:
     """Further events of the heaviest indicator, now, that turn the light; the sentence names that indicator. They move
-    every indicator that counts them."""
-    rated = [watch for watch in seen if watch.log_groups is None]
+    every indicator that counts them; as in the light itself what is only alleged counts for yellow and not for red,
+    untold exposures count at the rate of the caps, and an S2 incident uses up the budget."""
+    rated = [watch for watch in of.seen if watch.log_groups is None]
     if not rated:
         return Headroom(None, None)
     first = min(rated, key=lambda watch: (-watch.weight, watch.indicator))
     event = events_of(first.indicator)[-1]
+    red = headroom(_after(of, of.seen, event), of.at).red
+    if event == BUDGETED and of.budget is not None:
+        left = max(0, of.budget - (int(of.budgeted.happened) if of.budgeted else 0))
+        red = left if red is None else min(red, left)
+    yellow = headroom(_after(of, of.seen if of.told is None else of.told, event, alleged=True), of.at).yellow
+    return Headroom(yellow if yellow is None or red is None else min(yellow, red), red)
+
+
+def _after(of: Ahead, seen: Sequence[Watch], event: str, *, alleged: bool = False) -> Callable[[int], float]:
+    """The trial's evidence had so many more events of this kind happened now."""
+    found = [steps(watch, of.usage, alleged=alleged) for watch in seen]
 
     def after(extra: int) -> float:
-        return together([finding(watch, _more(each, period, extra) if event in events_of(watch.indicator) else each)
+        return together([finding(watch, _more(watch, each, of.usage.period, extra)
+                                 if event in events_of(watch.indicator) else each)
                          for watch, each in zip(seen, found, strict=True)])
 
-    return headroom(after, at)
+    return after
 
 
-def _more(found: list[Counted], period: int, extra: int) -> list[Counted]:
-    if found and found[-1][0] >= period:
-        last, k, n = found[-1]
-        return [*found[:-1], (last, k + extra, n)]
-    return [*found, (period, extra, 0.0)]
+def _more(watch: Watch, found: list[Counted], period: int, extra: int) -> list[Counted]:
+    """The last period with more events in it; where a case has at most one, there are at least as many cases."""
+    before = found[:-1] if found and found[-1][0] >= period else found
+    last, k, n = found[-1] if found and found[-1][0] >= period else (period, 0, 0.0)
+    k += extra
+    return [*before, (last, k, max(n, float(k)) if single(watch.indicator) else n)]
 
 
 # Groups
@@ -193,19 +227,30 @@ def groups(connection: sa.Connection, trial_id: str, number: int) -> tuple[Group
     """What is compared between groups; never one figure of fairness."""
     body = connection.execute(sa.select(STATES.c.groups).where(
         STATES.c.trial_id == trial_id, STATES.c.epoch == number, STATES.c.indicator == COMPARES)).scalar()
-    return tuple(_group(key, flat) for key, flat in sorted((body or {}).get("sides", {}).items()))
+    kept = {tuple(key.split("\t")): flat for key, flat in (body or {}).get("sides", {}).items()}
+    counts = {key: [int(part) for part in flat[0][:4]] for key, flat in kept.items()}
+    logs = {key: math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
+            for key, flat in kept.items()}
+    shown = {(*pair, "predictive"): _predictive(hits, counts[*pair, "false_positives"])
+             for (*pair, test), hits in counts.items()
+             if test == "true_positives" and (*pair, "false_positives") in counts}
+    return tuple(_group(key, each, logs.get(key)) for key, each in sorted({**counts, **shown}.items()))
 
 
-def _group(key: str, flat: list[list[float]]) -> GroupLine:
-    attribute, group, reference, test = key.split("\t")
-    x_a, n_a, x_b, n_b = (int(part) for part in flat[0][:4])
+def _predictive(hits: Sequence[int], misses: Sequence[int]) -> list[int]:
+    """Of each group those rated positive who were so, and all rated positive."""
+    return [hits[0], hits[0] + misses[0], hits[2], hits[2] + misses[2]]
+
+
+def _group(key: tuple[str, ...], counts: Sequence[int], log_e: float | None) -> GroupLine:
+    attribute, group, reference, test = key
+    x_a, n_a, x_b, n_b = counts
     known = min(n_a, n_b) >= ENOUGH
     one, other = (x / n if n else None for x, n in ((x_a, n_a), (x_b, n_b)))
     value = None
     if known and one is not None and other is not None:
         value = (one / other if other else None) if test == "favourable" else one - other
-    log = math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
-    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log)
+    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log_e)
 
 
 def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:

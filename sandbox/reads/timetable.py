@@ -18,7 +18,8 @@ from sandbox.store.reviews import REVIEWS
 from sandbox.words import Word, word
 
 OTHERS = {DueKind.KILL_SWITCH: ("system",), DueKind.GRAVE_UNMITIGATED: ("system",), DueKind.LAPSE: ("firm", "officer"),
-          DueKind.EXPIRE_DECISION: ("officer",), DueKind.REMIND_IDLE: ("firm",)}
+          DueKind.EXPIRE_DECISION: ("officer",), DueKind.REMIND_IDLE: ("firm",),
+          DueKind.CLOCK_RUN_OUT: ("firm", "officer"), DueKind.ITEM_OVERDUE: ("firm", "officer")}
 """Dues besides reviews and reports, and whom each concerns."""
 
 

@@ -4,11 +4,11 @@ The two scales stay apart: S1 to S4 say how grave the harm is, the cyber level h
 clocks apply all are kept; people see them ranked by due time.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 
+from sandbox.rules.clocks import CLOCKS
 from sandbox.rules.jurisdiction import Profile
 
 
@@ -37,12 +37,6 @@ GRAVEST = frozenset((Harm.DEATH, Harm.INFRASTRUCTURE, Harm.WIDESPREAD))
 GRAVE = ("S1", "S2")
 REPORTABLE = ("level_1", "level_2", "level_3")
 """较大 and above: a cyber event of the fourth level has no clock in hours."""
-STAGES: Mapping[str, bool] = MappingProxyType({
-    "C08": True, "C09": True, "C10": True, "C11": True, "C12": True, "C13": True, "C14": False, "C15": False,
-    "C16.at_once": False, "C16.at_latest": True, "C18": False, "C19": False, "C25.acknowledge": False,
-    "C25.answer": False,
-})
-"""Clocks that an incident starts. True: a first report in time, and a complete one on the same record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +75,18 @@ def _serious(case: Case) -> bool:
     return case.grave and not _widespread(case) and not _death(case)
 
 
-CN, EU = (Profile.CN_CITY,), (Profile.EU_AUTHORITY,)
-STARTED: tuple[tuple[str, tuple[Profile, ...], Callable[[Case], bool]], ...] = (
-    ("C08", CN, _struck(Operator.INFRASTRUCTURE)),
-    ("C09", CN, _struck(Operator.CENTRAL_BODY)),
-    ("C10", CN, _struck(Operator.OTHER)),
-    ("C11", EU, _widespread),
-    ("C12", EU, _death),
-    ("C13", EU, _serious),
-    ("C16.at_once", CN, lambda case: Harm.LEAK in case.harms),
-    ("C16.at_latest", EU, lambda case: Harm.LEAK in case.harms),
-    ("C18", (*CN, *EU), lambda case: case.grave),
-    ("C25.acknowledge", (*CN, *EU), lambda case: case.kind == "complaint"),
-    ("C25.answer", (*CN, *EU), lambda case: case.kind == "complaint"),
+STARTED: tuple[tuple[str, Callable[[Case], bool]], ...] = (
+    ("C08", _struck(Operator.INFRASTRUCTURE)),
+    ("C09", _struck(Operator.CENTRAL_BODY)),
+    ("C10", _struck(Operator.OTHER)),
+    ("C11", _widespread),
+    ("C12", _death),
+    ("C13", _serious),
+    ("C16.at_once", lambda case: Harm.LEAK in case.harms),
+    ("C16.at_latest", lambda case: Harm.LEAK in case.harms),
+    ("C18", lambda case: case.grave),
+    ("C25.acknowledge", lambda case: case.kind == "complaint"),
+    ("C25.answer", lambda case: case.kind == "complaint"),
 )
 """Clocks that start when the firm becomes aware. Others follow from events: C14 from a deployer's knowing, C15 from a
 first report to the authority, C19 from the end of the handling."""
@@ -101,7 +94,7 @@ first report to the authority, C19 from the end of the handling."""
 
 def clocks_of(case: Case, profile: Profile) -> tuple[str, ...]:
     """The keys of the clocks that start with awareness, in the order of the table."""
-    return tuple(key for key, profiles, applies in STARTED if profile in profiles and applies(case))
+    return tuple(key for key, applies in STARTED if profile in CLOCKS[key].profiles and applies(case))
 
 
 def summary_owed(case: Case, profile: Profile) -> bool:

@@ -238,11 +238,9 @@ def corrective_plan(facts: Facts) -> bool:
 
 
 def corrective_items_done(facts: Facts) -> bool:
-    """Every mandatory item, planned or reported, is closed with evidence; retest passed, since tuning began."""
-    body, plan = facts.body("corrective_items", since=facts.trial.tune_since), facts.body("corrective_plan")
-    closed = {item["item"] for item in body.get("items", ()) if item.get("closed") is True and item.get("evidence")}
-    wanted = {item["item"] for items in (plan, body) for item in items.get("items", ()) if item.get("mandatory", True)}
-    return body.get("retest_passed") is True and wanted <= closed
+    """Every mandatory corrective item found done by another than who did it; retest passed, since tuning began."""
+    retest = facts.body("retest", since=facts.trial.tune_since)
+    return retest.get("retest_passed") is True and all(item.verified_at for item in facts.items if item.mandatory)
 
 
 def recent_panel_opinion(facts: Facts) -> bool:
@@ -255,8 +253,11 @@ def recent_panel_opinion(facts: Facts) -> bool:
 
 
 def cause_mitigated(facts: Facts) -> bool:
-    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none."""
+    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none. Whatever
+    the cause, no critical corrective item is over seven days late: the trial would stop for it again."""
     stop = facts.suspension
+    if stop is not None and stop.critical_late:
+        return False
     if stop is not None and all(cause in EXTERNAL_CAUSES for cause in stop.causes):
         return True
     section = facts.section("mitigation")
@@ -454,13 +455,13 @@ NEEDS = {row.name: row for row in (
     need(filings_recorded, "sections", holder="firm", meet="filings"),
     need(data_assessed, "sections", holder="firm", meet="data_assessment"),
     need(corrective_plan, "sections", holder="firm", meet="corrective_plan"),
-    need(corrective_items_done, "sections", holder="firm", meet="corrective_items"),
+    need(corrective_items_done, "sections", "items", holder="firm", meet="corrective_items"),
     need(recent_panel_opinion, "votes", "panel", "suspension", holder="reviewer", meet="votes:opinion"),
     need(cause_mitigated, "sections", "votes", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
     need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
     need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),
-    need(score_reached, "sections", "panel", "proof", holder="reviewer", meet="score"),
+    need(score_reached, "sections", "panel", "proof", "items", holder="reviewer", meet="score"),
     need(nothing_open, "proof", holder="firm", meet="incidents"),
     need(exit_report_countersigned, "sections", holder="firm", meet="countersignature"),
     need(all_constituencies_scored, "sections", "panel", holder="reviewer", meet="score"),

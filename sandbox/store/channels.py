@@ -18,6 +18,7 @@ from sandbox.store.types import Flag, Whole, column_for
 LOCAL = ("localhost", "127.0.0.1", "::1")
 KEY = re.compile(r"[A-Za-z0-9_-]{8,200}")
 SIGNING = re.compile(r"SEC[A-Za-z0-9]{8,200}")
+CHECKING = re.compile(r"[A-Za-z0-9_-]{10,100}")
 
 
 class ChannelKind(StrEnum):
@@ -63,6 +64,13 @@ def signing_secret(value: str) -> str:
     return value
 
 
+def checking_secret(value: str) -> str:
+    """The secret of a Feishu robot's signature check."""
+    if not CHECKING.fullmatch(value):
+        raise PydanticCustomError("checking_secret", "no secret of a signature check")
+    return value
+
+
 Address = Annotated[str, PydanticField(max_length=500)]
 Hour = Annotated[Whole, PydanticField(le=23)]
 
@@ -87,6 +95,7 @@ class ChannelsFields(Fields):
     dingtalk: Annotated[Address, AfterValidator(robot_key)] | None = None
     dingtalk_secret: Annotated[Address, AfterValidator(signing_secret)] | None = None
     feishu: Annotated[Address, AfterValidator(robot_key)] | None = None
+    feishu_secret: Annotated[Address, AfterValidator(checking_secret)] | None = None
     webhook: Annotated[Address, AfterValidator(webhook_address)] | None = None
     remove: list[ChannelKind] = Field(default=[], max_length=5)
     gathered: Flag | None = None

@@ -1,6 +1,6 @@
 """Clocks (时限) that run: one row per object and clock, with its start, its due time and how it ended.
 
-The law and our own defaults are rows of CLOCKS in `rules/cadence.py`; here is what was started. A clock ends by being
+The law and our own defaults are rows of CLOCKS in `rules/clocks.py`; here is what was started. A clock ends by being
 met, or is paused on a legal ground; that it was missed is computed, never stored.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Field
 
-from sandbox.rules.cadence import CLOCKS as KNOWN
-from sandbox.rules.cadence import Unit
+from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import Unit
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import Flag, Instant, Long, Short, Time, column_for
 
@@ -40,6 +40,8 @@ class PauseFields(Fields):
     ground: Long
 
 
+CORRECTION_ASKED = "correction_asked"
+"""The ground of a clock that stands still while the firm corrects its application."""
 RUNNING = sa.text("ended_at IS NULL AND first_at IS NULL")
 """Clocks whose duty is still to be done: few of all that ever ran, and what most queries are about."""
 

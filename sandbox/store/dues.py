@@ -30,6 +30,8 @@ class DueKind(StrEnum):
     REMIND_REVIEW = "remind_review"
     DROP_BATCH = "drop_batch"
     CLOCK_RUN_OUT = "clock_run_out"
+    REMIND_CLOCK = "remind_clock"
+    REMIND_ITEM = "remind_item"
     ITEM_OVERDUE = "item_overdue"
     ITEM_LONG_OVERDUE = "item_long_overdue"
     ALLEGATION_WAITS = "allegation_waits"

@@ -29,7 +29,8 @@ from sandbox.store.types import JSON, MILLION, Long, column_for
 
 
 class EpochRow(Table, table=True):
-    """One epoch of a trial's evidence. `stale`: something was told late of it, and it waits to be replayed."""
+    """One epoch of a trial's evidence. `stale`: something was told late of it, and it waits to be replayed.
+    `over_budget`: its S2 incidents reached the agreed budget, then or by what was told late."""
 
     __tablename__ = "epochs"
     trial_id: str = Field(primary_key=True, foreign_key="trials.id")
@@ -37,6 +38,7 @@ class EpochRow(Table, table=True):
     opened_at: datetime = Field(sa_column=when(nullable=False))
     planned: int
     stale: bool = False
+    over_budget: bool = False
 
 
 class State(Table, table=True):
@@ -92,7 +94,8 @@ class LateRedState(StrEnum):
 
 
 class LateRed(Table, table=True):
-    """A replay found evidence over red in a past period although it is not there now; an officer decides."""
+    """A replay found evidence over red in a past period although it is not there now; or, `s2`, so many S2 incidents in
+    a closed epoch as its budget bears. An officer decides."""
 
     __tablename__ = "late_reds"
     __table_args__ = (
@@ -104,6 +107,7 @@ class LateRed(Table, table=True):
     epoch: int
     period: int
     log_e: float
+    s2: int | None = None
     at: datetime = Field(sa_column=when(nullable=False))
     due_at: datetime = Field(sa_column=when(nullable=False))
     state: LateRedState = Field(sa_column=column_for(LateRedState))

@@ -1,5 +1,6 @@
 """Facts of trials, loaded by group: what the needs of a move read, and nothing else."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules import facts as f
-from sandbox.rules.cadence import CLOCKS as KNOWN
 from sandbox.rules.cadence import TIERS
+from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
+from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -115,15 +117,23 @@ def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str
     asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
     if not asked:
         return {row["id"]: None for row in rows}
+    late = Counter(one.trial_id for one in overdue_items(connection, [row["id"] for row in rows], now)
+                   if long_overdue(one, now))
     found = connection.execute(sa.select(SUSPENSIONS).where(
         SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None))).all()
-    judged: dict[str, tuple[str, ...]] = {}
-    for one in connection.execute(sa.select(OPINIONS.c.review_id, OPINIONS.c.account_id).where(
-            OPINIONS.c.review_id.in_([r.review_id for r in found if r.review_id])).order_by(OPINIONS.c.account_id)):
-        judged[one.review_id] = (*judged.get(one.review_id, ()), one.account_id)
-    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()),
-                                      judged.get(r.review_id or "", ())) for r in found}
+    judged = _judged(connection, [stop.review_id for stop in found if stop.review_id])
+    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()), late[r.trial_id],
+                                      judged.get(r.review_id, ())) for r in found}
     return {row["id"]: stops.get(row["id"]) for row in rows}
+
+
+def _judged(connection: sa.Connection, reviews: list[str]) -> dict[str | None, tuple[str, ...]]:
+    """Who gave an opinion, by review."""
+    found: dict[str | None, tuple[str, ...]] = {}
+    query = sa.select(OPINIONS.c.review_id, OPINIONS.c.account_id).where(OPINIONS.c.review_id.in_(reviews))
+    for one in connection.execute(query.order_by(OPINIONS.c.account_id)) if reviews else ():
+        found[one.review_id] = (*found.get(one.review_id, ()), one.account_id)
+    return found
 
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:
@@ -146,7 +156,8 @@ def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
 
 def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
            overdue: set[str], now: datetime) -> f.Proof:
-    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None]
+    late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
+            and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
     return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)
@@ -194,6 +205,14 @@ def _overdue_reports(connection: sa.Connection, rows: Rows, now: datetime) -> se
     return running - set(connection.execute(ahead).scalars()) if running else set()
 
 
+def items(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Item, ...]]:
+    """Every corrective item, soonest due first."""
+    kept = _by_trial(connection, rows, ITEMS, ITEMS.c.due_at, ITEMS.c.id, columns=(
+        ITEMS.c.mandatory, ITEMS.c.due_at, ITEMS.c.done_at, ITEMS.c.verified_at))
+    return {trial_id: tuple(f.Item(r.mandatory, r.due_at, r.done_at, r.verified_at) for r in found)
+            for trial_id, found in kept.items()}
+
+
 def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Reminders]:
     """Reminders of idleness sent in the present state."""
     query = sa.select(NOTICES.c.trial_id, sa.func.count()).join(TRIALS, TRIALS.c.id == NOTICES.c.trial_id).where(
@@ -205,6 +224,6 @@ def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str,
 
 LOADERS: dict[str, Callable[[sa.Connection, Rows, datetime], Mapping[str, Any]]] = {
     "sections": _sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
-    "proof": proof, "reminders": reminders,
+    "proof": proof, "items": items, "reminders": reminders,
 }
 """Each answers for every trial asked about."""

@@ -67,7 +67,7 @@ SECTIONS = {row.kind: row for row in (
     section("notice", a.NoticeFields, OFFICER, ("admitted",)),
     section("schedules", a.SchedulesFields, OFFICER, ("admitted",)),
     section("corrective_plan", r.CorrectivePlanFields, BOTH, LIVE, ("exit_review",)),
-    section("corrective_items", r.CorrectiveItemsFields, BOTH, ("tune",)),
+    section("retest", r.RetestFields, BOTH, ("tune",)),
     section("mitigation", r.MitigationFields, BOTH, STOPPED),
     section("void", r.VoidFields, OFFICER, ("suspended",)),
     section("retrospective", r.RetrospectiveFields, BOTH, ("retrospective",)),

@@ -135,7 +135,7 @@ def form_fields() -> list[dict[str, Any]]:
         found[name] |= {"kind": "choice", "choices": hours, "required": True}
     for name in CHECKED:
         found[name] |= {"kind": "checkbox"}
-    for name in (*ROBOTS, "dingtalk_secret", "webhook"):
+    for name in (*ROBOTS, "dingtalk_secret", "feishu_secret", "webhook"):
         found[name] |= {"kind": "text", "autocomplete": "off"}
     return [found[name] for name in ChannelsFields.model_fields if name != "remove"]
 

@@ -1,15 +1,16 @@
 """What is told late of a closed epoch counts in that epoch, which is replayed; the present one is left as it is."""
 
 import math
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast
+from cast import START, Cast, adopt
 
-from sandbox.acts.act import Act, Acts
+from sandbox.acts.act import Act
 from sandbox.acts.moves import carry_out, trip
 from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
@@ -49,18 +50,20 @@ def lift(act: Act) -> None:
 
 
 @pytest.fixture
-def trial(acts: Acts, cast: Cast, program: Program, clock: Shifted) -> str:
+def trial(cast: Cast, program: Program, clock: Shifted) -> str:
     """Weekly, one complaint in a hundred uses; two quiet weeks told, stopped in the third by a red that no evidence
     made, lifted a day later, and two quiet weeks told since."""
-    scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "By night"}).id
-    proposed = acts.do("adopt_trial", cast.lin, {"trials": [{
-        "title": "Pilot", "scenario_id": scenario, "organisation": "海睿", "tier": "R3", "rate_per_day": RATE,
-        "limits": [{"indicator": "complaint", "per_exposure": 0.01}], "unverified": "Before", "source_key": "one"}]})
-    made = str(acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision).trials["one"])
+    return two_epochs(program, cast, clock, lambda made: within(program, made, lambda act: trip(act, Cause.RISK_RED)))
+
+
+def two_epochs(program: Program, cast: Cast, clock: Shifted, stop: Callable[[str], Any], **more: Any) -> str:
+    """A trial in its second epoch; the first ended with this stop."""
+    made, = adopt(program, cast, 1, limits=[{"indicator": "complaint", "per_exposure": 0.01}], **more)
     clock.forward(STOPPED)
     file(program, cast, made, START, midnight(7))
     file(program, cast, made, midnight(7), midnight(14))
-    within(program, made, lambda act: trip(act, Cause.RISK_RED))
+    stop(made)
+    assert row(program, made)["state"] == "suspended"
     clock.forward(LIFTED)
     within(program, made, lift)
     clock.forward(NOW)
@@ -191,3 +194,39 @@ def test_a_second_look_notes_nothing_new_and_a_retraction_takes_it_off(
     program.acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "It was"}, asked.id)
     assert counted(program, trial, 1) == (0, 0, 1462.5)
     assert (present(program, trial), len(late(program, trial))) == (before, 1), "what was found stays on record"
+
+
+# The budget of a closed epoch
+
+BUDGET = {"budget_limit": 1e-5}
+"""In 18,000 uses: the third S2 incident is red."""
+
+
+def grave(program: Program, cast: Cast, trial: str, number: int) -> None:
+    """So many S2 incidents of the first epoch, told now."""
+    for hour in range(number):
+        program.acts.do("file_incident", cast.fang, {
+            "severity": "S2", "occurred_at": (START + 8 * DAY + timedelta(hours=hour)).isoformat()}, trial)
+
+
+def test_s2_incidents_told_late_over_the_budget_of_a_closed_epoch_come_to_an_officer_once(
+        program: Program, cast: Cast, clock: Shifted) -> None:
+    trial = two_epochs(program, cast, clock, lambda made: within(
+        program, made, lambda act: trip(act, Cause.RISK_RED)), **BUDGET)
+    assert row(program, trial)["budget"] == 3
+    before = present(program, trial)
+    grave(program, cast, trial, 2)
+    assert late(program, trial) == ()
+    grave(program, cast, trial, 2)
+    found, = late(program, trial)
+    assert (found["epoch"], found["s2"], found["state"], present(program, trial)) == (1, 3, "waiting", before)
+    decided = program.acts.do("decide_late_red", cast.lin, {
+        "late_red": found["id"], "stop": True, "reason": "Three of one kind"}, trial)
+    assert decided.state == "suspended"
+
+
+def test_an_epoch_that_its_budget_had_stopped_says_nothing_new_of_it(
+        program: Program, cast: Cast, clock: Shifted) -> None:
+    trial = two_epochs(program, cast, clock, lambda made: grave(program, cast, made, 3), **BUDGET)
+    grave(program, cast, trial, 2)
+    assert (late(program, trial), row(program, trial)["state"]) == ((), "trial")

@@ -8,14 +8,18 @@ import pytest
 import sqlalchemy as sa
 from cast import START, Cast
 
-from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid, NotPermitted, Refused
+from sandbox.acts.act import Act, Acts
+from sandbox.acts.moves import carry_out
+from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Unmet
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import beat, tick
 from sandbox.reads.corrective import items
+from sandbox.rules.access import SYSTEM_ACTOR
+from sandbox.rules.lifecycle import ROWS
 from sandbox.store.corrective import ITEMS, overdue_items
 from sandbox.store.dues import DUES
+from sandbox.store.facts import suspension
 from sandbox.store.trials import TRIALS
 
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -46,7 +50,7 @@ def state(program: Program, trial: str) -> Any:
 
 def overdue(program: Program, trial: str) -> Any:
     with program.reading() as connection:
-        return overdue_items(connection, trial, program.clock())
+        return tuple((one.due_at, one.critical) for one in overdue_items(connection, [trial], program.clock()))
 
 
 def states(program: Program, cast: Cast, **where: Any) -> list[str]:
@@ -144,7 +148,8 @@ def test_another_date_moves_what_the_clock_owes_and_is_an_officer_s_to_give(prog
     acts.do("change_corrective_item", cast.lin, given, on=item)
     with program.reading() as connection:
         dues = dict(connection.execute(sa.select(DUES.c.kind, DUES.c.at).where(DUES.c.object_id == item)).all())
-    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY + SECOND}
+    assert dues == {"item_overdue": DUE_AT + 15 * DAY, "item_long_overdue": DUE_AT + 22 * DAY + SECOND,
+                    "remind_item": DUE_AT + 8 * DAY}
 
 
 def test_an_item_names_an_incident_or_a_review_of_its_own_trial(acts: Acts, cast: Cast, trials: list[str]):
@@ -169,3 +174,49 @@ def test_each_state_lists_its_own(program: Program, cast: Cast, acts: Acts, cloc
     clock.forward(DUE_AT + DAY)
     found = {state: len(states(program, cast, state=state)) for state in ("open", "overdue", "done", "verified")}
     assert found == {"open": 2, "overdue": 1, "done": 1, "verified": 0}
+
+
+# Going on again
+
+
+def stopped_with_a_late_item(program: Program, cast: Cast, acts: Acts, clock: Shifted, trial: str) -> str:
+    """Stopped by hand; meanwhile a critical item comes to be more than a week late. Returns the item's id."""
+    item = acts.do("add_corrective_item", cast.lin, {**DUE, "critical": True}, on=trial).id
+    acts.do("make_move", cast.fang, {"move": "suspend", "reason": "A holiday"}, on=trial)
+    arrive(program, clock, DUE_AT + 8 * DAY)
+    return str(item)
+
+
+def test_a_stop_is_not_lifted_while_a_critical_item_is_more_than_a_week_late(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, trials: list[str]) -> None:
+    item = stopped_with_a_late_item(program, cast, acts, clock, trials[0])
+    with pytest.raises(Unmet) as refused:
+        acts.do("make_move", cast.lin, {"move": "lift_suspension", "reason": "It is over"}, on=trials[0])
+    assert "cause_mitigated" in refused.value.needs
+
+    def late() -> int:
+        with program.reading() as connection:
+            row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trials[0])).mappings().one()
+            found = suspension(connection, [row], program.clock())[trials[0]]
+        assert found is not None
+        return found.critical_late
+
+    assert late() == 1
+    acts.do("finish_corrective_item", cast.fang, {"done": "Moved"}, on=item)
+    assert late() == 0
+
+
+def test_what_goes_on_by_another_way_is_looked_at_again_and_stops_for_the_item(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, trials: list[str]) -> None:
+    stopped_with_a_late_item(program, cast, acts, clock, trials[0])
+
+    def goes_on(transaction: Any) -> None:
+        act = Act(transaction, program.clock(), program.settings.place, SYSTEM_ACTOR)
+        act.hold_trial(trials[0])
+        row = ROWS["void_suspension", "suspended"]
+        act.caused("void_suspension", lambda sub: carry_out(sub, row), trial=act.trial)
+
+    program.door.submit(goes_on)
+    assert state(program, trials[0]) == "trial"
+    tick(program)
+    assert (light(program, trials[0]), state(program, trials[0])) == ("red", "suspended")

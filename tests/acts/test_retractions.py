@@ -115,6 +115,41 @@ def test_a_duplicate_names_the_one_that_stays(acts: Acts, cast: Cast, clock: Shi
     assert acts.do("retract_feedback", cast.fang, {"why": "duplicate", "duplicate_of": first, **WHY}, second).id
 
 
+def test_of_two_incidents_that_are_each_others_duplicate_one_stays(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    clock.forward(START + DAY)
+    one, other = (filed_incident(acts, cast, trial) for _ in range(2))
+    first = acts.do("retract_incident", cast.fang, {"why": "duplicate", "duplicate_of": other, **WHY}, one).id
+    with pytest.raises(Invalid, match="duplicate_of"):
+        acts.do("retract_incident", cast.fang, {"why": "duplicate", "duplicate_of": one, **WHY}, other)
+    second = acts.do("retract_incident", cast.fang, {"why": "spurious", **WHY}, other).id
+    agreed = {"accept": True, "reason": "Seen"}
+    with pytest.raises(Refused, match="duplicate_changed"):
+        acts.do("decide_retraction", cast.rui, agreed, first)
+    acts.do("decide_retraction", cast.rui, agreed, second)
+    with pytest.raises(Refused, match="duplicate_changed"):
+        acts.do("decide_retraction", cast.rui, agreed, first)
+    acts.do("decide_retraction", cast.rui, {"accept": False, "reason": "It is the one that stays"}, first)
+    assert (counted(program, trial), row(program, cast, trial)["incidents"]) == ([(0, 1, 0.0)], 1)
+
+
+def test_a_grave_incident_is_no_duplicate_of_a_mild_one(
+        acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    clock.forward(START + DAY)
+    grave, mild, same = (filed_incident(acts, cast, trial, severity=of) for of in ("S3", "S4", "S3"))
+    with pytest.raises(Invalid, match="duplicate_of"):
+        acts.do("retract_incident", cast.fang, {"why": "duplicate", "duplicate_of": mild, **WHY}, grave)
+    asked = acts.do("retract_incident", cast.fang, {"why": "duplicate", "duplicate_of": same, **WHY}, grave).id
+    acts.do("update_incident", cast.lin, {"severity": "S4"}, same)
+    with pytest.raises(Refused, match="duplicate_changed"):
+        acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Seen"}, asked)
+
+
+def filed_incident(acts: Acts, cast: Cast, trial: str, severity: str = "S3") -> str:
+    given = {"severity": severity, "occurred_at": START.isoformat()}
+    return str(acts.do("file_incident", cast.fang, given, trial).id)
+
+
 def test_an_incident_taken_back_is_counted_no_longer_and_cannot_be_amended(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     clock.forward(START + DAY)

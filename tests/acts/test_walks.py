@@ -404,7 +404,12 @@ def test_tuning_halves_what_is_left_and_resuming_restores_it(world: World, runni
     full, used = (world.trial(one)[name] for name in ("cap_volume", "used_volume"))
     one.tune()
     assert world.trial(one)["cap_volume"] == used + (full - used) / 2
-    world.go(one.runs(10))
+    world.go(one.runs(8))
+    assert len(world.hand.open_items(one.trial)) == 2
+    one.file("retest")
+    with pytest.raises(Unmet) as refused:
+        one.move("resume_trial")
+    assert "corrective_items_done" in refused.value.needs
     world.go(one.resumed())
     assert world.path(one) == [*STARTED, "tune", "trial"]
     assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full, 2)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from cast import START, Cast
 from conftest import running
 from databases import Stencil
-from loopback import SIGNING, Servers, all_served
+from loopback import CHECKING, FEISHU_CHECKING, SIGNING, Servers, all_served
 from standardwebhooks.webhooks import Webhook
 
 from sandbox.acts.act import Act, Clock
@@ -122,6 +122,21 @@ def test_a_webhook_is_signed_so_that_the_library_of_the_standard_takes_it(
     assert Webhook(secret).verify(posted["raw"], posted["headers"])["type"] == "notices"
     assert posted["headers"]["webhook-id"] == posted["data"]["id"]
     assert servers.webhook.calls[0].query == {"tenant": "1"}
+
+
+@pytest.mark.parametrize(("secret", "outcome", "error"), [
+    (CHECKING, "sent", None), ("another0000000000secret", "failed", "code 19021"), (None, "failed", "code 19021")])
+def test_a_robot_of_feishu_that_checks_signatures_takes_what_its_own_secret_signed(
+        program: Program, cast: Cast, servers: Servers, secret: str | None, outcome: str, error: str | None) -> None:
+    hook = f"https://open.feishu.cn/open-apis/bot/v2/hook/{FEISHU_CHECKING}"
+    set_up(program, cast.rui, feishu=hook, **({"feishu_secret": secret} if secret else {}))
+    program.acts.do("try_channels", cast.rui, {})
+    by_robot_at_the_real_time = variant(program, clock=lambda: datetime.now(UTC))
+    deliver(by_robot_at_the_real_time)
+    told = {row.channel: row for row in rows(program, DELIVERIES.c.channel, DELIVERIES.c.state, DELIVERIES.c.error)}
+    assert (told["feishu"].state, told["feishu"].error) == (outcome, error)
+    assert len(servers.feishu.took) == (outcome == "sent")
+    assert all(secret is None or secret.encode() not in call.body for call in servers.feishu.calls)
 
 
 def test_a_message_about_a_trial_names_its_number_and_no_firm(program: Program, cast: Cast, servers: Servers,

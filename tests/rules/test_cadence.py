@@ -1,4 +1,4 @@
-"""When reviews, reports, reminders and clocks fall due, in Shanghai and where summer time intervenes."""
+"""When reviews, reports and reminders fall due, in Shanghai and where summer time intervenes."""
 
 import itertools
 from collections.abc import Iterable
@@ -10,14 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.rules.cadence import (
-    CLOCKS,
     REMINDERS,
     TIERS,
-    Mark,
-    Unit,
     cap_at,
     days_after,
-    deadline,
     first_due,
     local_day,
     next_due,
@@ -26,11 +22,9 @@ from sandbox.rules.cadence import (
     planned_count,
     reminders,
 )
-from sandbox.rules.working_days import Calendar
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")
-CHINA, GERMANY = Calendar("CN"), Calendar("DE")
 START = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)  # 09:30 in Shanghai
 tiers = st.sampled_from(sorted(TIERS))
 instants = st.timedeltas(timedelta(0), timedelta(days=730)).map(lambda past: datetime(2026, 1, 1, tzinfo=UTC) + past)
@@ -202,8 +196,6 @@ def test_what_is_due_is_due_at_a_local_midnight_whatever_summer_time_does(
 def test_a_naive_time_is_refused() -> None:
     with pytest.raises(ValueError, match="no zone"):
         first_due(START.replace(tzinfo=None), "R1", SHANGHAI)
-    with pytest.raises(ValueError, match="no zone"):
-        deadline(CLOCKS["C08"], START.replace(tzinfo=None), SHANGHAI, CHINA)
 
 
 def test_the_panel_of_a_tier_can_lose_two_members_and_keep_its_quorum_except_in_the_lowest() -> None:
@@ -238,124 +230,3 @@ def test_what_was_before_the_start_has_periods_of_the_same_length_from_zero_down
     at = days_after(start, -before, zone)
     assert period_number(start, days, at, zone) == -(before // days) and period_number(start, days, start, zone) == 1
     assert period_number(start, days, start - timedelta(microseconds=1), zone) <= 0
-
-
-# Clocks
-
-
-def test_all_27_clocks_stand_in_the_table() -> None:
-    assert sorted({clock.id for clock in CLOCKS.values()}) == [f"C{n:02}" for n in range(1, 28)]
-
-
-def test_a_clock_names_its_source_unless_it_is_our_own() -> None:
-    assert all(bool(clock.source) == (clock.mark is not Mark.OURS) for clock in CLOCKS.values())
-
-
-@pytest.mark.parametrize(
-    ("key", "ends"),
-    [
-        ("C03", shanghai(4, 2)),
-        ("C04", shanghai(4, 2)),
-        ("C05", shanghai(3, 17)),
-        ("C06", shanghai(3, 17)),
-        ("C07", shanghai(3, 31)),
-        ("C19", shanghai(4, 2)),
-        ("C20", shanghai(3, 17)),
-        ("C21", shanghai(4, 2)),
-        ("C22", datetime(2026, 1, 31, 1, 30, tzinfo=UTC)),
-        ("C23.draft", shanghai(4, 2)),
-        ("C23.comments", shanghai(3, 17)),
-        ("C24.ethics", shanghai(4, 1)),
-        ("C25.acknowledge", shanghai(3, 5)),
-        ("C25.answer", shanghai(3, 24)),
-        ("C27", shanghai(4, 2)),
-    ],
-)
-def test_a_day_clock_of_the_city_ends_at_midnight(key: str, ends: datetime) -> None:
-    assert deadline(CLOCKS[key], START, SHANGHAI, CHINA) == ends
-
-
-@pytest.mark.parametrize(
-    ("key", "start", "ends"),
-    [
-        ("C25.acknowledge", shanghai(9, 18, 9), date(2026, 9, 21)),  # Sunday the 20th is worked
-        ("C25.answer", shanghai(9, 18, 9), date(2026, 10, 15)),
-        ("C25.acknowledge", shanghai(9, 30, 9), date(2026, 10, 9)),
-        ("C25.acknowledge", shanghai(10, 3, 9), date(2026, 10, 9)),
-        ("C25.acknowledge", shanghai(10, 9, 9), date(2026, 10, 12)),  # Saturday the 10th is worked
-        ("C05", shanghai(9, 24, 9), date(2026, 10, 15)),
-        ("C06", shanghai(9, 30, 23), date(2026, 10, 20)),
-        ("C07", shanghai(9, 18, 9), date(2026, 10, 22)),
-        ("C23.comments", shanghai(9, 24, 9), date(2026, 10, 15)),
-        ("C20", shanghai(9, 24, 9), date(2026, 10, 8)),  # days run on through the holiday
-    ],
-)
-def test_over_the_october_holiday_of_2026_working_days_are_the_published_ones(
-    key: str, start: datetime, ends: date
-) -> None:
-    """Off from 25 to 27 September and from 1 to 7 October; worked on Sunday 20 September and Saturday 10 October."""
-    assert deadline(CLOCKS[key], start, SHANGHAI, CHINA) == datetime.combine(ends + timedelta(days=1), time(), SHANGHAI)
-
-
-def test_hours_run_through_the_october_holiday() -> None:
-    eve = shanghai(9, 30, 22)
-    for key, hours in (("C10", 4), ("C17", 72), ("C18", 24)):
-        assert deadline(CLOCKS[key], eve, SHANGHAI, CHINA) == eve + timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
-    ("key", "start", "ends"),
-    [
-        ("C01", date(2026, 1, 31), date(2026, 4, 30)),
-        ("C01", date(2026, 11, 30), date(2027, 3, 1)),  # 28 February 2027 is a Sunday
-        ("C01", date(2027, 11, 30), date(2028, 2, 29)),
-        ("C24.sandbox", date(2028, 2, 29), date(2029, 2, 28)),
-    ],
-)
-def test_months_of_a_clock_end_with_the_last_day_of_a_shorter_month(key: str, start: date, ends: date) -> None:
-    begun = datetime.combine(start, time(10), BERLIN)
-    midnight_after = datetime.combine(ends + timedelta(days=1), time(), BERLIN)
-    assert deadline(CLOCKS[key], begun, BERLIN, GERMANY) == midnight_after
-
-
-@pytest.mark.parametrize(
-    ("key", "hours"),
-    [
-        ("C08", 1), ("C09", 2), ("C10", 4), ("C14", 0), ("C16.at_once", 0), ("C16.at_latest", 72), ("C17", 72),
-        ("C18", 24), ("C26.delete", 0), ("C26.confirm", 72),
-    ],
-)
-def test_an_hour_clock_runs_through_nights_holidays_and_summer_time(key: str, hours: int) -> None:
-    before_summer_time = datetime(2026, 3, 27, 21, tzinfo=BERLIN)
-    elapsed = deadline(CLOCKS[key], before_summer_time, BERLIN, GERMANY) - before_summer_time.astimezone(UTC)
-    assert elapsed == timedelta(hours=hours)
-
-
-@pytest.mark.parametrize(
-    ("key", "ends"),
-    [
-        ("C01", date(2026, 12, 4)),
-        ("C02", date(2026, 10, 5)),
-        ("C11", date(2026, 9, 8)),
-        ("C12", date(2026, 9, 14)),
-        ("C13", date(2026, 9, 21)),
-        ("C15", date(2026, 9, 11)),
-        ("C24.sandbox", date(2027, 9, 6)),
-    ],
-)
-def test_a_european_clock_ends_with_a_working_day(key: str, ends: date) -> None:
-    friday = datetime(2026, 9, 4, 14, tzinfo=BERLIN)
-    midnight_after = datetime.combine(ends + timedelta(days=1), datetime.min.time(), BERLIN)
-    assert deadline(CLOCKS[key], friday, BERLIN, GERMANY) == midnight_after
-
-
-@pytest.mark.parametrize(("start", "year"), [(shanghai(12, 31, 12), 2027), (shanghai(3, 31, 12), 2026)])
-def test_the_yearly_ethics_report_is_due_on_the_next_31_march(start: datetime, year: int) -> None:
-    assert deadline(CLOCKS["C24.ethics"], start, SHANGHAI, CHINA) == shanghai(4, 1, year=year)
-
-
-@given(st.sampled_from(sorted(CLOCKS)), instants)
-def test_only_the_clock_that_counts_back_ends_before_it_starts(key: str, start: datetime) -> None:
-    ends = deadline(CLOCKS[key], start, SHANGHAI, CHINA)
-    assert ends.tzinfo is UTC
-    assert (ends < start) == (CLOCKS[key].unit is Unit.DAYS_BEFORE)

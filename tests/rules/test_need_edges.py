@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
-from sandbox.rules.facts import ReviewFacts, parse_day
+from sandbox.rules.facts import Item, ReviewFacts, parse_day
 from sandbox.rules.jurisdiction import CITY, Jurisdiction, Profile
 from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.working_days import Calendar
@@ -20,6 +20,7 @@ from tests.rules.facts_met import (
     filed,
     group,
     holds,
+    items,
     proof,
     says,
     seats,
@@ -233,22 +234,14 @@ def test_a_corrective_plan_of_an_earlier_tuning_does_not_serve_again():
     assert not holds("corrective_plan", trial(running_since=NOW - DAY))
 
 
-@pytest.mark.parametrize("item", [
-    {"item": "Threshold", "closed": False, "evidence": "Report 3"}, {"item": "Threshold", "closed": True},
-    {"item": "Something else", "closed": True, "evidence": "Report 3"},
-    {"item": "Threshold", "closed": False, "mandatory": False},
-])
-def test_every_mandatory_item_that_was_planned_is_closed_with_evidence(item):
-    assert not holds("corrective_items_done", says("corrective_items", items=[item]))
+@pytest.mark.parametrize("state", [{}, {"done_at": NOW}])
+def test_every_mandatory_item_is_found_done_by_another_person(state):
+    closed = Item(True, NOW, done_at=NOW, verified_at=NOW)
+    assert not holds("corrective_items_done", items(Item(True, NOW, **state)))
+    assert holds("corrective_items_done", items(closed, Item(False, NOW, **state)))
 
 
-def test_an_item_that_is_not_mandatory_may_stay_open():
-    extra = {"item": "Leaflet", "closed": False, "mandatory": False}
-    items = [*BODIES["corrective_items"]["items"], extra]
-    assert holds("corrective_items_done", says("corrective_items", items=items))
-
-
-def test_items_reported_before_this_tuning_do_not_serve_again():
+def test_a_retest_of_an_earlier_tuning_does_not_serve_again():
     assert not holds("corrective_items_done", trial(tune_since=NOW - DAY))
 
 
@@ -291,6 +284,12 @@ def test_a_pause_or_an_end_date_alone_needs_no_mitigation_and_no_review(cause):
     alone = (stop(cause=cause), without("mitigation"), group("reviews", lambda found: ()))
     assert holds("cause_mitigated", *alone)
     assert holds("emergency_review_held", *alone)
+
+
+def test_no_stop_of_any_cause_is_mitigated_while_a_critical_item_is_far_too_late() -> None:
+    for cause in ("voluntary", "risk_red"):
+        assert holds("cause_mitigated", stop(cause=cause))
+        assert not holds("cause_mitigated", stop(cause=cause, critical_late=1))
 
 
 @pytest.mark.parametrize("need", ["cause_mitigated", "emergency_review_held"])

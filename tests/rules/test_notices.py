@@ -50,7 +50,7 @@ def test_there_are_notices_to_be_said() -> None:
 @pytest.mark.parametrize("locale", LOCALES)
 def test_every_rung_of_a_ladder_is_said(kind: str, days: int, locale: str) -> None:
     content = {"days": days, "due": START.isoformat(), "late": True, "capacity": "substitute", "object": "rv_1",
-               "cause": "risk_red"}
+               "clock": "C12", "cause": "risk_red"}
     said = say(sentence(kind, content), locale, SHANGHAI)
     late, substitute = (say(sentence(kind, {**content, "late": False}), locale, SHANGHAI),
                         say(sentence(kind, {**content, "capacity": "reviewer"}), locale, SHANGHAI))

@@ -15,7 +15,7 @@ from visitor import give_password, text_of
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.reads import board, reporting
+from sandbox.reads import board, records, report_history, reporting
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.store.scope import seen_trial
 from sandbox.words import LOCALES
@@ -219,3 +219,79 @@ def test_a_list_by_api_is_narrowed_to_what_came_late_or_differs(world: World, fi
     assert late == [one["id"] for one in everything if one["late"]] and filed in late
     assert differs == [one["id"] for one in everything if one["differs"]] and differs
     assert fang.get(f"/feedback/{filed}")["late"] is True
+
+
+# The history of a report
+
+
+def test_a_report_s_history_has_every_version_with_its_reason_and_what_was_refused(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted):
+    trial = adopt(program, cast, 1)[0]
+    clock.forward(START + 2 * DAY)
+    told = {"period_start": START.isoformat(), "period_end": (START + DAY).isoformat(), "exposures": 100.0}
+    report = acts.do("file_feedback", cast.fang, {**told, "events": {"complaint": 2}}, on=trial).id
+
+    def correct(complaints: int, why: str, **decision: Any) -> str:
+        clock.forward(clock() + timedelta(minutes=1))
+        asked = acts.do("correct_feedback", cast.fang, {
+            "report": {**told, "events": {"complaint": complaints}}, "reason": why}, on=report)
+        if decision:
+            acts.do("decide_correction", cast.lin, decision, on=asked.id)
+        return str(asked.id)
+
+    refused = correct(0, "None of them was ours", accept=False, reason="Two letters are on file")
+    added = correct(5, "Three more letters")
+    lowered = correct(4, "One came twice", accept=True, reason="Same letter")
+    with program.reading() as connection:
+        found = report_history.history(connection, records.report(connection, cast.fang, report) or {})
+    assert [(one.id, one.version, one.state) for one in found] == [
+        (None, 1, None), (refused, None, "refused"), (added, 2, "applied"), (lowered, 3, "applied")]
+    assert [one.changed for one in found[2:]] == [
+        (("events", {"complaint": 2}, {"complaint": 5}),), (("events", {"complaint": 5}, {"complaint": 4}),)]
+    assert found[0].after["events"] == {"complaint": 2}  # type: ignore[index]
+    at = pages_of(program)
+    for locale in LOCALES:
+        assert at(cast.fang).get(f"/feedback/{report}/history?lang={locale}").status_code == 200
+    page = text_of(at(cast.fang).get(f"/feedback/{report}/history?lang=en").text)
+    places = [page.index(one) for one in ("Version 3", "One came twice", "Same letter", "Version 2",
+                                          "Three more letters", "Two letters are on file", "Version 1")]
+    assert places == sorted(places) and "Complaints = 5" in page
+    assert at(cast.gao).get(f"/feedback/{report}/history").status_code == 404
+
+
+def test_a_report_s_history_by_api_says_the_same(world: World, filed: str):
+    fang = world.client("fang")
+    asked = fang.post(f"/feedback/{filed}/retraction", {"why": "spurious", "reason": "A test run"}, 201)["id"]
+    first, second = fang.get(f"/feedback/{filed}/history")["items"]
+    assert (first["kind"], first["version"], first["report"]["exposures"]) == ("filed", 1, 10.0)
+    assert (second["kind"], second["id"], second["ground"], second["reason"]) == (
+        "retraction", asked, "spurious", "A test run")
+
+
+# No use planned
+
+
+def test_no_use_is_planned_and_ended_on_pages(program: Program, cast: Cast, clock: Shifted):
+    trial = adopt(program, cast, 1)[0]
+    at, path = pages_of(program), f"/trials/{trial}/no-use"
+    when = {"period_start": "2026-03-10T00:00", "period_end": "2026-03-20T00:00", "reason": "The ward is closed"}
+    assert "Plan no use" not in at(cast.lin).get(f"{path}?lang=en").text
+    wrong = at(cast.fang).send(f"{path}/new?lang=en", {**when, "period_start": "2026-02-01T00:00"})
+    assert wrong.status_code == 422 and "it begins today at the earliest" in text_of(wrong.text)
+    assert at(cast.fang).send(f"{path}/new", when).location == path
+    page = at(cast.fang).get(f"{path}?lang=en").text
+    assert "The ward is closed" in page and "End this plan" not in text_of(at(cast.lin).get(f"{path}?lang=en").text)
+    end = re.search(r"/no-use/nu_\w+/end", page)
+    assert end is not None
+    clock.forward(clock() + 10 * DAY)
+    at = pages_of(program)  # they were signed out meanwhile
+    for who, status in ((cast.lin, 403), (cast.gao, 404)):
+        assert at(who).get(end[0]).status_code == status
+    for locale in LOCALES:
+        for one in (path, f"{path}/new", end[0], f"/trials/{trial}/feedback"):
+            assert at(cast.fang).get(f"{one}?lang={locale}").status_code == 200
+    assert at(cast.fang).send(end[0]).location == path
+    page = text_of(at(cast.fang).get(f"{path}?lang=en").text)
+    assert "taken back" in page and "in truth until" in page and "End this plan" not in page
+    again = at(cast.fang).send(end[0])
+    assert again.status_code == 422 and "This plan is over" in text_of(at(cast.fang).send(f"{end[0]}?lang=en").text)

@@ -1,5 +1,6 @@
 """Usage feedback by API: one report per period, its corrections, and the officer's word on those that wait."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,11 +9,12 @@ from pydantic import Field
 
 from sandbox.reads import records as reads
 from sandbox.reads import reporting
+from sandbox.reads.report_history import Change, Kind, history
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.api.asking import Paged
 from sandbox.web.api.batches import BATCH
 from sandbox.web.api.endpoint import Rows, seen
-from sandbox.web.api.shapes import Listing, Shape, kept
+from sandbox.web.api.shapes import Listing, Shape, kept, whole
 from sandbox.web.api.trials import trial_row
 from sandbox.web.reader import actor, program
 
@@ -91,6 +93,45 @@ def report(connection: sa.Connection, id: str) -> ReportWhole:
 
 def _whole(connection: sa.Connection, row: dict[str, Any]) -> dict[str, Any]:
     return reporting.with_differences(connection, [row], program().settings.zone, program().clock())[0]
+
+
+class FieldChange(Shape):
+    """One field of a report, before and after."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+class ReportChange(Shape):
+    """One thing that was done to a report: filed, corrected, or asked to be taken back. `version` is the one that it
+    made, null where it made none; `report` what it says, or should say; `changed` names the fields. What had to be
+    decided has its `state`, by whom it was decided and why."""
+
+    kind: Kind
+    id: str | None
+    version: int | None
+    report: dict[str, Any] | None
+    changed: list[FieldChange]
+    state: str | None
+    ground: str | None
+    reason: str | None
+    author_id: str
+    at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+
+
+@rows.shows("/feedback/<id>/history")
+def report_history(connection: sa.Connection, id: str) -> Listing[ReportChange]:
+    """Every version of a report, oldest first: who made it, when and why, what it changed; with what was refused."""
+    return whole(history(connection, seen(reads.report(connection, actor(), id))), _change)
+
+
+def _change(one: Change) -> ReportChange:
+    return ReportChange.of(asdict(one), report=one.after, changed=[
+        FieldChange(field=name, before=before, after=after) for name, before, after in one.changed])
 
 
 rows.does("POST", "/trials/<id>/feedback", "file_feedback", on="id", created=True, example=EXAMPLE, stream=BATCH)

@@ -49,7 +49,8 @@ class IndicatorLine(Shape):
 
 class GroupLine(Shape):
     """Two groups compared. `test` is favourable (the ratio of the rates), true_positives or false_positives (their
-    difference); `value` is null while either group has too few outcomes to say."""
+    difference), or predictive (the difference of precision, which is no part of the light: its `log_e` is null);
+    `value` is null while either group has too few outcomes to say."""
 
     attribute: str
     group: str
@@ -120,12 +121,14 @@ class Known(Shape):
 
 
 class LateRed(Shape):
-    """A replay that was over red in a past period although the evidence is not now; an officer decides."""
+    """A replay that was over red in a past period although the evidence is not now; or, `s2`, so many S2 incidents in a
+    closed epoch as the budget bears. An officer decides."""
 
     id: str
     epoch: int
     period: int
     log_e: Finite
+    s2: int | None
     at: datetime
     due_at: datetime
     state: str

@@ -1,5 +1,6 @@
 """Reports and time by API: periods and where each stands, plans not to use, held filings, retractions."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,12 +9,12 @@ import sqlalchemy as sa
 
 from sandbox.reads import reporting as reads
 from sandbox.rules.reporting import Period, Standing
-from sandbox.store.coverage import NoUseFields
-from sandbox.store.held import HeldState
-from sandbox.store.retractions import RetractionFields, RetractionState
+from sandbox.store.coverage import NO_USE, NoUseFields, NoUseState
+from sandbox.store.held import HELD, HeldState
+from sandbox.store.retractions import RETRACTIONS, RetractionFields, RetractionState
 from sandbox.web.api.asking import Paged
 from sandbox.web.api.endpoint import Rows, seen
-from sandbox.web.api.shapes import Listing, Shape, kept, listed, whole
+from sandbox.web.api.shapes import Item, Listing, Shape, kept, listed, whole
 from sandbox.web.api.trials import trial_row
 from sandbox.web.reader import actor, program
 
@@ -68,6 +69,14 @@ def _period(one: Period, counts: tuple[reads.Compared, ...]) -> ReportingPeriod:
                            untold=[UntoldSpan(start=a, end=b) for a, b in one.untold])
 
 
+def _listed(connection: sa.Connection, table: sa.Table, trial_id: str, query: Any,
+            make: Callable[[Any], Item]) -> Listing[Item]:
+    """A page of a trial's plans, held filings or retractions."""
+    trial_row(connection, trial_id)
+    return listed(reads.filings(connection, actor(), table, trial_id, state=query.state, cursor=query.cursor,
+                                limit=query.limit), make)
+
+
 # No use planned
 
 
@@ -83,11 +92,16 @@ class NoUse(kept(NoUseFields)):  # type: ignore[misc]
     at: datetime
 
 
+class NoUseQuery(Paged):
+    """Filters of plans not to use."""
+
+    state: NoUseState | None = None
+
+
 @rows.shows("/trials/<id>/no-use")
-def no_use(connection: sa.Connection, id: str, query: Paged) -> Listing[NoUse]:
+def no_use(connection: sa.Connection, id: str, query: NoUseQuery) -> Listing[NoUse]:
     """A trial's plans not to use, newest filed first."""
-    trial_row(connection, id)
-    return listed(reads.plans(connection, actor(), id, query.cursor, query.limit), NoUse.of)
+    return _listed(connection, NO_USE, id, query, NoUse.of)
 
 
 rows.does("POST", "/trials/<id>/no-use", "plan_no_use", on="id", created=True,
@@ -126,15 +140,13 @@ class HeldQuery(Paged):
 @rows.shows("/trials/<id>/held")
 def held_filings(connection: sa.Connection, id: str, query: HeldQuery) -> Listing[HeldFiling]:
     """A trial's held filings, newest first."""
-    trial_row(connection, id)
-    found = reads.held_filings(connection, actor(), id, state=query.state, cursor=query.cursor, limit=query.limit)
-    return listed(found, HeldFiling.of)
+    return _listed(connection, HELD, id, query, HeldFiling.of)
 
 
 @rows.shows("/held/<id>")
 def held_filing(connection: sa.Connection, id: str) -> HeldFiling:
     """One held filing."""
-    return HeldFiling.of(seen(reads.held_filing(connection, actor(), id)))
+    return HeldFiling.of(seen(reads.filing(connection, actor(), HELD, id)))
 
 
 rows.does("POST", "/held/<id>/confirmation", "confirm_filing", on="id", example={"reason": "It was a busy week."})
@@ -168,15 +180,13 @@ class RetractionQuery(Paged):
 @rows.shows("/trials/<id>/retractions")
 def retractions(connection: sa.Connection, id: str, query: RetractionQuery) -> Listing[Retraction]:
     """A trial's retractions, newest first."""
-    trial_row(connection, id)
-    found = reads.retractions(connection, actor(), id, state=query.state, cursor=query.cursor, limit=query.limit)
-    return listed(found, Retraction.of)
+    return _listed(connection, RETRACTIONS, id, query, Retraction.of)
 
 
 @rows.shows("/retractions/<id>")
 def retraction(connection: sa.Connection, id: str) -> Retraction:
     """One retraction."""
-    return Retraction.of(seen(reads.retraction(connection, actor(), id)))
+    return Retraction.of(seen(reads.filing(connection, actor(), RETRACTIONS, id)))
 
 
 WHY = {"why": "duplicate", "duplicate_of": "fb_19c0f3a1d0a1b2c3d4e5f", "reason": "The gateway sent it twice."}

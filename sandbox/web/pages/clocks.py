@@ -11,9 +11,8 @@ from sandbox.acts.refusals import NotFound
 from sandbox.reads import clocks as reads
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
-from sandbox.rules.cadence import Mark
-from sandbox.rules.incident_clocks import STAGES
-from sandbox.store.clocks import MetFields, PauseFields
+from sandbox.rules.clocks import Mark
+from sandbox.store.clocks import CORRECTION_ASKED, MetFields, PauseFields
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
@@ -99,7 +98,7 @@ def clock(clock_id: str) -> Any:
 
 
 def _body(one: ClockLine) -> list[Plain]:
-    told = [("page.col.owner", owners(one)), ("page.col.source", source(one)), ("field.ground", one.row["ground"]),
+    told = [("page.col.owner", owners(one)), ("page.col.source", source(one)), ("field.ground", ground(one.row)),
             ("field.reference", one.row["reference"])]
     return [{"label": t(label), "text": text} for label, text in told if text]
 
@@ -111,9 +110,22 @@ def _facts(one: ClockLine) -> list[Plain]:
         {"label": t("page.col.due"), "text": until.text if one.state == "running" else moment(one.row["due_at"]),
          "urgency": until.urgency if one.state == "running" else ""},
         *({"label": t(f"page.clock.{name}_at"), "text": moment(at)} for name, at in told if at),
-        {"label": t("page.clock.about"), "text": t("page.clock.see"),
-         "url": url_for("pages.incident", incident_id=one.row["object_id"])},
+        {"label": t("page.clock.about"), "text": t("page.clock.see"), "url": about_url(one.row)},
     ]
+
+
+def ground(row: Mapping[str, Any]) -> str | None:
+    """Why it stands still: what a person wrote, or in words where an event of the procedure paused it."""
+    return t("page.clock.correction_asked") if row["ground"] == CORRECTION_ASKED else row["ground"]
+
+
+def about_url(row: Mapping[str, Any]) -> str:
+    """What started it: an incident, a review, otherwise a move or a section of its trial."""
+    if row["object_id"].startswith("in_"):
+        return url_for("pages.incident", incident_id=row["object_id"])
+    if row["object_id"].startswith("rv_"):
+        return url_for("pages.review", review_id=row["object_id"])
+    return url_for("pages.trial", trial_id=row["trial_id"])
 
 
 def _actions(one: ClockLine, row: Mapping[str, Any]) -> list[Plain]:
@@ -130,7 +142,7 @@ def clock_report(clock_id: str) -> Any:
     """Record that the duty was done."""
     with program().reading() as connection:
         one, _ = found(connection, clock_id)
-    leave_out = () if STAGES.get(one.rule.key) and not one.row["first_at"] else ("complete",)
+    leave_out = () if one.rule.staged and not one.row["first_at"] else ("complete",)
     return _asked("report", one, MetFields, "meet_clock", leave_out=leave_out,
                   given={"complete": True} if leave_out else {})
 

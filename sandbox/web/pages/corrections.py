@@ -40,6 +40,7 @@ class ReportPage(PageContext):
     sub: str
     body: list[Plain]
     retracted: bool
+    history_url: str
     corrections: list[Plain]
     correct_url: str | None
     retractions: list[Plain]
@@ -51,7 +52,7 @@ class ReportPage(PageContext):
 def report(feedback_id: str) -> Any:
     """One report."""
     with program().reading() as connection:
-        one, row = _one(connection, feedback_id)
+        one, row = one_report(connection, feedback_id)
         names = accounts.names(connection, {one["author_id"]})
         asked = reporting.retractions_of(connection, "feedback_id", feedback_id)
         owner = row["relation"] is Relation.OWNER and not one["retracted"]
@@ -62,7 +63,8 @@ def report(feedback_id: str) -> Any:
             corrections=[_correction(found) for found in one["corrections"]],
             correct_url=_url("pages.correct", one, may=owner and one["epoch"] > 0),
             retract_url=_url("pages.retract_report", one, may=owner and one["epoch"] > 0 and not waits),
-            retracted=one["retracted"], retractions=[retraction_line(found) for found in asked],
+            retracted=one["retracted"], history_url=url_for("pages.history", feedback_id=feedback_id),
+            retractions=[retraction_line(found) for found in asked],
             evidence=files.beside(connection, row, FileOf.FEEDBACK, feedback_id)))
 
 
@@ -78,7 +80,7 @@ def retraction_line(one: Mapping[str, Any]) -> Plain:
             "url": url_for("pages.retraction", retraction_id=one["id"])}
 
 
-def _one(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def one_report(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     one = records.report(connection, actor(), feedback_id)
     if one is None:
         raise NotFound
@@ -100,7 +102,7 @@ def _correction(one: Mapping[str, Any]) -> Plain:
 def correct(feedback_id: str) -> Any:
     """Say what a report should have been; the old version stays."""
     with program().reading() as connection:
-        one, row = _one(connection, feedback_id)
+        one, row = one_report(connection, feedback_id)
         named = named_in(connection, row["id"])
     form = _correcting(row, one, named)
     if request.method == "POST":
@@ -166,17 +168,25 @@ class CorrectionPage(PageContext):
 
 def _correction_page(row: Mapping[str, Any], one: Mapping[str, Any], evidence: Plain,
                      form: Form | None) -> CorrectionPage:
-    before, after = ({each["label"]: show(each.get("text", "").splitlines(), locale())
-                      for each in shown(FeedbackFields, _readable(one[side]))} for side in ("before", "after"))
-    rows = [{"field": label, "before": before.get(label, ""), "after": after.get(label, "")}
-            for label in dict.fromkeys((*before, *after)) if before.get(label, "") != after.get(label, "")]
     return CorrectionPage(
-        title=t("page.correction.title"), over=back(row), reason=one["reason"], rows=rows, form=form,
-        evidence=evidence,
+        title=t("page.correction.title"), over=back(row), reason=one["reason"], form=form, evidence=evidence,
+        rows=differences(one["before"], one["after"]), columns=difference_columns(),
         sub=t("page.correction.line", state=value_word(CorrectionState, one["state"])),
-        columns=[{"key": name, "label": t(f"page.col.{name}")} for name in ("field", "before", "after")],
         errors=form.errors if form else {})
 
 
-def _readable(body: Mapping[str, Any]) -> dict[str, Any]:
+def difference_columns() -> list[Plain]:
+    """The columns of what `differences` gives."""
+    return [{"key": name, "label": t(f"page.col.{name}")} for name in ("field", "before", "after")]
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Plain]:
+    """Field by field, what a report said and what it should say instead."""
+    was, became = ({each["label"]: show(each.get("text", "").splitlines(), locale())
+                    for each in shown(FeedbackFields, readable(body))} for body in (before, after))
+    return [{"field": label, "before": was.get(label, ""), "after": became.get(label, "")}
+            for label in dict.fromkeys((*was, *became)) if was.get(label, "") != became.get(label, "")]
+
+
+def readable(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "events": labelled(body.get("events"))}

@@ -130,6 +130,7 @@ class TrialFeedbackPage(PageContext):
     due: Plain | None
     standing_columns: list[Plain]
     standings: list[Plain]
+    no_use_url: str
     month_columns: list[Plain]
     own_months: list[Plain]
     past_months: list[Plain]
@@ -150,7 +151,7 @@ def trial_feedback(trial_id: str) -> Any:
         return render(TrialFeedbackPage(
             head=head_of(connection, row, "trial_feedback"), due=_due(connection, row),
             standing_columns=[{"key": key, "label": t(f"page.col.{key}")} for key in STANDING],
-            standings=_standings(connection, row),
+            standings=_standings(connection, row), no_use_url=url_for("pages.no_use", trial_id=trial_id),
             month_columns=_month_columns(by_month), own_months=_month_rows(by_month, row, before=False),
             past_months=_month_rows(by_month, row, before=True),
             columns=[{"key": one.key, "label": t(f"page.col.{one.key}"), "num": one.num} for one in COLUMNS[1:]],

@@ -31,6 +31,7 @@ def late_red(trial_id: str, late_red: str) -> Any:
         done, form = tried(lambda: do("decide_late_red", given, trial_id), form)
         if done is not None:
             return gone(url_for("pages.trial", trial_id=trial_id), t("page.late_red.decided"))
-    sub = t("page.late_red.why", period=one["period"], epoch=one["epoch"], value=lights.e_value(one["log_e"]))
+    sub = t("page.late_red.why", period=one["period"], epoch=one["epoch"], value=lights.e_value(one["log_e"])) \
+        if one["s2"] is None else t("page.late_red.budget_why", epoch=one["epoch"], n=one["s2"], most=row["budget"] - 1)
     return render(FormPage(title=t("page.late_red.title"), over=back(row), sub=sub, form=form, errors=form.errors),
                   422 if form.errors else 200)

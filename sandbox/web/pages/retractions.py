@@ -1,8 +1,7 @@
 """Taking back (撤回) a report or an incident: the firm asks and says why, a reviewer of the panel agrees or not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import sqlalchemy as sa
 from flask import request, url_for
@@ -10,16 +9,17 @@ from flask import request, url_for
 from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, incidents, records, reporting
 from sandbox.store.incidents import IncidentKind
-from sandbox.store.retractions import RetractionDecision, RetractionFields, RetractionState
+from sandbox.store.retractions import RETRACTIONS, RetractionDecision, RetractionFields, RetractionState
 from sandbox.web.api.shapes import SEES_NAMES
 from sandbox.web.guard import page
 from sandbox.web.pages.feedback import READERS, period
 from sandbox.web.pages.filing import asked, do, form_of, gone, read, tried
 from sandbox.web.pages.sections import shown
-from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, render, value_word
+from sandbox.web.pages.shapes import PAGES, Form, Plain, render, value_word
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
+from sandbox.web.pages.waiting import WaitingPage, word_on
 from sandbox.web.reader import actor, program, said, t
 
 
@@ -64,25 +64,11 @@ def _about_incident(connection: sa.Connection, incident_id: str) -> list[Plain]:
                 {"text": title, "url": url_for("pages.incident", incident_id=incident_id)})
 
 
-@dataclass(frozen=True, kw_only=True)
-class RetractionPage(PageContext):
-    """What is to be taken back and why, what was decided, and the reviewer's form."""
-
-    template: ClassVar[str] = "retraction.html"
-    title: str
-    over: list[Plain]
-    sub: str
-    body: list[Plain]
-    facts: list[Plain]
-    form: Form | None
-    errors: dict[str, list[str]]
-
-
 @page(PAGES, "/retractions/<retraction_id>", methods=("GET", "POST"), roles=READERS)
 def retraction(retraction_id: str) -> Any:
     """A retraction, and the word of a reviewer for whom it waits."""
     with program().reading() as connection:
-        one = reporting.retraction(connection, actor(), retraction_id)
+        one = reporting.filing(connection, actor(), RETRACTIONS, retraction_id)
         if one is None:
             raise NotFound
         over = _about_report(connection, one["feedback_id"]) if one["feedback_id"] else \
@@ -98,15 +84,11 @@ def retraction(retraction_id: str) -> Any:
     return render(_page(one, over, people, form if may else None), 422 if form.errors else 200)
 
 
-def _page(one: Mapping[str, Any], over: list[Plain], people: Mapping[str, str], form: Form | None) -> RetractionPage:
+def _page(one: Mapping[str, Any], over: list[Plain], people: Mapping[str, str], form: Form | None) -> WaitingPage:
     facts = [{"label": t("page.retraction.asked_by"), "text": people.get(one["author_id"], "")},
              {"label": t("page.col.filed"), "text": moment(one["at"])}]
-    if one["decided_at"]:
-        facts += [{"label": t("page.retraction.decided_by"),
-                   "text": people.get(one["decided_by"], t("page.panel.unnamed"))},
-                  {"label": t("page.retraction.decided_at"), "text": moment(one["decided_at"])},
-                  {"label": t("page.retraction.decided_why"), "text": one["decision_reason"]}]
-    return RetractionPage(
+    facts += word_on(one, people)
+    return WaitingPage(
         title=t("page.retraction.of_report" if one["feedback_id"] else "page.retraction.of_incident"), over=over,
         sub=said(value_word(RetractionState, one["state"])), body=shown(RetractionFields, one), facts=facts, form=form,
-        errors=form.errors if form else {})
+        reasons=[], means=t("page.retraction.decide_why"), errors=form.errors if form else {})

@@ -24,7 +24,8 @@ OBJECT_PAGES = {
     "alarm": ("pages.alarm", "alarm_id"), "recusal": ("pages.recusal", "recusal_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
-    "clock": ("pages.incident", "incident_id"), "item": ("pages.corrective_item", "item_id"),
+    "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
+    "item": ("pages.corrective_item", "item_id"),
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
     "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
@@ -46,6 +47,8 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
         return url_for("pages.vote", trial_id=trial_id, matter=name)
     if kind == "panel":
         return url_for("pages.panel", trial_id=trial_id)
+    if kind == "items":
+        return url_for("pages.corrective_items_list", trial=trial_id)
     if kind == "report":
         return url_for("pages.new_feedback", trial_id=trial_id)
     return url_for("pages.trial", trial_id=trial_id, _anchor="moves")
@@ -54,7 +57,7 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
 def task_url(task: Task) -> str:
     """Where a task is done."""
     if task.kind in OBJECT_PAGES:
-        endpoint, name = OBJECT_PAGES[task.kind]
+        endpoint, name = OBJECT_PAGES["a clock" if task.object_id.startswith("ck_") else task.kind]
         named: dict[str, Any] = {name: task.object_id}
         return url_for(endpoint, **named)
     if task.kind == "late_red":
@@ -86,6 +89,8 @@ def what(kind: str, about: str | None) -> str:
 
 def owed_word(one: Owed) -> Word:
     """What is owed, by its own name."""
+    if one.kind == "clock":
+        return word(f"clock.{one.about}")
     return value_word(ReviewKind, one.about) if one.about else word(f"page.owed.{one.kind}")
 
 
@@ -148,6 +153,8 @@ def meet_url(meet: str, trial_id: str, decision: str | None) -> str | None:
     """Where a need is met; nothing where only time, or a proposal not yet made, meets it."""
     pages: dict[str, Any] = {"dossier": "pages.dossier", "panel": "pages.panel", "reviews": "pages.trial_reviews",
                              "feedback": "pages.trial_feedback", "incidents": "pages.trial_incidents"}
+    if meet == "corrective_items":
+        return step_url("items", meet, trial_id)
     if meet == "decision":
         return url_for("pages.decision", decision_id=decision) if decision else None
     if meet.startswith("votes:"):

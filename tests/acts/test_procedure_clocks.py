@@ -1,0 +1,205 @@
+"""Clocks of the procedure: started by the move or section that is their event, ended by the one that ends them."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cast import START, Cast
+from conftest import Shifted
+from test_walks import TOPIC, World
+
+from sandbox.acts.act import Acts
+from sandbox.jobs.clock import walk
+from sandbox.jobs.demo import stories
+from sandbox.jobs.demo.city import Inside, unsynced
+from sandbox.jobs.demo.people import enter_people
+from sandbox.jobs.demo.walks import Walk
+from sandbox.jobs.program import Program
+from sandbox.reads.board import owed
+from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.dues import DUES, NOTICES, DueKind
+
+pytestmark = pytest.mark.only_on("sqlite")
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def world(empty_program: Program, clock: Shifted) -> Iterator[World]:
+    with unsynced(empty_program):
+        people = enter_people(empty_program)
+        hand = Inside(empty_program, people, empty_program.settings.zone)
+        scenario = hand.do("publish_scenario", "regulator", {"title": "街面", "description": "限定场景"})["id"]
+        yield World(empty_program, clock, hand, scenario)
+
+
+def clocks(world: World, one: Walk) -> dict[str, Any]:
+    """The last clock of each key."""
+    with world.program.reading() as connection:
+        return {row.key: row for row in connection.execute(
+            sa.select(CLOCKS).where(CLOCKS.c.trial_id == one.trial).order_by(CLOCKS.c.started_at, CLOCKS.c.id))}
+
+
+def stand(world: World, one: Walk) -> dict[str, str]:
+    """How each stands."""
+    return {key: row.outcome or "running" for key, row in clocks(world, one).items()}
+
+
+def notices(world: World, kind: str) -> list[Any]:
+    with world.program.reading() as connection:
+        return list(connection.execute(sa.select(NOTICES).where(NOTICES.c.kind == kind).order_by(NOTICES.c.id)))
+
+
+def test_an_application_has_its_clocks_and_a_correction_stops_only_the_outer_one(world: World) -> None:
+    one = Walk(world.hand, TOPIC, world.scenario)
+    world.go(one.submitted())
+    assert stand(world, one) == {"D01": "running"}
+    world.go(iter_accept(one))
+    assert stand(world, one) == {"D01": "done", "C01": "running", "C03": "running"}
+    before = clocks(world, one)["C01"].due_at
+    one.returned()
+    assert stand(world, one) == {"D01": "done", "C01": "paused", "C03": "done"}
+    world.wait(10 * DAY)
+    one.move("submit", one.firm)
+    world.go(iter_accept(one))
+    assert stand(world, one) == {"D01": "done", "C01": "running", "C03": "running"}
+    assert 10 * DAY <= clocks(world, one)["C01"].due_at - before < 14 * DAY
+    one.move("withdraw", one.firm)
+    assert stand(world, one) == {"D01": "done", "C01": "void", "C03": "void"}
+
+
+def iter_accept(one: Walk) -> Any:
+    yield one.morning(1)
+    one.file("eligibility", "regulator")
+    one.file("tier", "regulator")
+    one.move("accept")
+
+
+def test_a_whole_life_starts_and_ends_the_clocks_of_its_moves(world: World) -> None:
+    one = Walk(world.hand, TOPIC, world.scenario)
+    world.go(stories.at_exit_review(one, days=35))
+    found = stand(world, one)
+    assert found == {"D01": "done", "C01": "done", "C03": "done", "C22": "done", "C23.draft": "running",
+                     "D05": "running"}
+    world.go(one.scored())
+    assert {key: row for key, row in stand(world, one).items() if key not in found} == {"C23.comments": "done"}
+    assert stand(world, one)["C23.draft"] == "done"
+    one.by_two("standardise")
+    after = clocks(world, one)
+    assert (after["D05"].outcome, after["D07.half_year"].outcome, after["D07.year"].outcome) == ("done", None, None)
+    with world.program.reading() as connection:
+        kept = set(connection.execute(sa.select(DUES.c.kind).where(DUES.c.trial_id == one.trial)).scalars())
+    assert kept == {DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK}, "what follows is owed though the trial has ended"
+
+
+def test_a_grave_stop_has_three_days_for_its_review_and_two_weeks_for_a_decision(world: World) -> None:
+    one = Walk(world.hand, TOPIC, world.scenario)
+    world.go(one.started())
+    world.wait(timedelta(hours=1))
+    one.incident("S1")
+    found = clocks(world, one)
+    assert found["C17"].due_at == world.clock() + timedelta(hours=72)
+    assert found["C20"].due_at == end_of_day(local_day(world.clock(), world.hand.zone) + 14 * DAY, world.hand.zone)
+    world.go(one.mitigated())
+    assert stand(world, one)["C17"] == "done"
+    one.move("open_retrospective")
+    assert (stand(world, one)["C20"], stand(world, one)["C21"]) == ("done", "running")
+    one.file("retrospective")
+    assert stand(world, one)["C21"] == "done"
+
+
+def test_a_filing_that_is_due_has_ten_working_days_from_the_start_and_ends_when_it_is_made(world: World) -> None:
+    one = Walk(world.hand, TOPIC, world.scenario)
+    world.go(one.admitted())
+    world.go(one.prepared())
+    row = {"filing": "算法备案", "status": "due", "due_on": one.today().isoformat()}
+    one.file("filings", filings=[row])
+    one.start()
+    assert stand(world, one)["C05"] == "running"
+    one.file("filings", filings=[{**row, "filing": "安全评估"}, row])
+    assert stand(world, one)["C05"] == "running"
+    one.file("filings", filings=[{"filing": "算法备案", "status": "done", "number": "7"}])
+    assert stand(world, one)["C05"] == "done"
+    one.move("wind_down", one.firm)
+    assert (stand(world, one)["C07"], stand(world, one)["C22"]) == ("running", "void")
+
+
+def test_an_appeal_is_a_right_that_passes_without_a_reproach(world: World) -> None:
+    one = Walk(world.hand, TOPIC, world.scenario)
+    world.go(one.accepted())
+    one.declined()
+    assert stand(world, one)["C27"] == "running"
+    world.wait(32 * DAY)
+    assert stand(world, one)["C27"] == "void"
+    assert notices(world, "clock_missed") == []
+    reminded = [row for row in notices(world, "clock_due") if row.content["clock"] == "C27"]
+    assert [(row.content["days"], row.role) for row in reminded] == [(-7, "firm"), (-3, "firm"), (-1, "firm")]
+
+
+def test_a_chairs_hold_is_decided_within_three_days(program: Program, cast: Cast, acts: Acts, adopted: Any) -> None:
+    trial, = adopted(1)
+    seat = acts.do("assign_reviewer", cast.lin, {"account_id": cast.rui.id, "panel": "running", "chair": True}, trial)
+    acts.do("answer_assignment", cast.rui, {"conflict": False, "accepted": True}, seat.id)
+    acts.do("make_move", cast.rui, {"move": "suspend", "reason": "A child was on the pavement"}, on=trial)
+    with program.reading() as connection:
+        found = {row.key: row for row in connection.execute(sa.select(CLOCKS).where(CLOCKS.c.trial_id == trial))}
+    assert found["D06"].due_at == START + timedelta(hours=72)
+    assert found.keys() == {"C17", "C20", "C22", "D06"}
+
+
+def test_the_exit_is_due_thirty_days_before_the_end_and_is_shown_among_what_is_owed(
+        program: Program, cast: Cast, adopted: Any) -> None:
+    trial, = adopted(1)
+    with program.reading() as connection:
+        found = [(one.kind, one.about, one.at) for one in owed(connection, cast.fang, trial) if one.kind == "clock"]
+    assert found == [("clock", "C22", end_of_day(local_day(START, program.settings.zone) + 150 * DAY,
+                                                 program.settings.zone))]
+
+
+def test_a_trial_shorter_than_that_has_no_such_clock(program: Program, cast: Cast, adopted: Any) -> None:
+    adopted(1, days=30)
+    with program.reading() as connection:
+        assert connection.execute(sa.select(CLOCKS.c.id)).all() == []
+
+
+# Reminders
+
+
+def test_who_owes_a_duty_is_reminded_while_there_is_time_and_both_sides_are_told_when_it_has_run_out(
+        program: Program, clock: Shifted, cast: Cast, acts: Acts, adopted: Any) -> None:
+    trial, = adopted(1)
+    forget(program)
+    acts.do("file_incident", cast.fang, {"kind": "complaint", "occurred_at": START.isoformat()}, on=trial)
+    walk(program, clock, START + 30 * DAY)
+    with program.reading() as connection:
+        told = connection.execute(sa.select(NOTICES).where(NOTICES.c.kind.in_(("clock_due", "clock_missed"))).order_by(
+            NOTICES.c.at, NOTICES.c.role)).all()
+    assert [(row.kind, row.content["clock"], row.content.get("days"), row.role) for row in told] == [
+        ("clock_due", "C25.acknowledge", -1, "firm"),
+        ("clock_missed", "C25.acknowledge", None, "firm"), ("clock_missed", "C25.acknowledge", None, "regulator"),
+        ("clock_due", "C25.answer", -7, "firm"), ("clock_due", "C25.answer", -3, "firm"),
+        ("clock_due", "C25.answer", -1, "firm"),
+        ("clock_missed", "C25.answer", None, "firm"), ("clock_missed", "C25.answer", None, "regulator")]
+
+
+def test_a_corrective_item_is_reminded_of_until_it_is_done(program: Program, clock: Shifted, cast: Cast, acts: Acts,
+                                                           adopted: Any) -> None:
+    trial, = adopted(1)
+    forget(program)
+    due = (START + 20 * DAY).date().isoformat()
+    item = acts.do("add_corrective_item", cast.lin, {"what": "Lamps", "owner": "Fitters", "due_on": due}, on=trial).id
+    walk(program, clock, START + 18 * DAY + timedelta(hours=16))
+    acts.do("finish_corrective_item", cast.fang, {"done": "Lamps fitted"}, on=item)
+    walk(program, clock, START + 22 * DAY)
+    with program.reading() as connection:
+        told = connection.execute(sa.select(NOTICES.c.content, NOTICES.c.role).where(
+            NOTICES.c.kind == "item_due").order_by(NOTICES.c.at)).all()
+    assert [(row.content["days"], row.role) for row in told] == [(-7, "firm"), (-3, "firm")]
+
+
+def forget(program: Program) -> None:
+    """Leave only what clocks and items owe."""
+    program.door.submit(lambda transaction: transaction.connection.execute(sa.delete(DUES).where(
+        DUES.c.kind.not_in((DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK, DueKind.ITEM_OVERDUE, DueKind.REMIND_ITEM)))))
