@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_bb144ab1'
+revision = '0001_ee5cbc76'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -708,6 +708,7 @@ def upgrade() -> None:
     sa.Column('opened_at', Instant(), nullable=False),
     sa.Column('planned', sa.Integer(), nullable=False),
     sa.Column('stale', sa.Boolean(), nullable=False),
+    sa.Column('over_budget', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_epochs_trial_id')),
     sa.PrimaryKeyConstraint('trial_id', 'epoch', name=op.f('pk_epochs'))
     )
@@ -786,6 +787,7 @@ def upgrade() -> None:
     sa.Column('epoch', sa.Integer(), nullable=False),
     sa.Column('period', sa.Integer(), nullable=False),
     sa.Column('log_e', sa.Float(), nullable=False),
+    sa.Column('s2', sa.Integer(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
     sa.Column('state', sa.Enum('waiting', 'stopped', 'left', name='lateredstate', native_enum=False, create_constraint=True, length=32), nullable=False),
@@ -1041,7 +1043,10 @@ def upgrade() -> None:
     sa.Column('what', sa.String(), nullable=False),
     sa.Column('owner', sa.String(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('acceptance_test', sa.String(), nullable=True),
+    sa.Column('mandatory', sa.Boolean(), nullable=False),
     sa.Column('critical', sa.Boolean(), nullable=False),
+    sa.Column('plan_version', sa.Integer(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('done', sa.String(), nullable=True),
@@ -1050,7 +1055,7 @@ def upgrade() -> None:
     sa.Column('verdict', sa.String(), nullable=True),
     sa.Column('verified_by', sa.String(), nullable=True),
     sa.Column('verified_at', Instant(), nullable=True),
-    sa.CheckConstraint('incident_id IS NULL OR review_id IS NULL', name=op.f('ck_corrective_items_one_origin')),
+    sa.CheckConstraint('(incident_id IS NULL OR review_id IS NULL) AND (plan_version IS NULL OR incident_id IS NULL AND review_id IS NULL)', name=op.f('ck_corrective_items_one_origin')),
     sa.CheckConstraint('verified_at IS NULL OR done_at IS NOT NULL', name=op.f('ck_corrective_items_done_before_verified')),
     sa.CheckConstraint('verified_by <> done_by', name=op.f('ck_corrective_items_verified_by_another')),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_corrective_items_incident_id')),
