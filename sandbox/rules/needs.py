@@ -45,9 +45,8 @@ class Need:
 
 
 def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
-    """At least `quorum` voted for or against, and two thirds of them in favour."""
-    counted = [vote for vote in votes if vote.value in ("for", "against")]
-    return len(counted) >= quorum and sum(v.value == "for" for v in counted) >= ceil(len(counted) * 2 / 3)
+    """At least `quorum` voted for or against, no body beyond its share, and two thirds of them in favour."""
+    return panels.carried(((v.body, v.value == "for") for v in votes if v.value in ("for", "against")), quorum)
 
 
 def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
@@ -58,7 +57,7 @@ def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
 
 def members(facts: Facts, panel: str, number: int | None = None) -> list[Member]:
     """Who sits on a panel, as its makeup is judged."""
-    return [Member(seat.constituency, seat.expertise, seat.external) for seat in facts.seats(panel, number)]
+    return [Member(seat.constituency, seat.expertise, seat.external, seat.body) for seat in facts.seats(panel, number)]
 
 
 def quorum(facts: Facts) -> int:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.incident_clocks import GRAVE, NEAR_MISS
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
@@ -167,7 +168,7 @@ def _open_grave(connection: sa.Connection, rows: Rows) -> dict[str, int]:
     """Grave incidents that are not closed."""
     query = sa.select(INCIDENTS.c.trial_id, sa.func.count()).where(
         INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed",
-        INCIDENTS.c.severity.in_(("S1", "S2")))
+        INCIDENTS.c.severity.in_(GRAVE))
     return {one[0]: one[1] for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
 
 
@@ -175,8 +176,9 @@ def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[A
           now: datetime) -> dict[str, tuple[int, int]]:
     """Incidents of this program's time told inside every clock that the firm owed, of all; an incident without a clock
     is told within a month."""
-    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", ~INCIDENTS.c.retracted,
-                                                          INCIDENTS.c.source_key.is_(None)),
+    filed = _by_trial(connection, rows, INCIDENTS, where=(
+        sa.or_(INCIDENTS.c.kind == "incident", sa.and_(INCIDENTS.c.kind != NEAR_MISS, INCIDENTS.c.severity.in_(GRAVE))),
+        ~INCIDENTS.c.retracted, INCIDENTS.c.source_key.is_(None)),
                       columns=(INCIDENTS.c.id, INCIDENTS.c.at, INCIDENTS.c.aware_at))
     found = {}
     for trial_id, incidents in filed.items():

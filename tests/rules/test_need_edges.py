@@ -124,6 +124,19 @@ def test_nobody_of_the_first_review_rereviews_in_person_or_by_their_body():
     assert not holds("rereview_in_favour", *body)
 
 
+def test_five_people_of_one_body_are_no_re_review():
+    of_one = group("votes", lambda found: tuple(replace(one, body="guild") for one in found))
+    assert not holds("rereview_in_favour", of_one)
+
+
+def test_a_body_that_sends_many_does_not_outvote_the_others():
+    crowd = tuple(vote("ethics", person, body="guild") for person in ("ge", "he", "ji"))
+    votes = [group("panel", lambda found: tuple(replace(s, panel_no=1) for s in found)),
+             group("votes", lambda found: (*found, *crowd))]
+    assert holds("panel_in_favour", *votes)
+    assert not holds("panel_in_favour", *votes, voted("ethics", "against", "against"))
+
+
 def test_reviewers_who_belong_to_no_body_are_not_of_one_body():
     nowhere = group("votes", lambda found: tuple(replace(one, body="") for one in found))
     assert holds("rereview_in_favour", nowhere)
