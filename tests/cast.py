@@ -50,8 +50,8 @@ def enter_cast(program: Program) -> Cast:
         accepted = acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": invited.secret, "password": password})
         return actor(program, accepted.id)
 
-    def reviewer(name: str, side: str, of: str, expertise: str, external: bool = False) -> Actor:
-        return person(name, Role.REVIEWER, of, constituency=side, expertise=[expertise], external=external)
+    def reviewer(name: str, side: str, of: str, expertise: str) -> Actor:
+        return person(name, Role.REVIEWER, of, constituency=side, expertise=[expertise])
 
     office = str(ada.organisation_id)
     guild, institute, users = body("Guild", "body"), body("Institute", "institute"), body("Users", "body")
@@ -59,9 +59,9 @@ def enter_cast(program: Program) -> Cast:
         ada=ada, lin=person("Lin", Role.REGULATOR, office), zhou=person("Zhou", Role.REGULATOR, office),
         fang=person("Fang", Role.FIRM, body("海睿", "firm")), gao=person("Gao", Role.FIRM, body("Other Firm", "firm")),
         rui=reviewer("Rui", "industry", guild, "trade"), shen=reviewer("Shen", "research", institute, "ai"),
-        mei=reviewer("Mei", "market", users, "ethics", external=True),
+        mei=reviewer("Mei", "market", users, "ethics"),
         di=person("Di", Role.DEPARTMENT, body("Science Department", "department")),
-        reviewers=tuple(reviewer(name, side, of, expertise, external=True) for name, side, of, expertise in (
+        reviewers=tuple(reviewer(name, side, of, expertise) for name, side, of, expertise in (
             ("Bao", "industry", guild, "ai"), ("Chu", "research", institute, "law"), ("Dai", "market", users, "trade"),
             ("Fei", "research", institute, "ethics"), ("Han", "market", users, "law"))))
 

@@ -11,6 +11,7 @@ import hypothesis
 import pytest
 from cast import START, Cast, adopt, enter_cast
 from databases import KINDS, Postgres, Stencil, make_tables, postgres_server, settings_in
+from world import World, world_in
 
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.clock import Shifted
@@ -130,6 +131,13 @@ def program(filled: Stencil, database: Callable[[Stencil], Settings], clock: Shi
 def empty_program(empty: Stencil, database: Callable[[Stencil], Settings], clock: Shifted) -> Iterator[Program]:
     """A program before anyone has an account."""
     yield from running(database(empty), clock)
+
+
+@pytest.fixture
+def world(empty_program: Program, clock: Shifted) -> Iterator[World]:
+    """The demo's people in a program of their own."""
+    with world_in(empty_program, clock) as world:
+        yield world
 
 
 @pytest.fixture

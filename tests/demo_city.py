@@ -26,6 +26,7 @@ class Told:
 
     result: dict[str, Any]
     seconds: float
+    """Of CPU."""
     program: Program
 
     def actor(self, *token: str | int) -> Actor:
@@ -44,9 +45,9 @@ def told_in(folder: Path) -> Iterator[Told]:
     """Tell the city in a folder; in the end its log must be whole."""
     settings = settings_in(folder)
     make_tables(settings)
-    begun = time.monotonic()
+    begun = time.process_time()
     result = load(settings, TODAY)
-    seconds = time.monotonic() - begun
+    seconds = time.process_time() - begun
     program = open_program(settings, still(lambda: TODAY))
     try:
         yield Told(result, seconds, program)

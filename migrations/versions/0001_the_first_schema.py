@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_13a57e1e'
+revision = '0001_1d57b280'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -146,7 +146,6 @@ def upgrade() -> None:
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('expertise', JSON, nullable=False),
-    sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('active', sa.Boolean(), nullable=False),
     sa.Column('password', sa.String(), nullable=True),
     sa.Column('fs_uniquifier', sa.String(), nullable=False),
@@ -198,7 +197,6 @@ def upgrade() -> None:
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('constituency', sa.Enum('industry', 'research', 'market', name='constituency', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('expertise', JSON, nullable=False),
-    sa.Column('external', sa.Boolean(), nullable=False),
     sa.Column('expires_at', Instant(), nullable=False),
     sa.Column('used_at', Instant(), nullable=True),
     sa.ForeignKeyConstraint(['organisation_id'], ['organisations.id'], name=op.f('fk_invitations_organisation_id')),
@@ -419,6 +417,7 @@ def upgrade() -> None:
     sa.Column('panel_no', sa.Integer(), nullable=False),
     sa.Column('dossier_version', sa.Integer(), nullable=False),
     sa.Column('plan_version', sa.Integer(), nullable=False),
+    sa.Column('exposure_version', sa.Integer(), nullable=True),
     sa.Column('tier', sa.Enum('R1', 'R2', 'R3', 'R4', name='tier', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('listed', sa.Boolean(), nullable=True),
     sa.Column('environment', sa.Enum('E0', 'E1', 'E2', 'E3', name='environment', native_enum=False, create_constraint=True, length=32), nullable=True),
@@ -1041,7 +1040,10 @@ def upgrade() -> None:
     sa.Column('what', sa.String(), nullable=False),
     sa.Column('owner', sa.String(), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
+    sa.Column('acceptance_test', sa.String(), nullable=True),
+    sa.Column('mandatory', sa.Boolean(), nullable=False),
     sa.Column('critical', sa.Boolean(), nullable=False),
+    sa.Column('plan_version', sa.Integer(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('done', sa.String(), nullable=True),
@@ -1050,7 +1052,7 @@ def upgrade() -> None:
     sa.Column('verdict', sa.String(), nullable=True),
     sa.Column('verified_by', sa.String(), nullable=True),
     sa.Column('verified_at', Instant(), nullable=True),
-    sa.CheckConstraint('incident_id IS NULL OR review_id IS NULL', name=op.f('ck_corrective_items_one_origin')),
+    sa.CheckConstraint('(incident_id IS NULL OR review_id IS NULL) AND (plan_version IS NULL OR incident_id IS NULL AND review_id IS NULL)', name=op.f('ck_corrective_items_one_origin')),
     sa.CheckConstraint('verified_at IS NULL OR done_at IS NOT NULL', name=op.f('ck_corrective_items_done_before_verified')),
     sa.CheckConstraint('verified_by <> done_by', name=op.f('ck_corrective_items_verified_by_another')),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_corrective_items_incident_id')),
@@ -1132,6 +1134,7 @@ def upgrade() -> None:
     sa.Column('incident_id', sa.String(), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
     sa.Column('body', JSON, nullable=False),
+    sa.Column('reason', sa.String(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['incident_id'], ['incidents.id'], name=op.f('fk_incident_versions_incident_id')),

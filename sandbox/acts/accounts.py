@@ -123,7 +123,7 @@ def accept_invitation(act: Act, given: AcceptGiven) -> Made:
     act.update(INVITATIONS, found["id"], used_at=act.now)
     account = open_account(act, found["email"], found["name"], found["role"], given.password,
                            organisation_id=found["organisation_id"], constituency=found["constituency"],
-                           expertise=found["expertise"], external=found["external"])
+                           expertise=found["expertise"])
     return Made(id=account)
 
 
@@ -131,7 +131,7 @@ def open_account(act: Act, email: str, name: str, role: str, password: str, **mo
     """Account and contact rows; the contact's values stay out of the log's digest."""
     account = act.id("ac")
     act.insert(ACCOUNTS, {"id": account, "role": role, "active": True, "password": password, "auth": {},
-                          "fs_uniquifier": new_secret(), "created_at": act.now, "external": False, **more})
+                          "fs_uniquifier": new_secret(), "created_at": act.now, **more})
     act.connection.execute(sa.insert(CONTACTS).values(account_id=account, email=email.lower(), name=name))
     return account
 
@@ -199,7 +199,7 @@ def describe_reviewer(act: Act, given: DescribedGiven) -> Made:
     row = act.row(ACCOUNTS, given.account_id)
     if row["role"] != Role.REVIEWER:
         raise Refused("not_a_reviewer")
-    described = given.model_dump(mode="json", include={"constituency", "expertise", "external"})
+    described = given.model_dump(mode="json", include={"constituency", "expertise"})
     act.object_id, act.reason = row["id"], given.reason
     act.old.append([ACCOUNTS.name, row["id"], {name: row[name] for name in described}])
     act.update(ACCOUNTS, row["id"], **described)

@@ -10,7 +10,6 @@ from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.cadence import end_of_working_days
-from sandbox.rules.incident_clocks import GRAVEST
 from sandbox.store.allegations import (
     ALLEGATIONS,
     AllegationFields,
@@ -20,7 +19,7 @@ from sandbox.store.allegations import (
     DismissalFields,
 )
 from sandbox.store.dues import DueKind
-from sandbox.store.incidents import IncidentFields, Severity
+from sandbox.store.incidents import IncidentFields, Severity, itemises
 
 GRAVEST_WITHIN = timedelta(hours=2)
 DECIDE_WITHIN = 2
@@ -55,11 +54,9 @@ def _decide_by(act: Act, severity: str | None, received: datetime) -> datetime:
 def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:
     """Count it as alleged in the epoch in which it occurred, or take it off again. A report of wrongdoing names no
     event."""
-    event = "complaint" if row["kind"] == AllegationKind.COMPLAINT else \
-        f"harm_{row['severity']}" if row["severity"] else row["indicator"]
-    if row["kind"] != AllegationKind.WRONGDOING:
-        for indicator in indicators_counting(act, str(event)):
-            add(act, row["epoch"], indicator, at=row["occurred_at"], alleged=sign)
+    events = () if row["kind"] == AllegationKind.WRONGDOING else itemises(row)
+    for indicator in dict.fromkeys(name for event in events for name in indicators_counting(act, event)):
+        add(act, row["epoch"], indicator, at=row["occurred_at"], alleged=sign)
 
 
 @act(on="allegation")
@@ -67,8 +64,6 @@ def confirm_allegation(act: Act, given: ConfirmationFields) -> IncidentFiled:
     """Make an incident, a near miss or a complaint of it, in words that the firm may read. In the log this is the
     filing of that incident and nothing else: whoever reads the trial's log learns of no allegation."""
     row = _waiting(act)
-    if GRAVEST & set(given.harms) and given.severity is not Severity.S1:
-        raise invalid("harms", "harm_is_gravest")
     count_alleged(act, row, -1)
     filed = keep_incident(act, IncidentFields(
         kind=given.kind, severity=given.severity, harms=given.harms, people_affected=given.people_affected,

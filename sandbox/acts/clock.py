@@ -80,7 +80,7 @@ def review_overdue(act: Act, due: Mapping[str, Any]) -> None:
 def feedback_late(act: Act, due: Mapping[str, Any]) -> None:
     """A report a day late turns the light yellow."""
     if not _put_off(act, due):
-        assess(act, Light.YELLOW)
+        assess(act, Light.YELLOW, event="feedback_late")
         for role in ("firm", "regulator"):
             notify(act, "feedback_late", role=role)
 
@@ -119,6 +119,13 @@ def end_date(act: Act, due: Mapping[str, Any]) -> None:
 def kill_switch(act: Act, due: Mapping[str, Any]) -> None:
     """The kill switch was not tested for 38 days."""
     trip(act, Cause.UNSAFE_VERSION)
+
+
+def kill_switch_old(act: Act, due: Mapping[str, Any]) -> None:
+    """The kill switch was not tested for 30 days: the light turns yellow, and both sides are told."""
+    assess(act, Light.YELLOW, event="kill_switch_old")
+    for role in ("firm", "regulator"):
+        notify(act, "kill_switch_old", role=role)
 
 
 def grave_unmitigated(act: Act, due: Mapping[str, Any]) -> None:
@@ -185,7 +192,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.FEEDBACK_SILENT: feedback_silent,
     DueKind.APPLY_HELD: apply_held,
-    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
+    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch, DueKind.KILL_SWITCH_OLD: kill_switch_old,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
     DueKind.CLOCK_RUN_OUT: clock_run_out,

@@ -5,18 +5,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
+from sandbox.acts.items import arm_item, enter_item
 from sandbox.acts.light import assess
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
-from sandbox.acts.schedule import arm_reminders, drop_due, notify, put_due
+from sandbox.acts.schedule import drop_due, notify
 from sandbox.rules.cadence import end_of_day, local_day
-from sandbox.rules.clocks import owner_reminders
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import Cause
 from sandbox.rules.risk import Light, mitigation_light
 from sandbox.store.corrective import (
     ITEMS,
-    LONG_OVERDUE,
     CorrectiveChange,
     CorrectiveDone,
     CorrectiveFields,
@@ -40,12 +39,8 @@ def add_corrective_item(act: Act, given: CorrectiveFields) -> Made:
         _of_this_trial(act, name, table, getattr(given, name))
     if given.due_on < local_day(act.now, act.zone):
         raise invalid("due_on", "in_past")
-    item = {"id": act.id("it"), "trial_id": act.trial["id"], "what": given.what, "owner": given.owner,
-            "critical": given.critical, "incident_id": given.incident_id, "review_id": given.review_id,
-            "due_at": end_of_day(given.due_on, act.zone), "author_id": act.actor.id, "at": act.now}
-    act.insert(ITEMS, item)
-    arm_item(act, item)
-    return Made(id=str(item["id"]))
+    values = {name: getattr(given, name) for name in CorrectiveFields.model_fields if name != "due_on"}
+    return Made(id=enter_item(act, **values, due_at=end_of_day(given.due_on, act.zone)))
 
 
 def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) -> None:
@@ -54,18 +49,6 @@ def _of_this_trial(act: Act, name: str, table: sa.Table, object_id: str | None) 
         table.c.id == object_id, table.c.trial_id == act.trial["id"])).first()
     if not found:
         raise invalid(name, "not_of_this_trial")
-
-
-def arm_item(act: Act, item: dict[str, Any]) -> None:
-    """The firm is reminded; the light is looked at when the item becomes overdue, and again when a critical one is so
-    for long."""
-    put_due(act, DueKind.ITEM_OVERDUE, item["id"], item["due_at"], act.trial["id"])
-    arm_reminders(act, DueKind.REMIND_ITEM, item["id"],
-                  owner_reminders(item["due_at"], (item["due_at"] - item["at"]).days, act.zone))
-    if item["critical"]:
-        put_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"], item["due_at"] + LONG_OVERDUE, act.trial["id"])
-    else:
-        drop_due(act, DueKind.ITEM_LONG_OVERDUE, item["id"])
 
 
 def look_at_overdue(act: Act, *, may_stop: bool = True) -> None:
@@ -90,7 +73,7 @@ def change_corrective_item(act: Act, given: CorrectiveChange) -> Made:
     item = act.row(ITEMS, act.object_id or "")
     if item["done_at"] is not None:
         raise Refused("item_done")
-    changed: dict[str, Any] = {name: getattr(given, name) for name in ("owner", "critical")
+    changed: dict[str, Any] = {name: getattr(given, name) for name in ("owner", "critical", "mandatory")
                                if getattr(given, name) is not None}
     if given.due_on is not None:
         changed["due_at"] = end_of_day(given.due_on, act.zone)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
+from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.schedule import (
     BEYOND_THE_END,
@@ -20,6 +21,7 @@ from sandbox.acts.schedule import (
     notify,
     plan_review,
     put_due,
+    remind_of,
 )
 from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
 from sandbox.rules.clocks import CLOCKS as KNOWN
@@ -57,13 +59,14 @@ def idle(act: Act, row: Move) -> None:
 def started(act: Act, row: Move) -> None:
     """Freeze plan, caps and limits; set the end; make the first review and the feedback schedule."""
     drop_dues(act, WHILE_IDLE)
-    bodies = {kind: found[-1].body for kind, found in sections(act.connection, act.trial, act.now).items()}
+    filed = sections(act.connection, act.trial, act.now)
+    bodies = {kind: found[-1].body for kind, found in filed.items()}
     exposure, plan, tier = bodies["exposure"], bodies["plan"], TIERS[act.trial["tier"]]
     schedule = bodies["schedules"]
     first = schedule.get("first_review_day") or tier.first_day
     act.change_trial(
         starts_at=act.now, owed_since=act.now, running_since=act.now, plan_version=1, days_before=0.0,
-        day_limit=exposure["days"],
+        day_limit=exposure["days"], exposure_version=filed["exposure"][-1].version,
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
         verify_code=new_code(),
         model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
@@ -107,9 +110,10 @@ def open_epoch(act: Act) -> None:
 
 
 def tuning(act: Act, row: Move) -> None:
-    """Exposure drops: what is left of the caps is halved."""
+    """Exposure drops: what is left of the caps is halved. What the corrective plan promises is owed, item by item."""
     _rearm(act, end_suspension(act, row))
     act.change_trial(running_since=act.now, tune_since=act.now, **_remaining(act, REDUCED))
+    enter_planned(act)
     arm_running(act)
     _look_again(act)
 
@@ -129,7 +133,7 @@ def resumed(act: Act, row: Move) -> None:
     """Full caps again under a new plan version."""
     _rearm(act, end_suspension(act, row))
     exposure = sections(act.connection, act.trial, act.now).get("exposure")
-    restored = caps(exposure[-1].body) if exposure else {}
+    restored = {**caps(exposure[-1].body), "exposure_version": exposure[-1].version} if exposure else {}
     act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
     _look_again(act)
@@ -195,8 +199,17 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
     notify(act, "suspended", role="firm", cause=cause.value)
 
 
-def call_emergency_review(act: Act, stop: str, cause: Cause) -> None:
-    """The emergency review (应急审查) of a stop, open at once; its target is 72 hours."""
+def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:
+    """The emergency review (应急审查) of a stop, or of a grave incident that stops nothing yet: open at once, with 72
+    hours as its target. One that is open for such an incident becomes the review of the stop that follows."""
+    open_one = act.connection.execute(sa.select(REVIEWS).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.EMERGENCY,
+        REVIEWS.c.state == ReviewState.OPEN, REVIEWS.c.suspension_id.is_(None))).mappings().first()
+    if open_one is not None:
+        if stop is not None:
+            act.update(REVIEWS, open_one["id"], suspension_id=stop)
+            remind_of(act, dict(open_one))
+        return
     review = plan_review(act, ReviewKind.EMERGENCY, act.now + EMERGENCY, open_now=True, suspension=stop, reason=cause)
     start_clock(act, "C17", review, act.now)
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
+from sandbox.acts.effects import call_emergency_review
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
@@ -19,9 +20,9 @@ from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
 from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.incident_clocks import GRAVEST, Operator, clocks_of, summary_owed
+from sandbox.rules.incident_clocks import Operator, clocks_of, harm_fault, people_fault, summary_owed
 from sandbox.rules.jurisdiction import Profile
-from sandbox.rules.lifecycle import Cause
+from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.incidents import (
@@ -35,9 +36,11 @@ from sandbox.store.incidents import (
     IncidentUpdate,
     Severity,
     case_of,
+    itemises,
 )
 
 TAKES_INCIDENTS = ("trial", "tune", "suspended", "retrospective", "exit_review", "winding_down")
+EXPOSED = (*RUNNING, "exit_review")
 MITIGATE_WITHIN = timedelta(hours=KNOWN["D10"].amount)
 ENDED = (IncidentState.MITIGATED, IncidentState.CLOSED)
 
@@ -69,10 +72,8 @@ def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     }
     act.insert(INCIDENTS, incident)
     act.change_trial(incidents=act.trial["incidents"] + 1)
-    if given.kind is not IncidentKind.NEAR_MISS:
-        _count(act, incident, given.severity)
-    if given.kind is IncidentKind.INCIDENT:
-        _grave(act, incident["id"], given.severity, aware)
+    count_incident(act, incident)
+    _grave(act, incident)
     _start_clocks(act, incident, aware)
     light = assess(act)
     notify(act, "incident_filed", role="regulator", dedupe=incident["id"], severity=given.severity or given.kind)
@@ -115,12 +116,17 @@ def _handled(act: Act, incident: Mapping[str, Any]) -> None:
         start_clock(act, "C19", incident["id"], act.now)
 
 
+def reported_in_full(incident: Mapping[str, Any]) -> bool:
+    """Whether it is reported in full: everything but a complaint that is no grave harm."""
+    return incident["kind"] != IncidentKind.COMPLAINT or case_of(incident).grave
+
+
 @act(on="incident")
 def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
     """Report an incident in full: root cause, harm, redress, what changed. Filed again, the newer version counts. It
     completes every clock whose first report was made, and is the summary once the handling has ended."""
     old = act.row(INCIDENTS, act.object_id or "")
-    if old["kind"] == IncidentKind.COMPLAINT:
+    if not reported_in_full(old):
         raise Refused("no_final_report")
     last = act.connection.execute(sa.select(sa.func.max(FINAL_REPORTS.c.version)).where(
         FINAL_REPORTS.c.incident_id == old["id"])).scalar()
@@ -141,26 +147,25 @@ def file_final_report(act: Act, given: FinalReportFields) -> IncidentFiled:
 # Counting
 
 
-def event_of(kind: str, severity: str | None, indicator: str | None) -> str | None:
-    """The event name that an incident itemises."""
-    if kind == IncidentKind.COMPLAINT:
-        return "complaint"
-    return f"harm_{severity}" if severity else indicator
-
-
-def _count(act: Act, incident: Mapping[str, Any], severity: str | None, sign: int = 1) -> None:
-    """Count it as of that class in the epoch in which it occurred, or take it off again."""
-    event = event_of(incident["kind"], severity, incident["indicator"])
-    for indicator in indicators_counting(act, event) if event else ():
+def count_incident(act: Act, incident: Mapping[str, Any], sign: int = 1) -> None:
+    """Count it in the epoch in which it occurred, or take it off again: once by each indicator that counts any of the
+    events that it is one of."""
+    counting = [name for event in itemises(incident) for name in indicators_counting(act, event)]
+    for indicator in dict.fromkeys(counting):
         add(act, incident["epoch"], indicator, at=incident["occurred_at"], itemised=sign)
 
 
-def _grave(act: Act, incident: str, severity: str | None, aware: datetime) -> None:
-    if severity == Severity.S1:
+def _grave(act: Act, incident: Mapping[str, Any]) -> None:
+    """The first class stops the trial; the second does unless it is mitigated in time; no other does any more."""
+    if not case_of(incident).grave:
+        drop_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"])
+    elif incident["severity"] == Severity.S1:
         trip(act, Cause.GRAVE_INCIDENT)
-        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
-    elif severity == Severity.S2:
-        put_due(act, DueKind.GRAVE_UNMITIGATED, incident, aware + MITIGATE_WITHIN, act.trial["id"])
+        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident["id"])
+    else:
+        put_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"], incident["aware_at"] + MITIGATE_WITHIN, act.trial["id"])
+        if act.trial["state"] in EXPOSED:
+            call_emergency_review(act, None, Cause.GRAVE_INCIDENT)
 
 
 def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
@@ -168,6 +173,8 @@ def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
         raise Refused("incident_closed")
     if given.severity is not None and given.severity > (old["severity"] or ""):
         raise Refused("milder_by_officer")
+    if given.kind not in (None, old["kind"], IncidentKind.INCIDENT):
+        raise Refused("kind_by_officer")
     if given.harms is not None and not set(old["harms"]) <= set(given.harms) or _milder_level(old, given):
         raise Refused("milder_by_officer")
     if given.state is IncidentState.CLOSED and old["severity"] in (Severity.S1, Severity.S2):
@@ -183,47 +190,56 @@ def _milder_level(old: Mapping[str, Any], given: IncidentUpdate) -> bool:
     return level or struck
 
 
-def _reclass(act: Act, old: Mapping[str, Any], severity: str | None) -> None:
-    """Another class: counted anew in its own epoch, and stopped for where it is graver now."""
-    _count(act, old, old["severity"], -1)
-    _count(act, old, severity)
-    _grave(act, old["id"], severity, old["aware_at"])
+def _reclass(act: Act, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    """Another kind or class: counted anew in its own epoch, and stopped for where it is graver now."""
+    if itemises(old) != itemises(new):
+        count_incident(act, old, -1)
+        count_incident(act, new)
+    if (case_of(old).grave, old["severity"]) != (case_of(new).grave, new["severity"]):
+        _grave(act, new)
 
 
 @act(on="incident")
 def update_incident(act: Act, given: IncidentUpdate) -> IncidentFiled:
-    """Amend, mitigate or close; the earlier version stays. Only an officer gives a milder class, closes a grave
-    incident or changes a closed one; nothing is mitigated or closed without saying how. A clock that another class or
-    harm brings starts when that became known (`known_at`, otherwise now)."""
+    """Amend, mitigate or close; the earlier version stays. Only an officer gives a milder class, makes anything but an
+    incident of it, closes a grave one or changes a closed one; nothing is mitigated or closed without saying how. A
+    clock that another kind, class or harm brings starts when that became known (`known_at`, otherwise now)."""
     old = act.row(INCIDENTS, act.object_id or "")
-    if old["retracted"]:
-        raise Refused("retracted")
+    if old["source_key"] is not None or old["retracted"]:
+        raise Refused("retracted" if old["retracted"] else "before_adoption")
     if act.actor.role != Role.REGULATOR:
         _check_firm(old, given)
-    changed = {name: value for name, value in given.model_dump(mode="json", exclude={"known_at"}).items()
+    changed = {name: value for name, value in given.model_dump(mode="json", exclude={"known_at", "reason"}).items()
                if value is not None}
     new = {**old, **changed}
-    _check_update(act, given, new)
+    _check_update(act, given, old, new)
     act.insert(INCIDENT_VERSIONS, {
         "incident_id": old["id"], "version": old["version"], "author_id": act.actor.id, "at": act.now,
+        "reason": given.reason,
         "body": {name: old[name] for name in IncidentUpdate.model_fields if old.get(name) is not None},
     })
     act.update(INCIDENTS, old["id"], **changed, version=old["version"] + 1)
     _start_clocks(act, new, given.known_at or act.now)
+    if (old["kind"], old["severity"]) != (new["kind"], new["severity"]):
+        _reclass(act, old, new)
     if given.state in ENDED:
         drop_due(act, DueKind.GRAVE_UNMITIGATED, old["id"])
         _handled(act, new)
-    if given.severity not in (None, old["severity"]) and old["kind"] == IncidentKind.INCIDENT:
-        _reclass(act, old, given.severity)
     act.change_trial()
     light = assess(act)
     return IncidentFiled(id=old["id"], light=light.value, state=act.trial["state"])
 
 
-def _check_update(act: Act, given: IncidentUpdate, new: Mapping[str, Any]) -> None:
+def _check_update(act: Act, given: IncidentUpdate, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     if given.state not in (None, IncidentState.OPEN) and not new["mitigation"]:
         raise invalid("mitigation", "missing")
-    if new["kind"] == IncidentKind.INCIDENT and GRAVEST & set(new["harms"]) and new["severity"] != Severity.S1:
-        raise invalid("harms", "harm_is_gravest")
+    if given.kind not in (None, old["kind"]) and not given.reason:
+        raise invalid("reason", "missing")
+    if new["kind"] == IncidentKind.INCIDENT and new["severity"] is None:
+        raise invalid("severity", "severity_missing")
+    if fault := harm_fault(new["kind"], new["severity"], new["harms"]):
+        raise invalid("harms", fault)
+    if fault := people_fault(new["kind"], new["people_affected"]):
+        raise invalid("people_affected", fault)
     if given.known_at is not None and not new["aware_at"] <= given.known_at <= act.now:
         raise invalid("known_at", "outside_clock")

@@ -176,15 +176,17 @@ class Judged:
     warns: bool = False
 
 
-def assess(act: Act, *rules: Light) -> Light:
+def assess(act: Act, *rules: Light, event: str | None = None) -> Light:
     """Combine the evidence, latch the light, and act on it: yellow calls a review, red suspends in this transaction.
+    An event that asks for a look of its own calls one also where the light is yellow already.
 
     What was judged is kept as an assessment. Epochs before the present one that something late reached are replayed."""
     trial = act.trial
     judged = judge(act)
     at = _thresholds(act)
     grave = _budget_light(act)
-    rules = (*rules, grave, *_cap_lights(act), *((Light.YELLOW,) if judged.told >= at.yellow or judged.warns else ()))
+    caps = _cap_lights(act)
+    rules = (*rules, grave, *caps, *((Light.YELLOW,) if judged.told >= at.yellow or judged.warns else ()))
     early = all(too_early(one.limit * one.exposures, one.weight, at) for one in judged.findings)
     now, latched = light(judged.log_e, at, early=early, rules=rules), Light(trial["light"])
     if latched is Light.RED or (latched is Light.YELLOW and now is not Light.RED):
@@ -193,7 +195,7 @@ def assess(act: Act, *rules: Light) -> Light:
     _keep(act, judged, at, now)
     if grave is Light.RED:
         act.connection.execute(_over_budget(trial["id"], trial["epoch"]))
-    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED)
+    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED, event or ("cap_warning" if caps else None))
     if trial["epoch"] > 1:
         _replay_stale(act)
     return now
@@ -303,21 +305,26 @@ def _cap_lights(act: Act) -> list[Light]:
     return [Light.YELLOW] if fresh else []
 
 
-def _act_on(act: Act, before: Light, now: Light, red: bool) -> None:
+def _act_on(act: Act, before: Light, now: Light, red: bool, event: str | None) -> None:
     if any(act.trial[cap] is not None and act.trial[used] > act.trial[cap] for used, cap in CAPS):
         trip(act, Cause.CAP_EXCEEDED)
     if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
         raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
-    elif now is Light.YELLOW and before is not Light.YELLOW and not _yellow_review_open(act):
-        plan_review(act, ReviewKind.YELLOW, days_after(act.now, YELLOW_REVIEW_DAYS, act.zone), open_now=True,
-                    reason="yellow")
+    elif now is Light.YELLOW and (before is not Light.YELLOW or event):
+        _call_review(act, event or "yellow")
 
 
-def _yellow_review_open(act: Act) -> bool:
-    return act.connection.execute(sa.select(REVIEWS.c.id).where(
+def _call_review(act: Act, why: str) -> None:
+    """A review for a yellow light; one that is open already looks at this too."""
+    found = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.reason).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
-        REVIEWS.c.state == ReviewState.OPEN)).first() is not None
+        REVIEWS.c.state == ReviewState.OPEN)).first()
+    if found is None:
+        due = days_after(act.now, YELLOW_REVIEW_DAYS, act.zone)
+        plan_review(act, ReviewKind.YELLOW, due, open_now=True, reason=why)
+    elif why not in found.reason.split():
+        act.update(REVIEWS, found.id, reason=f"{found.reason} {why}")
 
 
 # What is told late

@@ -6,8 +6,11 @@ from sandbox.acts.act import Act, Made, act
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
 from sandbox.acts.schedule import notify
 from sandbox.rules.access import Relation, Role
+from sandbox.rules.panels import from_outside
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.fields import Fields
+from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, SeatAnswer, SeatFields
 from sandbox.store.types import Long
 
@@ -16,11 +19,13 @@ CLOSED_FOR_APPEAL = ("declined", "terminated")
 
 @act(on="trial")
 def assign_reviewer(act: Act, given: SeatFields) -> Made:
-    """Offer a seat. While an appeal is open the seat is on the fresh panel. Nobody reviews and re-reviews one trial."""
+    """Offer a seat. While an appeal is open the seat is on the fresh panel. Nobody reviews and re-reviews one trial,
+    and nobody of the firm's own body sits on it; whether a member is external follows from the body they are of."""
     person = act.connection.execute(sa.select(ACCOUNTS).where(
         ACCOUNTS.c.id == given.account_id, ACCOUNTS.c.role == Role.REVIEWER, ACCOUNTS.c.active)).mappings().first()
     if person is None:
         raise invalid("account_id", "unknown_id")
+    external = _from_outside(act, person["organisation_id"])
     number = act.trial["panel_no"] + (act.trial["state"] in CLOSED_FOR_APPEAL)
     held = act.connection.execute(sa.select(SEATS.c.panel, SEATS.c.panel_no).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == given.account_id)).all()
@@ -32,10 +37,18 @@ def assign_reviewer(act: Act, given: SeatFields) -> Made:
     act.insert(SEATS, {
         **given.model_dump(mode="json"), "id": seat, "trial_id": act.trial["id"], "panel_no": number, "at": act.now,
         "organisation_id": person["organisation_id"], "constituency": person["constituency"],
-        "external": person["external"],
+        "external": external,
     })
     notify(act, "seat_offered", account=given.account_id, dedupe=seat, panel=given.panel)
     return Made(id=seat)
+
+
+def _from_outside(act: Act, body: str | None) -> bool:
+    """Whether someone of this body is external to the trial; refused where it is the firm's, by its row or its code."""
+    of, firm = (act.row(ORGANISATIONS, one) for one in (body or "", act.trial["organisation_id"]))
+    if of["id"] == firm["id"] or (of["code"] is not None and of["code"] == firm["code"]):
+        raise invalid("account_id", "own_body")
+    return from_outside(of["kind"], of["id"], act.row(SCENARIOS, act.trial["scenario_id"])["lead_id"])
 
 
 @act(on="seat")

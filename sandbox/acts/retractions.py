@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.coverage import recount
-from sandbox.acts.incidents import event_of
-from sandbox.acts.light import add, assess, count, indicators_counting
+from sandbox.acts.incidents import count_incident
+from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import arm_feedback, drop_due, notify, running_panel
@@ -18,7 +18,7 @@ from sandbox.acts.usage import use
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.incidents import INCIDENTS, IncidentKind, IncidentState
+from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.retractions import (
     RETRACTIONS,
     RetractionDecision,
@@ -136,10 +136,7 @@ def _take_off_report(act: Act, report: Mapping[str, Any]) -> None:
 
 def _take_off_incident(act: Act, incident: Mapping[str, Any]) -> None:
     """What was only in the incidents' own count comes off; its clocks are void, and nothing of it is open."""
-    event = event_of(incident["kind"], incident["severity"], incident["indicator"])
-    if event and incident["kind"] != IncidentKind.NEAR_MISS:
-        for indicator in indicators_counting(act, event):
-            add(act, incident["epoch"], indicator, at=incident["occurred_at"], itemised=-1)
+    count_incident(act, incident, -1)
     act.update(INCIDENTS, incident["id"], retracted=True, state=IncidentState.CLOSED.value)
     act.change_trial(incidents=act.trial["incidents"] - 1)
     drop_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"])

@@ -74,7 +74,7 @@ def accounts(connection: sa.Connection, actor: Actor, cursor: str | None = None,
 
 def _people(actor: Actor) -> sa.Select[Any]:
     query = sa.select(ACCOUNTS.c.id, ACCOUNTS.c.role, ACCOUNTS.c.constituency, ACCOUNTS.c.expertise,
-                      ACCOUNTS.c.external, ACCOUNTS.c.active, ACCOUNTS.c.organisation_id, CONTACTS.c.name,
+                      ACCOUNTS.c.active, ACCOUNTS.c.organisation_id, CONTACTS.c.name,
                       CONTACTS.c.email, ORGANISATIONS.c.name.label("organisation")).outerjoin(
         CONTACTS, CONTACTS.c.account_id == ACCOUNTS.c.id).outerjoin(
         ORGANISATIONS, ORGANISATIONS.c.id == ACCOUNTS.c.organisation_id)

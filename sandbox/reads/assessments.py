@@ -14,7 +14,7 @@ from sandbox.rules.risk import ENGINE, Light, denominator_of, events_of, light, 
 from sandbox.store.batches import KEPT
 from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, watches
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.incidents import INCIDENTS
+from sandbox.store.incidents import INCIDENTS, itemises
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +119,7 @@ def _upto(watch: Watch, until: int, part: Any) -> Watch:
 
 def counts_for(indicator: str, incident: Mapping[Any, Any]) -> bool:
     """Whether an incident is one of the events that the indicator counts."""
-    event = "complaint" if incident["kind"] == "complaint" else \
-        f"harm_{incident['severity']}" if incident["severity"] else incident["indicator"]
-    return event in events_of(indicator)
+    return not set(events_of(indicator)).isdisjoint(itemises(incident))
 
 
 def late_reds(connection: sa.Connection, trial_id: str) -> tuple[Mapping[Any, Any], ...]:

@@ -12,7 +12,7 @@ SECTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "safeguards_in_place": ("risks", "safeguards", "kill_switch"), "consent_approved": ("consent",),
     "redress_arranged": ("redress",), "exit_plan_approved": ("exit_plan",), "public_notice_given": ("notice",),
     "schedules_made": ("schedules",), "filings_recorded": ("filings",), "data_assessed": ("data_assessment",),
-    "corrective_plan": ("corrective_plan",), "corrective_items_done": ("corrective_items",),
+    "corrective_plan": ("corrective_plan",), "corrective_items_done": ("retest",),
     "cause_mitigated": ("mitigation",), "retrospective_complete": ("retrospective",),
     "evidence_sufficient": ("results",), "score_reached": ("gates", "score"),
     "exit_report_countersigned": ("exit_report", "countersignature"), "all_constituencies_scored": ("score",),

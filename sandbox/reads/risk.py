@@ -59,7 +59,9 @@ class IndicatorLine:
 @dataclass(frozen=True, slots=True)
 class GroupLine:
     """Two groups compared: rates of the one and of its reference, their ratio or difference, and the evidence.
-    `value` is None while either has too few outcomes to say."""
+    `value` is None while either has too few outcomes to say. `predictive` is the share of those rated positive who were
+    so: shown beside the error rates, which may differ while it agrees; it is no part of the light and has no
+    evidence."""
 
     attribute: str
     group: str
@@ -70,7 +72,17 @@ class GroupLine:
     n: int
     reference_n: int
     value: float | None
-    log_e: float
+    log_e: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """What is compared between groups in an epoch. `untold` are attributes that the plan names, each with its
+    reference, of which no report has told both; `full`: more groups were told of than are compared."""
+
+    lines: tuple[GroupLine, ...] = ()
+    untold: tuple[tuple[str, str], ...] = ()
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +96,7 @@ class Risk:
     red: float
     headroom: Headroom
     indicators: tuple[IndicatorLine, ...]
-    groups: tuple[GroupLine, ...]
+    groups: Groups
     caps: tuple[dict[str, Any], ...]
     unverified: str | None
     needed: int | None = None
@@ -98,7 +110,7 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one."""
     number, at = row["epoch"] if number is None else number, thresholds_of(row)
     if row["starts_at"] is None:
-        return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), (), caps(row), None)
+        return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), Groups(), caps(row), None)
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
@@ -221,23 +233,47 @@ def _more(watch: Watch, found: list[Counted], period: int, extra: int) -> list[C
 # Groups
 
 
-def groups(connection: sa.Connection, trial_id: str, number: int) -> tuple[GroupLine, ...]:
+def groups(connection: sa.Connection, trial_id: str, number: int) -> Groups:
     """What is compared between groups; never one figure of fairness."""
-    body = connection.execute(sa.select(STATES.c.groups).where(
-        STATES.c.trial_id == trial_id, STATES.c.epoch == number, STATES.c.indicator == COMPARES)).scalar()
-    return tuple(_group(key, flat) for key, flat in sorted((body or {}).get("sides", {}).items()))
+    state = sa.and_(STATES.c.trial_id == LIMITS.c.trial_id, STATES.c.indicator == LIMITS.c.indicator,
+                    STATES.c.epoch == number)
+    found = connection.execute(sa.select(LIMITS.c.terms, STATES.c.groups).select_from(
+        LIMITS.outerjoin(STATES, state)).where(LIMITS.c.trial_id == trial_id, LIMITS.c.indicator == COMPARES)).first()
+    if found is None:
+        return Groups()
+    body = found.groups or {}
+    lines = _group_lines(body.get("sides", {}))
+    told = {one.attribute for one in lines if one.n and one.reference_n}
+    named = ((found.terms or {}).get("attributes") or {}).items()
+    return Groups(lines, tuple((name, row["reference"]) for name, row in named if name not in told),
+                  body.get("full", False))
 
 
-def _group(key: str, flat: list[list[float]]) -> GroupLine:
-    attribute, group, reference, test = key.split("\t")
-    x_a, n_a, x_b, n_b = (int(part) for part in flat[0][:4])
+def _group_lines(sides: Mapping[str, Any]) -> tuple[GroupLine, ...]:
+    kept = {tuple(key.split("\t")): flat for key, flat in sides.items()}
+    counts = {key: [int(part) for part in flat[0][:4]] for key, flat in kept.items()}
+    logs = {key: math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
+            for key, flat in kept.items()}
+    shown = {(*pair, "predictive"): _predictive(hits, counts[*pair, "false_positives"])
+             for (*pair, test), hits in counts.items()
+             if test == "true_positives" and (*pair, "false_positives") in counts}
+    return tuple(_group(key, each, logs.get(key)) for key, each in sorted({**counts, **shown}.items()))
+
+
+def _predictive(hits: Sequence[int], misses: Sequence[int]) -> list[int]:
+    """Of each group those rated positive who were so, and all rated positive."""
+    return [hits[0], hits[0] + misses[0], hits[2], hits[2] + misses[2]]
+
+
+def _group(key: tuple[str, ...], counts: Sequence[int], log_e: float | None) -> GroupLine:
+    attribute, group, reference, test = key
+    x_a, n_a, x_b, n_b = counts
     known = min(n_a, n_b) >= ENOUGH
     one, other = (x / n if n else None for x, n in ((x_a, n_a), (x_b, n_b)))
     value = None
     if known and one is not None and other is not None:
         value = (one / other if other else None) if test == "favourable" else one - other
-    log = math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
-    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log)
+    return GroupLine(attribute, group, reference, test, one, other, n_a, n_b, value, log_e)
 
 
 def caps(row: Mapping[Any, Any]) -> tuple[dict[str, Any], ...]:

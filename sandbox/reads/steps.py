@@ -44,13 +44,13 @@ SPREAD = {
 """Needs that several sections meet together."""
 TIME_MEETS = ("public_notice_given",)
 """Needs that only have to wait once their section is filed."""
-SIGNED_OFF = {"consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
+SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
 """Sections that count once someone else's vote stands beside them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do (`kind`: move, section, vote, panel, ending) and its name; or `wait`, named for who holds it.
+    """What to do (`kind`: move, section, vote, panel, items, ending) and its name; or `wait`, named for who holds it.
 
     `toward` is the move that it serves."""
 
@@ -189,6 +189,8 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
         return Step("panel", "panel") if party == "regulator" else None
     if meet == "dossier":
         return sight.section(*required_sections(sight.row["simplified"]), "commitment")
+    if meet == "corrective_items":
+        return _items(sight, party)
     if need in SPREAD:
         return _spread(sight, need, party)
     if meet not in SECTIONS:
@@ -197,6 +199,16 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
         return _vote(sight, SIGNED_OFF[meet], meet)
     waiting = need in TIME_MEETS and sight.facts.section(meet) is not None
     return sight.section(meet) if party == NEEDS[need].holder and not waiting else None
+
+
+def _items(sight: _Sight, party: str | None) -> Step | None:
+    """Items are done by the firm, then verified by an officer; when all are closed the firm tells of the retest."""
+    waiting = [item for item in sight.facts.items if item.mandatory and not item.verified_at]
+    if not waiting:
+        return sight.section("retest") if party == "firm" else None
+    done = [item for item in waiting if item.done_at]
+    mine = {"firm": len(done) < len(waiting), "regulator": bool(done)}
+    return Step("items", "items") if party and mine[party] else None
 
 
 def _spread(sight: _Sight, need: str, party: str | None) -> Step | None:

@@ -41,7 +41,7 @@ def record_of(facts: Facts) -> Record | None:
         entry_trl=facts.body("system").get("entry_trl", level), exit_trl=level, metrics_met=metrics_met(facts),
         feedback_on_time=proof.reports_on_time,
         feedback_complete=(min(proof.reports_filed, proof.reports_due), proof.reports_due),
-        incidents_told=proof.incidents_told, corrective_on_time=corrective_closed(facts),
+        incidents_told=proof.incidents_told, corrective_on_time=corrective_on_time(facts),
     )
 
 
@@ -57,12 +57,9 @@ def metrics_met(facts: Facts) -> tuple[int, int]:
     return met, len(lines)
 
 
-def corrective_closed(facts: Facts) -> tuple[int, int]:
-    """Corrective items closed, of all that were planned or reported."""
-    items = facts.body("corrective_items").get("items", ())
-    planned = facts.body("corrective_plan").get("items", ())
-    closed = sum(item.get("closed") is True for item in items)
-    return closed, max(len(items), len(planned))
+def corrective_on_time(facts: Facts) -> tuple[int, int]:
+    """Corrective items closed and done by their date, of all."""
+    return sum(item.on_time for item in facts.items), len(facts.items)
 
 
 def evaluation(facts: Facts) -> Evaluation | None:

@@ -132,6 +132,22 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """A corrective item: whether it must be closed before full exposure, by when, when done, and when another person
+    found it done."""
+
+    mandatory: bool
+    due_at: datetime
+    done_at: datetime | None = None
+    verified_at: datetime | None = None
+
+    @property
+    def on_time(self) -> bool:
+        """Whether it is closed and was done by its date."""
+        return self.verified_at is not None and self.done_at is not None and self.done_at <= self.due_at
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The second signature: who proposed, who confirmed (None while it waits)."""
 
@@ -146,7 +162,7 @@ class Reminders:
     sent: int = 0
 
 
-GROUPS = ("sections", "votes", "panel", "reviews", "suspension", "proof", "decision", "reminders")
+GROUPS = ("sections", "votes", "panel", "reviews", "suspension", "proof", "items", "decision", "reminders")
 
 
 class NotLoaded(LookupError):
@@ -192,6 +208,11 @@ class Facts:
     @property
     def proof(self) -> Proof:
         return self._group("proof")
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Corrective items out of plans, incidents and reviews."""
+        return self._group("items")
 
     @property
     def decision(self) -> Decision | None:

@@ -4,7 +4,7 @@ The two scales stay apart: S1 to S4 say how grave the harm is, the cyber level h
 clocks apply all are kept; people see them ranked by due time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -35,6 +35,7 @@ class Operator(StrEnum):
 GRAVEST = frozenset((Harm.DEATH, Harm.INFRASTRUCTURE, Harm.WIDESPREAD))
 """Harm of this kind is of the first class and of no other."""
 GRAVE = ("S1", "S2")
+NEAR_MISS = "near_miss"
 REPORTABLE = ("level_1", "level_2", "level_3")
 """较大 and above: a cyber event of the fourth level has no clock in hours."""
 
@@ -51,12 +52,30 @@ class Case:
 
     @property
     def grave(self) -> bool:
-        return self.kind == "incident" and self.severity in GRAVE
+        """Whatever it was filed as: a complaint of death is a death. A near miss says what might have been."""
+        return self.kind != NEAR_MISS and self.severity in GRAVE
 
     @property
     def reportable(self) -> bool:
         """A cyber event that the cyberspace authority must hear of within hours."""
         return self.cyber_level in REPORTABLE
+
+
+def harm_fault(kind: str, severity: str | None, harms: Collection[str]) -> str | None:
+    """What is wrong with the kinds of harm that are named of a record: a near miss has none, any other has a class,
+    and the gravest are of the first."""
+    if not harms:
+        return None
+    if kind == NEAR_MISS:
+        return "harm_is_no_near_miss"
+    if severity is None:
+        return "harm_unclassed"
+    return "harm_is_gravest" if GRAVEST & set(harms) and severity != "S1" else None
+
+
+def people_fault(kind: str, people: int | None) -> str | None:
+    """What is wrong with the number of people who came to harm."""
+    return "harm_is_no_near_miss" if kind == NEAR_MISS and people else None
 
 
 def _struck(operator: Operator) -> Callable[[Case], bool]:

@@ -45,9 +45,8 @@ class Need:
 
 
 def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
-    """At least `quorum` voted for or against, and two thirds of them in favour."""
-    counted = [vote for vote in votes if vote.value in ("for", "against")]
-    return len(counted) >= quorum and sum(v.value == "for" for v in counted) >= ceil(len(counted) * 2 / 3)
+    """At least `quorum` voted for or against, no body beyond its share, and two thirds of them in favour."""
+    return panels.carried(((v.body, v.value == "for") for v in votes if v.value in ("for", "against")), quorum)
 
 
 def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
@@ -58,7 +57,7 @@ def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
 
 def members(facts: Facts, panel: str, number: int | None = None) -> list[Member]:
     """Who sits on a panel, as its makeup is judged."""
-    return [Member(seat.constituency, seat.expertise, seat.external) for seat in facts.seats(panel, number)]
+    return [Member(seat.constituency, seat.expertise, seat.external, seat.body) for seat in facts.seats(panel, number)]
 
 
 def quorum(facts: Facts) -> int:
@@ -147,9 +146,9 @@ def plan_locked(facts: Facts) -> bool:
 
 
 def exposure_limited(facts: Facts) -> bool:
-    """Every dimension has a value or a reason why it does not apply."""
+    """Every dimension has a value or a reason why it does not apply, and a regulator approved them as they stand."""
     body = facts.body("exposure")
-    return bool(body) and not dimensions_missing(body)
+    return bool(body) and not dimensions_missing(body) and approved(facts, "exposure")
 
 
 def safeguards_in_place(facts: Facts) -> bool:
@@ -238,11 +237,9 @@ def corrective_plan(facts: Facts) -> bool:
 
 
 def corrective_items_done(facts: Facts) -> bool:
-    """Every mandatory item, planned or reported, is closed with evidence; retest passed, since tuning began."""
-    body, plan = facts.body("corrective_items", since=facts.trial.tune_since), facts.body("corrective_plan")
-    closed = {item["item"] for item in body.get("items", ()) if item.get("closed") is True and item.get("evidence")}
-    wanted = {item["item"] for items in (plan, body) for item in items.get("items", ()) if item.get("mandatory", True)}
-    return body.get("retest_passed") is True and wanted <= closed
+    """Every mandatory corrective item found done by another than who did it; retest passed, since tuning began."""
+    retest = facts.body("retest", since=facts.trial.tune_since)
+    return retest.get("retest_passed") is True and all(item.verified_at for item in facts.items if item.mandatory)
 
 
 def recent_panel_opinion(facts: Facts) -> bool:
@@ -444,7 +441,7 @@ NEEDS = {row.name: row for row in (
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
     need(reasons_given, "sections", holder="regulator", meet="reasons"),
     need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
-    need(exposure_limited, "sections", holder="firm", meet="exposure"),
+    need(exposure_limited, "sections", "votes", holder="firm", meet="exposure"),
     need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
     need(panel_assigned, "panel", holder="regulator", meet="panel", lacks=lacks_of("running")),
     need(consent_approved, "sections", "votes", holder="firm", meet="consent"),
@@ -455,13 +452,13 @@ NEEDS = {row.name: row for row in (
     need(filings_recorded, "sections", holder="firm", meet="filings"),
     need(data_assessed, "sections", holder="firm", meet="data_assessment"),
     need(corrective_plan, "sections", holder="firm", meet="corrective_plan"),
-    need(corrective_items_done, "sections", holder="firm", meet="corrective_items"),
+    need(corrective_items_done, "sections", "items", holder="firm", meet="corrective_items"),
     need(recent_panel_opinion, "votes", "panel", holder="reviewer", meet="votes:opinion"),
     need(cause_mitigated, "sections", "votes", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
     need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
     need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),
-    need(score_reached, "sections", "panel", "proof", holder="reviewer", meet="score"),
+    need(score_reached, "sections", "panel", "proof", "items", holder="reviewer", meet="score"),
     need(nothing_open, "proof", holder="firm", meet="incidents"),
     need(exit_report_countersigned, "sections", holder="firm", meet="countersignature"),
     need(all_constituencies_scored, "sections", "panel", holder="reviewer", meet="score"),

@@ -39,16 +39,13 @@ class InvitationFields(Fields):
     organisation_id: Short
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
     expertise: Knowledge = Field(default_factory=list)
-    external: Flag = False
 
 
 class ReviewerFields(Fields):
-    """What a reviewer stands for: the side, what they are competent in, whether they are from outside; and why it is
-    put so."""
+    """What a reviewer stands for: the side, what they are competent in; and why it is put so."""
 
     constituency: Constituency
     expertise: Knowledge = Field(min_length=1)
-    external: Flag = False
     reason: Long
 
 
@@ -64,7 +61,6 @@ class Account(Row, table=True):
     organisation_id: str | None = Field(default=None, foreign_key="organisations.id", index=True)
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
     expertise: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
-    external: bool = False
     active: bool = True
     password: str | None = None
     fs_uniquifier: str = Field(unique=True)
@@ -94,7 +90,6 @@ class Invitation(Row, table=True):
     organisation_id: str | None = Field(default=None, foreign_key="organisations.id")
     constituency: Constituency | None = Field(default=None, sa_column=column_for(Constituency, nullable=True))
     expertise: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
-    external: bool = False
     expires_at: datetime = Field(sa_column=when(nullable=False))
     used_at: datetime | None = Field(default=None, sa_column=when())
 

@@ -14,11 +14,14 @@ from sandbox.store.types import Code, Day, Flag, Long, Short
 
 
 class CorrectiveFields(Fields):
-    """One thing to put right; critical when people may come to harm until it is done."""
+    """One thing to put right; critical when people may come to harm until it is done, mandatory when the trial may not
+    go on at full exposure before."""
 
     what: Long
     owner: Short
     due_on: Day
+    acceptance_test: Short | None = None
+    mandatory: Flag = True
     critical: Flag = False
     incident_id: Code | None = None
     review_id: Code | None = None
@@ -36,6 +39,7 @@ class CorrectiveChange(Fields):
     owner: Short | None = None
     due_on: Day | None = None
     critical: Flag | None = None
+    mandatory: Flag | None = None
     reason: Long
 
 
@@ -57,13 +61,15 @@ WAITING = sa.text("verified_at IS NULL")
 
 
 class CorrectiveItem(Row, table=True):
-    """Due at 24:00 of its day. Whether it is overdue is computed; whoever did it cannot verify it."""
+    """Due at 24:00 of its day; `plan_version` is that of the corrective plan it comes out of. Whether it is overdue is
+    computed; whoever did it cannot verify it."""
 
     __tablename__ = "corrective_items"
     __table_args__ = (
         sa.CheckConstraint("verified_by <> done_by", name="verified_by_another"),
         sa.CheckConstraint("verified_at IS NULL OR done_at IS NOT NULL", name="done_before_verified"),
-        sa.CheckConstraint("incident_id IS NULL OR review_id IS NULL", name="one_origin"),
+        sa.CheckConstraint("(incident_id IS NULL OR review_id IS NULL) AND "
+                           "(plan_version IS NULL OR incident_id IS NULL AND review_id IS NULL)", name="one_origin"),
         sa.Index("ix_corrective_items_trial_id_due_at", "trial_id", "due_at", "id"),
         sa.Index("ix_corrective_items_due_at_id", "due_at", "id"),
         sa.Index("ix_corrective_items_incident_id", "incident_id"),
@@ -76,7 +82,10 @@ class CorrectiveItem(Row, table=True):
     what: str
     owner: str
     due_at: datetime = Field(sa_column=when(nullable=False))
+    acceptance_test: str | None = None
+    mandatory: bool
     critical: bool
+    plan_version: int | None = None
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
     done: str | None = None

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 from sandbox.rules import facts as f
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.incident_clocks import GRAVE, NEAR_MISS
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
-from sandbox.store.corrective import long_overdue, overdue_items
+from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -154,7 +155,7 @@ def _open_grave(connection: sa.Connection, rows: Rows) -> dict[str, int]:
     """Grave incidents that are not closed."""
     query = sa.select(INCIDENTS.c.trial_id, sa.func.count()).where(
         INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed",
-        INCIDENTS.c.severity.in_(("S1", "S2")))
+        INCIDENTS.c.severity.in_(GRAVE))
     return {one[0]: one[1] for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
 
 
@@ -162,8 +163,9 @@ def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[A
           now: datetime) -> dict[str, tuple[int, int]]:
     """Incidents of this program's time told inside every clock that the firm owed, of all; an incident without a clock
     is told within a month."""
-    filed = _by_trial(connection, rows, INCIDENTS, where=(INCIDENTS.c.kind == "incident", ~INCIDENTS.c.retracted,
-                                                          INCIDENTS.c.source_key.is_(None)),
+    filed = _by_trial(connection, rows, INCIDENTS, where=(
+        sa.or_(INCIDENTS.c.kind == "incident", sa.and_(INCIDENTS.c.kind != NEAR_MISS, INCIDENTS.c.severity.in_(GRAVE))),
+        ~INCIDENTS.c.retracted, INCIDENTS.c.source_key.is_(None)),
                       columns=(INCIDENTS.c.id, INCIDENTS.c.at, INCIDENTS.c.aware_at))
     found = {}
     for trial_id, incidents in filed.items():
@@ -192,6 +194,14 @@ def _overdue_reports(connection: sa.Connection, rows: Rows, now: datetime) -> se
     return running - set(connection.execute(ahead).scalars()) if running else set()
 
 
+def items(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.Item, ...]]:
+    """Every corrective item, soonest due first."""
+    kept = _by_trial(connection, rows, ITEMS, ITEMS.c.due_at, ITEMS.c.id, columns=(
+        ITEMS.c.mandatory, ITEMS.c.due_at, ITEMS.c.done_at, ITEMS.c.verified_at))
+    return {trial_id: tuple(f.Item(r.mandatory, r.due_at, r.done_at, r.verified_at) for r in found)
+            for trial_id, found in kept.items()}
+
+
 def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Reminders]:
     """Reminders of idleness sent in the present state."""
     query = sa.select(NOTICES.c.trial_id, sa.func.count()).join(TRIALS, TRIALS.c.id == NOTICES.c.trial_id).where(
@@ -203,6 +213,6 @@ def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str,
 
 LOADERS: dict[str, Callable[[sa.Connection, Rows, datetime], Mapping[str, Any]]] = {
     "sections": _sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
-    "proof": proof, "reminders": reminders,
+    "proof": proof, "items": items, "reminders": reminders,
 }
 """Each answers for every trial asked about."""

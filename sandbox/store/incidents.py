@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import sqlalchemy as sa
 from pydantic import Field as PydanticField
-from pydantic import model_validator
+from pydantic import ValidationInfo, field_validator, model_validator
 from sqlmodel import Field
 
-from sandbox.rules.incident_clocks import GRAVEST, Case, Harm, Operator
+from sandbox.rules.incident_clocks import Case, Harm, Operator, harm_fault, people_fault
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Instant, Long, People, Short, Time, column_for
 
+T = TypeVar("T")
 Harms = Annotated[list[Harm], PydanticField(max_length=len(Harm))]
 
 
@@ -74,9 +75,23 @@ class IncidentFields(Fields):
             raise ValueError("severity_missing")
         if any(aware < self.occurred_at for aware in (self.aware_at, self.deployer_aware_at) if aware):
             raise ValueError("aware_before")
-        if self.kind is IncidentKind.INCIDENT and GRAVEST & set(self.harms) and self.severity is not Severity.S1:
-            raise ValueError("harm_is_gravest")
         return self
+
+    @field_validator("harms")
+    @classmethod
+    def _harm_fits(cls, harms: list[Harm], info: ValidationInfo) -> list[Harm]:
+        return _unless(harm_fault(info.data.get("kind", ""), info.data.get("severity"), harms), harms)
+
+    @field_validator("people_affected")
+    @classmethod
+    def _people_fit(cls, people: int | None, info: ValidationInfo) -> int | None:
+        return _unless(people_fault(info.data.get("kind", ""), people), people)
+
+
+def _unless(fault: str | None, value: T) -> T:
+    if fault:
+        raise ValueError(fault)
+    return value
 
 
 class ImportedEvent(IncidentFields):
@@ -86,8 +101,9 @@ class ImportedEvent(IncidentFields):
 
 
 class IncidentUpdate(Fields):
-    """An amendment: what is now known, since when, or that it is mitigated or closed."""
+    """An amendment: what is now known, since when, or that it is mitigated or closed. Another kind needs a reason."""
 
+    kind: IncidentKind | None = None
     severity: Severity | None = None
     harms: Harms | None = None
     people_affected: People | None = None
@@ -97,6 +113,7 @@ class IncidentUpdate(Fields):
     state: IncidentState | None = None
     description: Long | None = None
     mitigation: Long | None = None
+    reason: Long | None = None
 
 
 class FinalReportFields(Fields):
@@ -136,12 +153,13 @@ class Incident(IncidentFields, Row, table=True):
 
 
 class IncidentVersion(Row, table=True):
-    """What an incident said before an amendment."""
+    """What an incident said before an amendment, and why it was amended."""
 
     __tablename__ = "incident_versions"
     incident_id: str = Field(primary_key=True, foreign_key="incidents.id")
     version: int = Field(primary_key=True)
     body: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    reason: str | None = None
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
 
@@ -164,3 +182,14 @@ def case_of(incident: Mapping[Any, Any]) -> Case:
     """What the clocks of a kept incident depend on."""
     return Case(incident["kind"], incident["severity"], frozenset(incident["harms"]), incident["cyber_level"],
                 incident["cyber_operator"])
+
+
+def itemises(incident: Mapping[Any, Any]) -> tuple[str, ...]:
+    """The events of reports that a record is one of; a complaint of grave harm is both."""
+    case = Case(incident["kind"], incident["severity"])
+    harm = (f"harm_{case.severity}",) if case.severity else ()
+    if case.kind == IncidentKind.COMPLAINT:
+        return ("complaint", *(harm if case.grave else ()))
+    if case.kind == IncidentKind.NEAR_MISS:
+        return ()
+    return harm or ((incident["indicator"],) if incident["indicator"] else ())

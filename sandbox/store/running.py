@@ -1,4 +1,4 @@
-"""Sections of a running or stopped trial: corrective plan and items, mitigation, retrospective, results, void."""
+"""Sections of a running or stopped trial: corrective plan, retest, mitigation, retrospective, results, void."""
 
 from typing import Annotated
 
@@ -20,24 +20,15 @@ class CorrectiveRow(Fields):
 
 
 class CorrectivePlanFields(Fields):
-    """The corrective plan."""
+    """The corrective plan. When tuning begins each row becomes a corrective item: done by one person, verified by
+    another."""
 
     items: Annotated[list[CorrectiveRow], PydanticField(min_length=1, max_length=100)]
 
 
-class CorrectiveItemRow(Fields):
-    """The state of one item, with evidence when closed."""
+class RetestFields(Fields):
+    """The retest after the corrective items were done, and whether it meets the pass lines."""
 
-    item: Short
-    closed: Flag
-    evidence: Short | None = None
-    mandatory: Flag = True
-
-
-class CorrectiveItemsFields(Fields):
-    """How the corrective plan stands, and whether the retest meets the pass lines."""
-
-    items: Annotated[list[CorrectiveItemRow], PydanticField(min_length=1, max_length=100)]
     retest_passed: Flag
     retest: Long
 

@@ -1,6 +1,7 @@
 """Whatever is rescheduled, paused, held late or stood in for: a running trial never passes the law's cap between two
 reviews without being stopped for it, and a review is opened once."""
 
+import itertools
 import shutil
 import tempfile
 from datetime import timedelta
@@ -28,12 +29,14 @@ from sandbox.jobs.clock import walk
 from sandbox.jobs.program import open_program
 from sandbox.rules.cadence import cap_at, end_of_day, local_day
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.store.dues import DUES, DueKind
 from sandbox.store.log import LOG, verify
-from sandbox.store.reviews import REVIEWS
+from sandbox.store.reviews import REVIEW_DATES, REVIEWS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
 
 DAY = timedelta(days=1)
 DAYS = 360
+STOPPED = timedelta(days=14)
 
 
 class Reviews(RuleBasedStateMachine):
@@ -131,9 +134,12 @@ class Reviews(RuleBasedStateMachine):
         self.filed_until = self.clock()
 
     def stopped_by_the_firm(self) -> bool:
+        """And for no longer than a stop may last that is simply lifted."""
         row = self.row()
-        return row.state == "suspended" and self.one(sa.select(SUSPENSIONS.c.cause).where(
-            SUSPENSIONS.c.id == row.suspension_id, SUSPENSIONS.c.other_causes == "")) == "voluntary"
+        if row.state != "suspended" or self.clock() - row.state_since > STOPPED:
+            return False
+        return bool(self.one(sa.select(SUSPENSIONS.c.cause).where(
+            SUSPENSIONS.c.id == row.suspension_id, SUSPENSIONS.c.other_causes == "")) == "voluntary")
 
     @invariant()
     def a_running_trial_is_inside_the_cap(self) -> None:
@@ -144,6 +150,38 @@ class Reviews(RuleBasedStateMachine):
             REVIEWS.c.trial_id == self.trial, REVIEWS.c.stand_in.is_(False)))
         cap = cap_at(held or row.starts_at, self.tier, self.program.settings.zone)
         assert row.state not in RUNNING or self.clock() <= cap
+
+    @invariant()
+    def a_running_trial_owes_one_review_that_opens_and_stops_it_in_time(self) -> None:
+        """Whatever was held late, moved or stopped, through the holidays of the year: there is one periodic review,
+        due inside the cap, whose opening and whose trigger are both owed to the clock."""
+        if not hasattr(self, "trial") or self.row().state not in RUNNING:
+            return
+        with self.program.reading() as connection:
+            review, = connection.execute(sa.select(REVIEWS).where(
+                REVIEWS.c.trial_id == self.trial, REVIEWS.c.kind == "periodic",
+                REVIEWS.c.state.in_(("planned", "open")))).all()
+            owed = {row.kind: row.at for row in connection.execute(
+                sa.select(DUES).where(DUES.c.object_id == review.id))}
+        held = self.one(sa.select(sa.func.max(REVIEWS.c.held_at)).where(
+            REVIEWS.c.trial_id == self.trial, REVIEWS.c.stand_in.is_(False)))
+        cap = cap_at(held or self.row().starts_at, self.tier, self.program.settings.zone)
+        assert review.due_at <= cap
+        assert (DueKind.OPEN_REVIEW in owed) == (review.state == "planned")
+        assert self.clock() <= owed[DueKind.REVIEW_OVERDUE] <= max(cap, review.due_at)
+
+    @invariant()
+    def a_review_held_late_puts_off_the_next_by_no_more_than_an_interval(self) -> None:
+        """Lateness does not stack, and nothing is born overdue: counted from the day on which each was held."""
+        if not hasattr(self, "trial"):
+            return
+        with self.program.reading() as connection:
+            moved = set(connection.execute(sa.select(REVIEW_DATES.c.review_id)).scalars())
+            periodic = connection.execute(sa.select(REVIEWS).where(
+                REVIEWS.c.trial_id == self.trial, REVIEWS.c.kind == "periodic").order_by(REVIEWS.c.id)).all()
+        for before, after in itertools.pairwise(periodic):
+            if before.held_at is not None and after.id not in moved:
+                assert before.held_at < after.due_at <= before.held_at + (self.row().review_days + 1) * DAY
 
     @invariant()
     def no_review_is_opened_twice(self) -> None:

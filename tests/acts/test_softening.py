@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast
+from pydantic import ValidationError
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import trials as reads
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.dues import DUES
+from sandbox.store.incidents import INCIDENT_VERSIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.trials import COUNTERS
 
@@ -49,6 +53,63 @@ def test_a_near_miss_of_any_class_stops_nothing_and_is_never_taken_off_the_count
     filed = acts.do("file_incident", cast.fang, incident(kind="near_miss", severity="S1"), trial)
     acts.do("update_incident", cast.lin, {"severity": "S4"}, filed.id)
     assert filed.state == "trial" and all(number >= 0 for number in itemised(program, trial))
+
+
+@pytest.mark.parametrize("harm", [{"harms": ["death"], "severity": "S1"}, {"people_affected": 3}])
+def test_harm_to_people_is_no_near_miss(acts: Acts, cast: Cast, trial: str, harm: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="harm_is_no_near_miss") as refused:
+        acts.do("file_incident", cast.fang, incident(kind="near_miss", **harm), trial)
+    assert refused.value.errors()[0]["loc"] in (("harms",), ("people_affected",))
+    filed = acts.do("file_incident", cast.fang, incident(kind="near_miss", severity="S1"), trial).id
+    with pytest.raises(Invalid, match="harms|people_affected"):
+        acts.do("update_incident", cast.fang, harm, filed)
+
+
+@pytest.mark.parametrize("kind", ["complaint", "event"])
+def test_grave_harm_stops_counts_and_is_timed_whatever_it_was_filed_as(
+        program: Program, acts: Acts, cast: Cast, trial: str, kind: str) -> None:
+    with pytest.raises(ValidationError, match="harm_unclassed"):
+        acts.do("file_incident", cast.fang, incident(kind=kind, harms=["health"]), trial)
+    second = acts.do("file_incident", cast.fang, incident(kind=kind, severity="S2"), trial)
+    assert (second.state, dues(program, second.id)) == ("trial", {"grave_unmitigated"})
+    first = acts.do("file_incident", cast.fang, incident(kind=kind, severity="S1", harms=["death"]), trial)
+    assert first.state == "suspended" and 2 in itemised(program, trial)
+    assert {"C18"} <= clocks(program, first.id)
+    assert acts.do("file_final_report", cast.fang, dict.fromkeys(
+        ("root_cause", "harm", "redress", "measures"), "Told"), first.id).id == first.id
+
+
+def test_an_officer_says_with_a_reason_what_it_is_and_it_is_counted_and_timed_anew(
+        program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    filed = acts.do("file_incident", cast.fang, incident(kind="near_miss", severity="S3"), trial).id
+    truly = {"kind": "incident", "severity": "S2", "people_affected": 3, "harms": ["health"]}
+    with pytest.raises(Invalid, match="reason"):
+        acts.do("update_incident", cast.lin, truly, filed)
+    assert sum(itemised(program, trial)) == 0
+    acts.do("update_incident", cast.lin, {**truly, "reason": "Three were treated"}, filed)
+    assert sum(itemised(program, trial)) > 1 and {"C18"} <= clocks(program, filed)
+    assert dues(program, filed) == {"grave_unmitigated"}
+    milder = {"kind": "complaint", "severity": "S3", "reason": "No one was hurt"}
+    with pytest.raises(Refused, match="milder_by_officer|kind_by_officer"):
+        acts.do("update_incident", cast.fang, milder, filed)
+    acts.do("update_incident", cast.lin, milder, filed)
+    assert sum(itemised(program, trial)) == 1 and clocks(program, filed) == {"C25.acknowledge", "C25.answer"}
+    assert dues(program, filed) == set()
+    with program.reading() as connection:
+        assert list(connection.execute(sa.select(INCIDENT_VERSIONS.c.reason))) == [
+            ("Three were treated",), ("No one was hurt",)]
+
+
+def clocks(program: Program, incident: str) -> set[str]:
+    """The clocks of an incident that were not void."""
+    with program.reading() as connection:
+        return set(connection.execute(sa.select(CLOCKS.c.key).where(
+            CLOCKS.c.object_id == incident, sa.func.coalesce(CLOCKS.c.outcome, "") != "void")).scalars())
+
+
+def dues(program: Program, incident: str) -> set[str]:
+    with program.reading() as connection:
+        return set(connection.execute(sa.select(DUES.c.kind).where(DUES.c.object_id == incident)).scalars())
 
 
 def test_harm_cannot_be_filed_as_an_indicator(acts: Acts, cast: Cast, trial: str) -> None:

@@ -79,6 +79,7 @@ class Machine(RuleBasedStateMachine):
         seat = self.do("assign_reviewer", self.cast.lin, {"account_id": self.cast.rui.id, "panel": "running"}).id
         self.do("answer_assignment", self.cast.rui, {"conflict": False, "accepted": True}, seat)
         self.sent: list[tuple[str, str, dict[str, Any], Any]] = []
+        self.seen: dict[str, int] = {}
 
     def do(self, act: str, who: Any, given: dict[str, Any], on: str | None = None, key: str | None = None) -> Any:
         return self.program.acts.do(act, who, given, on or self.trial, key=key)
@@ -136,7 +137,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data(), figures=FIGURES)
     def a_report_is_corrected(self, data: st.DataObject, figures: dict[str, Any]) -> None:
-        found = sorted(self.rows(FEEDBACK), key=lambda one: one["id"])
+        found = sorted(self.rows(FEEDBACK), key=lambda one: self.seen[one["id"]])
         if found:
             old = data.draw(st.sampled_from(found), label="report")
             given = span(old["period_start"], old["period_end"]) | figures | {"site": old["site"]}
@@ -167,11 +168,19 @@ class Machine(RuleBasedStateMachine):
         assert self.do(act, who, given, on, key) == done
 
     def choose(self, data: st.DataObject, table: sa.Table, act: str, who: Any, given: dict[str, Any]) -> None:
-        found = sorted(one["id"] for one in self.rows(table))
+        found = sorted((one["id"] for one in self.rows(table)), key=self.seen.__getitem__)
         if found:
             self.tried(act, who, given, data.draw(st.sampled_from(found), label=table.name))
 
     # What must hold after every step
+
+    @invariant()
+    def rows_are_numbered(self) -> None:
+        """In the order in which they came: ids of one instant sort by chance, and no life could be lived again."""
+        if hasattr(self, "trial"):
+            for table in (FEEDBACK, NO_USE, CORRECTIONS, INCIDENTS, RETRACTIONS):
+                for one in sorted(self.rows(table), key=lambda one: (one["at"], str(one.get("period_start")))):
+                    self.seen.setdefault(one["id"], len(self.seen))
 
     @invariant()
     def counters_are_what_the_rows_say(self) -> None:

@@ -1,82 +1,26 @@
 """Whole ways through the lifecycle, by acts and the clock alone: every state on the way, and a log that verifies."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from world import World
 
 from sandbox.acts.refusals import Refused, Unmet
-from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo import stories
-from sandbox.jobs.demo.city import Inside, pass_time, unsynced
-from sandbox.jobs.demo.people import enter_people
-from sandbox.jobs.demo.walks import Habit, Story, Topic, Walk
-from sandbox.jobs.program import Program
-from sandbox.reads import risk, trials
+from sandbox.jobs.demo.city import pass_time
+from sandbox.jobs.demo.walks import Habit, Walk
+from sandbox.reads import risk
 from sandbox.reads.board import holds
 from sandbox.reads.records import reviews
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.store.fields import canonical
 
 DAY = timedelta(days=1)
-TOPIC = Topic("焊缝检查（演示）", "Welds", "Marks weld seams", "", rate_per_day=100.0, people=900)
 ADMITTED = ["draft", "submitted", "ethics_review", "admitted"]
 STARTED = [*ADMITTED, "trial"]
 SILENT, UNREVIEWED, UNTESTED = Habit(reports=False), Habit(reviews=False), Habit(tests=False)
-
-
-@dataclass
-class World:
-    """A program with the demo's people in it, and a clock that stories move, ticking."""
-
-    program: Program
-    clock: Shifted
-    hand: Inside
-    scenario: str
-
-    def walk(self, **more: Any) -> Walk:
-        """A trial to be."""
-        return Walk(self.hand, TOPIC, self.scenario, **more)
-
-    def go(self, story: Story) -> None:
-        """Tell a story to its end."""
-        for at in story:
-            pass_time(self.program, self.clock, at)
-
-    def wait(self, time: timedelta) -> None:
-        """Let time pass, ticking."""
-        pass_time(self.program, self.clock, self.clock() + time)
-
-    def path(self, one: Walk) -> list[str]:
-        """Every state that the trial has been in."""
-        with self.program.reading() as connection:
-            made = trials.moves_made(connection, one.trial)
-        return ["draft", *(row["target"] for row in made)]
-
-    def trial(self, one: Walk) -> Any:
-        """The trial's row."""
-        return self.hand.trial(one.trial)
-
-    def moves(self, one: Walk) -> list[dict[str, Any]]:
-        """The moves it made, oldest first."""
-        with self.program.reading() as connection:
-            return list(trials.moves_made(connection, one.trial))
-
-    def stop(self, one: Walk) -> Any:
-        """The suspension it is in."""
-        with self.program.reading() as connection:
-            return trials.suspension(connection, self.trial(one))
-
-
-@pytest.fixture
-def world(empty_program: Program, clock: Shifted) -> Iterator[World]:
-    with unsynced(empty_program):
-        people = enter_people(empty_program)
-        hand = Inside(empty_program, people, empty_program.settings.zone)
-        scenario = hand.do("publish_scenario", "regulator", {"title": "街面", "description": "限定场景"})["id"]
-        yield World(empty_program, clock, hand, scenario)
 
 
 @pytest.fixture
@@ -404,7 +348,19 @@ def test_tuning_halves_what_is_left_and_resuming_restores_it(world: World, runni
     full, used = (world.trial(one)[name] for name in ("cap_volume", "used_volume"))
     one.tune()
     assert world.trial(one)["cap_volume"] == used + (full - used) / 2
-    world.go(one.runs(10))
+    world.go(one.runs(8))
+    assert len(world.hand.open_items(one.trial)) == 2
+    one.file("retest")
+    with pytest.raises(Unmet) as refused:
+        one.move("resume_trial")
+    assert "corrective_items_done" in refused.value.needs
+    one.file("exposure", volume=5 * full, regions="整个省")
+    with pytest.raises(Unmet) as refused:
+        one.move("resume_trial")
+    assert "exposure_limited" in refused.value.needs
+    assert world.permit(one).regions != "整个省"
+    one.file("exposure")
+    one.vote("approve", "regulator", subject="exposure")
     world.go(one.resumed())
     assert world.path(one) == [*STARTED, "tune", "trial"]
     assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full, 2)

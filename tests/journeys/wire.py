@@ -100,6 +100,10 @@ class Wire:
         found = self.ask("GET", f"{API}/trials/{trial_id}/reviews?state=open", "regulator")
         return [one["id"] for one in found["items"]]
 
+    def open_items(self, trial_id: str) -> list[str]:
+        found = self.ask("GET", f"{API}/trials/{trial_id}/corrective-items?state=open", "regulator")
+        return [one["id"] for one in found["items"]]
+
     # What a test looks at
 
     def moves(self, trial_id: str) -> list[str]:

@@ -51,8 +51,9 @@ def test_every_month_holds_what_a_plain_recount_finds(program: Program, adopted:
     assert set(found) == {key(one, "period_start") for one in mine_told} | {key(one, "occurred_at") for one in happened}
     serious, any_harm = Counter[Any](), Counter[Any]()
     for one in happened:
-        serious[key(one, "occurred_at")] += one["kind"] == "incident" and one["severity"] != "S4"
-        any_harm[key(one, "occurred_at")] += one["kind"] == "incident"
+        harm = one["kind"] == "incident" or one["severity"] in ("S1", "S2")  # a complaint of such harm is one too
+        serious[key(one, "occurred_at")] += harm and one["severity"] != "S4"
+        any_harm[key(one, "occurred_at")] += harm
     for when, month in found.items():
         of_it = [one for one in mine_told if key(one, "period_start") == when]
         known = [one["exposures"] for one in of_it if one["exposures"] is not None]

@@ -8,6 +8,7 @@ from typing import Any
 from sandbox.rules.facts import (
     Decision,
     Facts,
+    Item,
     Proof,
     Reminders,
     ReviewFacts,
@@ -61,8 +62,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "data_assessment": {"personal_data": True, "assessment": "PIA 7"},
     "corrective_plan": {"items": [{"item": "Threshold", "owner": "Fang", "due_on": "2026-09-10",
                                    "acceptance_test": "Retest"}]},
-    "corrective_items": {"items": [{"item": "Threshold", "closed": True, "evidence": "Report 3"}],
-                         "retest_passed": True, "retest": "On 500 calls"},
+    "retest": {"retest_passed": True, "retest": "On 500 calls"},
     "mitigation": {"cause": "Drift", "mitigation": "Pinned", "residual_tier": "R2"},
     "void": {"reason": "The report counted the same calls twice.", "adviser": "Shen", "firm_told": True},
     "retrospective": {"events": "…", "causes": "…", "plan_missed": "…", "safeguards_worked": "…", "decision": "…",
@@ -109,7 +109,7 @@ def votes() -> tuple[Vote, ...]:
     on_panel = {"ethics": "review", "rereview": "rereview", "opinion": "running", "diligence": "running"}
     cast = [vote(matter, person) for matter, name in on_panel.items() for person in PANELS[name, 1]]
     cast += [vote("sign", "fang", role="firm", subject="plan"), vote("sign", "lin", role="regulator", subject="plan")]
-    cast += [vote("approve", "lin", role="regulator", subject=kind) for kind in ("consent", "exit_plan")]
+    cast += [vote("approve", "lin", role="regulator", subject=kind) for kind in ("consent", "exit_plan", "exposure")]
     return (*cast, vote("verify", "lin", role="regulator", subject="mitigation"))
 
 
@@ -128,6 +128,7 @@ def met(row: Move) -> Facts:
                     ReviewFacts("emergency", NOW - 2 * DAY, NOW - 3 * DAY, "su")),
         "suspension": Suspension("su", "regulator", "tune" if "left_tune" in row.needs else "trial", NOW - 5 * DAY),
         "proof": Proof(10, 10, (10, 10), (1, 1)), "reminders": Reminders(3),
+        "items": (Item(True, NOW + DAY, NOW - DAY, NOW - DAY),),
     })
 
 
@@ -162,6 +163,10 @@ def stop(**columns: Any) -> Change:
 
 def proof(**counts: Any) -> Change:
     return group("proof", lambda found: replace(found, **counts))
+
+
+def items(*found: Item) -> Change:
+    return group("items", lambda _: found)
 
 
 def seats(name: str, number: int = 1, people: int | None = None, **columns: Any) -> Change:

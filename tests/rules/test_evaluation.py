@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from sandbox.rules.access import Constituency
-from sandbox.rules.evaluation import corrective_closed, evaluation, exit_trl, metrics_met, record_of, sheets_of
-from sandbox.rules.facts import Facts
+from sandbox.rules.evaluation import corrective_on_time, evaluation, exit_trl, metrics_met, record_of, sheets_of
+from sandbox.rules.facts import Facts, Item
 from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.scoring import PANEL_MOST
 from sandbox.store.endings import ScoreFields
-from tests.rules.facts_met import SHEET, Change, filed, group, met, proof, says, seats, trial, without
+from tests.rules.facts_met import DAY, NOW, SHEET, Change, filed, group, items, met, proof, says, seats, trial, without
 
 
 def facts(*changes: Change) -> Facts:
@@ -77,15 +77,11 @@ def test_a_metric_is_met_at_its_pass_line_in_its_own_direction(values, met_of):
     assert metrics_met(facts(measured(**values))) == met_of
 
 
-@pytest.mark.parametrize(("items", "closed_of"), [
-    ([], (0, 1)), ([{"closed": True}], (1, 1)), ([{"closed": True}, {"closed": False}], (1, 2)),
-])
-def test_corrective_items_are_counted_of_all_that_were_planned_or_reported(items, closed_of):
-    assert corrective_closed(facts(says("corrective_items", items=items))) == closed_of
-
-
-def test_a_trial_that_never_tuned_has_nothing_to_correct():
-    assert corrective_closed(facts(without("corrective_items"), without("corrective_plan"))) == (0, 0)
+def test_corrective_items_are_on_time_when_done_by_their_date_and_found_done():
+    in_time, late = Item(True, NOW, NOW, NOW), Item(False, NOW - DAY, NOW, NOW)
+    unseen, open_ = Item(True, NOW, NOW), Item(True, NOW)
+    assert corrective_on_time(facts(items(in_time, late, unseen, open_))) == (1, 4)
+    assert corrective_on_time(facts(items())) == (0, 0)
 
 
 def record(*changes: Change) -> Any:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
-from sandbox.rules.facts import ReviewFacts, parse_day
+from sandbox.rules.facts import Item, ReviewFacts, parse_day
 from sandbox.rules.jurisdiction import CITY, Jurisdiction, Profile
 from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.working_days import Calendar
@@ -20,6 +20,7 @@ from tests.rules.facts_met import (
     filed,
     group,
     holds,
+    items,
     proof,
     says,
     seats,
@@ -121,6 +122,19 @@ def test_nobody_of_the_first_review_rereviews_in_person_or_by_their_body():
     body = [group("votes", lambda found: (*found, vote("ethics", "someone", body="body of ai")))]
     assert not holds("rereview_in_favour", *person)
     assert not holds("rereview_in_favour", *body)
+
+
+def test_five_people_of_one_body_are_no_re_review():
+    of_one = group("votes", lambda found: tuple(replace(one, body="guild") for one in found))
+    assert not holds("rereview_in_favour", of_one)
+
+
+def test_a_body_that_sends_many_does_not_outvote_the_others():
+    crowd = tuple(vote("ethics", person, body="guild") for person in ("ge", "he", "ji"))
+    votes = [group("panel", lambda found: tuple(replace(s, panel_no=1) for s in found)),
+             group("votes", lambda found: (*found, *crowd))]
+    assert holds("panel_in_favour", *votes)
+    assert not holds("panel_in_favour", *votes, voted("ethics", "against", "against"))
 
 
 def test_reviewers_who_belong_to_no_body_are_not_of_one_body():
@@ -233,22 +247,20 @@ def test_a_corrective_plan_of_an_earlier_tuning_does_not_serve_again():
     assert not holds("corrective_plan", trial(running_since=NOW - DAY))
 
 
-@pytest.mark.parametrize("item", [
-    {"item": "Threshold", "closed": False, "evidence": "Report 3"}, {"item": "Threshold", "closed": True},
-    {"item": "Something else", "closed": True, "evidence": "Report 3"},
-    {"item": "Threshold", "closed": False, "mandatory": False},
-])
-def test_every_mandatory_item_that_was_planned_is_closed_with_evidence(item):
-    assert not holds("corrective_items_done", says("corrective_items", items=[item]))
+@pytest.mark.parametrize("state", [{}, {"done_at": NOW}])
+def test_every_mandatory_item_is_found_done_by_another_person(state):
+    closed = Item(True, NOW, done_at=NOW, verified_at=NOW)
+    assert not holds("corrective_items_done", items(Item(True, NOW, **state)))
+    assert holds("corrective_items_done", items(closed, Item(False, NOW, **state)))
 
 
-def test_an_item_that_is_not_mandatory_may_stay_open():
-    extra = {"item": "Leaflet", "closed": False, "mandatory": False}
-    items = [*BODIES["corrective_items"]["items"], extra]
-    assert holds("corrective_items_done", says("corrective_items", items=items))
+def test_the_exposure_that_stands_is_the_one_an_officer_approved():
+    assert not holds("exposure_limited", voted("approve", "for", "for", "against"))
+    assert not holds("exposure_limited", voted("approve", subject="consent"))
+    assert not holds("exposure_limited", voted("approve", version=0))
 
 
-def test_items_reported_before_this_tuning_do_not_serve_again():
+def test_a_retest_of_an_earlier_tuning_does_not_serve_again():
     assert not holds("corrective_items_done", trial(tune_since=NOW - DAY))
 
 

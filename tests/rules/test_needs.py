@@ -53,7 +53,7 @@ BREAK: dict[str, Change] = {
     "filings_recorded": says("filings", filings=[{"filing": "Algorithm", "status": "due", "due_on": "2026-08-31"}]),
     "data_assessed": says("data_assessment", assessment=None),
     "corrective_plan": dated("corrective_plan", NOW - 61 * DAY),
-    "corrective_items_done": says("corrective_items", retest_passed=False),
+    "corrective_items_done": says("retest", retest_passed=False),
     "recent_panel_opinion": voted("opinion", "against", "against"),
     "cause_mitigated": says("mitigation", residual_tier="R3"),
     "emergency_review_held": group("reviews", lambda found: (found[0], replace(found[1], suspension="another"))),
@@ -155,7 +155,7 @@ def test_a_need_can_be_met_in_the_state_in_which_it_is_asked(row, name):
     elif place in SECTIONS:
         assert row.source in SECTIONS[place].states
     else:
-        assert place in ("panel", "reviews", "incidents", "decision", "clock")
+        assert place in ("panel", "reviews", "incidents", "corrective_items", "decision", "clock")
 
 
 @pytest.mark.parametrize(("row", "name"), ASKED, ids=name_of)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cast import START, Cast, adopt
-from desk import Desks, desks
+from desk import Application, Desks, desks
 from tree import Node, tree
 
 from sandbox.jobs.clock import Shifted
@@ -119,3 +119,131 @@ def test_drift_is_said_of_the_last_closed_period_and_too_few_cases_are_said_to_b
          ["9 Mar", str(cases), value, bound, verdict]]
         for cases, value, bound, verdict in ((10, "0.00", "1.91", "Not enough yet"), (498, "0.43", "0.10", "Drifted"))]
     assert "样本还不够" in opened(trial, "lang=zh_Hans").panel("h-drift").text
+
+
+# Groups
+
+
+def test_precision_agrees_while_error_rates_are_far_apart_and_the_page_shows_both(
+        program: Program, cast: Cast, clock: Shifted, opened: Callable[..., Node]) -> None:
+    """One in two is rated positive wrongly in either group, but five times as often where the base rate is low."""
+    trial, = adopt(program, cast, 1, limits=[{"indicator": "disparity", "per_exposure": 0.8},
+                                             {"indicator": "complaint", "per_exposure": 0.01}],
+                   compared=[{"attribute": "district", "reference": "north"}])
+    clock.forward(START + 60 * DAY)
+    for week in range(8):
+        report(program, cast, trial, 7 * week, exposures=400, groups=[
+            {"attribute": "district", "group": "north", "n": 200, "favourable": 100, "true_positives": 10,
+             "positives": 20, "false_positives": 10, "negatives": 180},
+            {"attribute": "district", "group": "south", "n": 200, "favourable": 100, "true_positives": 90,
+             "positives": 100, "false_positives": 90, "negatives": 100}])
+    panel = opened(trial).panel("h-groups")
+    assert panel.one("b").text == "district: south against north"
+    lines = [(one.one(cls="light").attrs["class"], one.one(cls="light").text, one.text) for one in panel.all("p")[:-1]]
+    assert [(colour, verdict) for colour, verdict, _ in lines] == [
+        ("light green", "No excess seen"), ("light green", "No excess seen"), ("light red", "Past the agreed limit"),
+        ("light red", "Past the agreed limit")]
+    assert [said.removeprefix(verdict).strip().split("; evidence")[0] for _, verdict, said in lines] == [
+        "Favourable outcomes: 50% of 1,600 against 50% of 1,600, ratio 1",
+        "Precision (of those rated positive, who were): 50% of 1,440 against 50% of 160, 0 points apart; not part of "
+        "the light.",
+        "True positives: 90% of 800 against 50% of 160, 40 points apart",
+        "False positives: 90% of 800 against 5.56% of 1,440, 84 points apart"]
+    assert "no one score of fairness" in panel.text
+
+
+def test_too_few_outcomes_are_not_judged(program: Program, cast: Cast, clock: Shifted,
+                                         opened: Callable[..., Node]) -> None:
+    trial, = adopt(program, cast, 1, limits=[{"indicator": "disparity", "per_exposure": 0.8}])
+    clock.forward(START + 9 * DAY)
+    report(program, cast, trial, 0, exposures=400, groups=[
+        {"attribute": "age", "group": "old", "n": 29, "favourable": 1},
+        {"attribute": "age", "group": "young", "n": 371, "favourable": 300}])
+    line = opened(trial).panel("h-groups").all("p")[0]
+    assert line.one(cls="light").attrs["class"] == "light grey" and "not enough yet" in line.text
+
+
+# The expert's view
+
+
+def test_the_expert_view_has_chances_thresholds_periods_and_every_indicator_with_its_share(
+        program: Program, cast: Cast, clock: Shifted, opened: Callable[..., Node]) -> None:
+    trial, = adopt(program, cast, 1, budget_limit=1e-5, background_rate=0.001, alpha=0.04, limits=[
+        {"indicator": "complaint", "per_exposure": 0.01, "weight": 0.6},
+        {"indicator": "override", "per_exposure": 0.1, "weight": 0.2}])
+    clock.forward(START + 15 * DAY)
+    for week in range(2):
+        report(program, cast, trial, 7 * week, exposures=600, reviewed=100, events={"complaint": 9, "override": 8})
+    plain = opened(trial)
+    assert not [one for one in plain.all("section") if one.attrs.get("aria-labelledby") in ("h-expert", "h-ev")]
+    link, = [one for one in plain.all("a") if one.attrs["href"].endswith("?expert=1")]
+    assert "expert view" in link.text
+    page = opened(trial, "expert=1&lang=en")
+    facts = page.panel("h-expert").one("dl").facts()
+    assert {name: facts[name] for name in list(facts)[:6]} == {
+        "Chance of a false stop, at most": "4%", "Chance of a false yellow, at most": "20%",
+        "Thresholds of evidence": "yellow 5, red 31", "Epoch": "1", "Period": "3 of 26 planned", "Engine version": "1"}
+    assert facts["Hard budget of S2 incidents"] == "at most 2"
+    table = page.panel("h-expert").table()
+    assert [row[0] for row in table] == ["Indicator", "Complaints", "Human override"]
+    assert [row[4] for row in table[1:]] == ["75%", "25%"], "weights"
+    assert sum(float(row[6].rstrip("%")) for row in table[1:]) == pytest.approx(100, abs=1)
+    chart = page.panel("h-ev")
+    wide, slim = chart.all("svg")
+    assert wide.attrs["aria-label"] == slim.attrs["aria-label"] == chart.one("figcaption").text
+    assert len(points_of(wide)) == len(chart.table()) - 1 >= 2, "every point stands in the table"
+    assert len(wide.all("line", "lim-red")) == len(wide.all("line", "lim-yellow")) == 1
+
+
+# A late red
+
+
+@pytest.fixture
+def late(program: Program, cast: Cast, clock: Shifted) -> str:
+    """A trial of which eight quiet weeks were told before the first, which was far over the limit."""
+    trial, = adopt(program, cast, 1, limits=[{"indicator": "complaint", "per_exposure": 0.01}])
+    clock.forward(START + 64 * DAY)
+    for week in (*range(1, 9), 0):
+        report(program, cast, trial, 7 * week, exposures=700, events={} if week else {"complaint": 25})
+    return trial
+
+
+def test_a_late_red_says_what_was_found_and_lets_an_officer_stop_or_leave(
+        program: Program, cast: Cast, at: Desks, late: str) -> None:
+    path, = {one.attrs["href"] for one in tree(at(cast.lin).get("/?lang=en").text).all("a")
+             if one.attrs.get("href", "").startswith(f"/trials/{late}/late-reds/")}
+    page = tree(at(cast.lin).get(f"{path}?lang=en").text)
+    assert page.one("h1").text == "Late red"
+    said = page.one(cls="head").text
+    assert "evidence of period 1 in epoch 1 had reached" in said and "it is not over it now" in said
+    form = page.one("form", "panel")
+    asked = [one for one in form.walk() if one.tag in ("input", "textarea") and one.attrs.get("type") != "hidden"]
+    assert {one.attrs["name"] for one in asked} == {"stop", "reason"}
+    blank = at(cast.lin).send(f"{path}?lang=en", {"stop": "1", "reason": ""}, path)
+    field = tree(blank.text).one("textarea", name="reason")
+    assert (blank.status_code, field.attrs["aria-invalid"]) == (422, "true")
+    done = at(cast.lin).send(f"{path}?lang=en", {"stop": "1", "reason": "The excess of March was never repaired"}, path)
+    assert (done.status_code, done.location) == (303, f"/trials/{late}")
+    head = tree(at(cast.lin).get(f"/trials/{late}?lang=en").text).one(cls="head")
+    assert head.one(cls="light").text == "Paused"
+    assert at(cast.fang).get(path).status_code == 403
+
+
+# What a plan can show
+
+
+def test_the_plan_says_of_every_limit_what_a_trial_of_its_size_can_show(
+        program: Program, cast: Cast, at: Desks) -> None:
+    made = Application(program, cast).drafted()
+    made.file("exposure", volume=3000.0, rate_per_day=100.0, days=60)
+    made.file("plan", budget_limit=0.0001, limits=[
+        {"indicator": "harm_serious", "per_exposure": 0.0001}, {"indicator": "complaint", "per_exposure": 0.001},
+        {"indicator": "harm_any", "per_exposure": 0.01}, {"indicator": "override", "per_exposure": 0.1}])
+    panel = tree(at(cast.fang).get(f"/trials/{made.trial}/sections/plan?lang=en").text).panel("h-shows")
+    facts = panel.one("dl").facts()
+    assert list(facts) == ["Serious harm", "Complaints", "Any harm"], "those that count uses"
+    assert facts["Any harm"].startswith("About 30 expected at the limit: twice the limit would show.")
+    assert facts["Complaints"].startswith("About 3 expected at the limit: five times the limit would show, twice would")
+    assert facts["Serious harm"].startswith("About 0.3 expected at the limit: not even five times would show. A hard")
+    assert "Hard budget of S2 incidents: at most 2; the next turns the light red" in panel.text
+    assert "About 3,000 uses are planned" in panel.text

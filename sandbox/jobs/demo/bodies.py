@@ -132,14 +132,7 @@ BODIES: Mapping[str, Body] = MappingProxyType({
                         "sensitive_data": False, "minors": False},
     "notice": {"address": "演示市政务公开栏与公开登记页", "objections": 1, "objections_answered": True},
     "schedules": {"note": "按等级默认"},
-    "corrective_items": {
-        "items": [
-            {"item": "补充低照度与老年样本后重新校准阈值", "closed": True, "evidence": "复测报告 示例-R03"},
-            {"item": "界面增加“我不同意这条建议”的一步改判", "closed": True, "evidence": "试用记录 示例-U07",
-             "mandatory": False},
-        ],
-        "retest_passed": True, "retest": "复测集 1,200 例，改判率 6.1%，低于通过线。",
-    },
+    "retest": {"retest_passed": True, "retest": "复测集 1,200 例，改判率 6.1%，低于通过线。"},
     "mitigation": {
         "cause": "新到一批设备的曝光参数不同，使建议偏移。", "mitigation": "统一参数并在入口校验，偏离即拒绝给出建议。",
         "residual_tier": "R2",

@@ -26,7 +26,6 @@ class Person:
     body: str
     constituency: Constituency | None = None
     expertise: tuple[str, ...] = ()
-    external: bool = False
 
     @property
     def email(self) -> str:
@@ -61,8 +60,7 @@ _NAMES = {
 _EXPERTISE = {Constituency.INDUSTRY: ("trade",), Constituency.RESEARCH: ("ai",),
               Constituency.MARKET: ("law", "ethics")}
 REVIEWERS = tuple(
-    Person(f"{side.value}{number}", name, Role.REVIEWER, body, side, _EXPERTISE[side],
-           external=side is not Constituency.INDUSTRY)
+    Person(f"{side.value}{number}", name, Role.REVIEWER, body, side, _EXPERTISE[side])
     for side in Constituency
     for number, (name, body) in enumerate(zip(_NAMES[side], _BODIES[side], strict=True), start=1)
 )
@@ -111,7 +109,7 @@ def _kind(one: Person) -> str:
 def _enter(program: Program, administrator: Actor, one: Person, body: str, password: str) -> Actor:
     invited = program.acts.do("invite", administrator, {
         "email": one.email, "name": one.name, "role": one.role.value, "organisation_id": body,
-        "constituency": one.constituency, "expertise": one.expertise, "external": one.external})
+        "constituency": one.constituency, "expertise": one.expertise})
     made = program.acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": invited.secret, "password": password})
     return Actor(made.id, one.role, body, one.constituency)
 

@@ -209,10 +209,12 @@ def paused_once(walk: Walk) -> Story:
 
 
 def tuned(walk: Walk) -> Story:
-    """A corrective plan, less exposure, to this day."""
+    """A corrective plan, less exposure, its items closed in time, to this day."""
     yield from walk.started()
     yield from walk.runs(40)
     walk.tune()
+    yield from walk.runs(8)
+    walk.corrected()
     yield from walk.runs(LONG)
 
 
@@ -221,7 +223,7 @@ def tuned_and_resumed(walk: Walk) -> Story:
     yield from walk.started()
     yield from walk.runs(40)
     walk.tune()
-    yield from walk.runs(20)
+    yield from walk.runs(9)
     yield from walk.resumed()
     yield from walk.runs(LONG)
 
@@ -421,7 +423,9 @@ def adopted(walk: Walk) -> Story:
         "title": topic.title, "title_en": topic.title_en, "scenario_id": walk.scenario, "source_key": key,
         "organisation": BODY_OF[walk.firm], "tier": walk.tier, "days": walk.days, "unit": topic.unit,
         "volume": topic.rate_per_day * walk.days * 0.75, "people": topic.people, "rate_per_day": topic.rate_per_day,
-        "limits": body("plan", walk.today())["limits"], "model_version": "1.4.0", "baselines": BASELINES,
+        "limits": [*body("plan", walk.today())["limits"],
+                   {"indicator": "disparity", "per_exposure": 0.8, "weight": 0.1}],
+        "compared": [{"attribute": "年龄", "reference": "其他"}], "baselines": BASELINES, "model_version": "1.4.0",
         "unverified": "接管前六个月的里程由试点单位自报，未逐条核对；伦理审查由示例大学完成，原件已附。",
     }]})
     yield walk.after(hours=4)

@@ -48,6 +48,9 @@ class Hand(Protocol):
     def open_reviews(self, trial_id: str) -> list[str]:
         """Ids of reviews that are open, soonest due first."""
 
+    def open_items(self, trial_id: str) -> list[str]:
+        """Ids of corrective items that are not yet done, soonest due first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -244,7 +247,8 @@ class Walk:
         self.file("notice", "regulator")
         self.file("schedules", "regulator")
         self.vote("sign", self.firm, subject="plan")
-        for matter, subject in (("sign", "plan"), ("approve", "consent"), ("approve", "exit_plan")):
+        for matter, subject in (("sign", "plan"), ("approve", "exposure"), ("approve", "consent"),
+                                ("approve", "exit_plan")):
             self.vote(matter, "regulator", subject=subject)
         yield from self.seated("running", self.members, chair=True)
         yield self.morning(7)
@@ -316,9 +320,10 @@ class Walk:
             "people": people, "people_new": int(people * self.topic.people / (self.topic.rate_per_day * self.days)),
             "events": events, "reviewed": wholes["override"], "labelled": wholes["error"], "region": "演示市东区",
             "groups": [
-                {"attribute": "年龄", "group": "60 岁以上", "n": elders, "favourable": int(elders * 0.82)},
+                {"attribute": "年龄", "group": "60 岁以上", "n": elders, "favourable": int(elders * 0.82),
+                 **self._labelled(elders)},
                 {"attribute": "年龄", "group": "其他", "n": exposures - elders,
-                 "favourable": int((exposures - elders) * 0.85)},
+                 "favourable": int((exposures - elders) * 0.85), **self._labelled(exposures - elders)},
             ],
             "metrics": {"accuracy": round(self.chance.uniform(0.91, 0.95), 3),
                         "minutes": round(self.chance.uniform(9.0, 11.0), 1)},
@@ -326,6 +331,12 @@ class Walk:
                               for name, share in self.watched.items()],
             "narrative": "本期运行平稳，改判均已逐条复核。（演示）",
         }
+
+    def _labelled(self, n: int) -> dict[str, int]:
+        """How often the labelled ones of a group were rated rightly and wrongly; of a trial that is watched."""
+        half = n // 2
+        return {"positives": half, "true_positives": int(half * 0.88), "negatives": n - half,
+                "false_positives": int((n - half) * 0.09)} if self.watched else {}
 
     def _binned(self, cases: int) -> list[int]:
         """So many cases over ten bins that are equally full."""
@@ -368,8 +379,17 @@ class Walk:
         item = self.act("add_corrective_item", "regulator", what=what, owner="运行负责人", due_on=due,
                         incident_id=incident)
         if done:
-            self.act("finish_corrective_item", self.firm, item["id"], done="已完成，记录附后。（演示）")
-            self.act("verify_corrective_item", "regulator2", item["id"], accept=True, verdict="现场核验属实。（演示）")
+            self.close_item(item["id"])
+
+    def close_item(self, item: str) -> None:
+        """Done by the firm, found done by an officer."""
+        self.act("finish_corrective_item", self.firm, item, done="已完成，记录附后。（演示）")
+        self.act("verify_corrective_item", "regulator2", item, accept=True, verdict="现场核验属实。（演示）")
+
+    def corrected(self) -> None:
+        """Every corrective item is closed."""
+        for item in self.hand.open_items(self.trial):
+            self.close_item(item)
 
     def report_in_full(self, incident: str) -> None:
         """The final report of an incident."""
@@ -383,8 +403,9 @@ class Walk:
         self.move("begin_tuning")
 
     def resumed(self) -> Story:
-        """Items closed, the panel asked, full exposure again."""
-        self.file("corrective_items")
+        """Items closed, the retest passed, the panel asked, full exposure again."""
+        self.corrected()
+        self.file("retest")
         yield from self.voted("opinion")
         self.move("resume_trial")
 

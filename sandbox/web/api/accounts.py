@@ -68,7 +68,6 @@ class Account(Shape):
     organisation: str | None
     constituency: str | None
     expertise: list[str]
-    external: bool
     active: bool
 
 
@@ -97,7 +96,7 @@ rows.does("PATCH", "/accounts/<id>", "change_account", reach=reads.person, bodie
 
 rows.does("POST", "/accounts/<id>/description", "describe_reviewer", reach=reads.person, bodies=(ReviewerFields,),
           given=lambda body, ids: {**body, "account_id": ids["id"]}, example={
-              "constituency": "research", "expertise": ["ai", "ethics"], "external": True,
+              "constituency": "research", "expertise": ["ai", "ethics"],
               "reason": "Teaches ethics of computing since this year."})
 
 
@@ -119,7 +118,7 @@ def invitations(connection: sa.Connection) -> Listing[Invitation]:
 
 rows.does("POST", "/invitations", "invite", created=True, example={
     "email": "rui@guild.example", "name": "Rui", "role": "reviewer", "organisation_id": "or_19c0f3a1d0a1b2c3d4e5f",
-    "constituency": "industry", "expertise": ["trade"], "external": True})
+    "constituency": "industry", "expertise": ["trade"]})
 
 
 class Organisation(kept(OrganisationFields)):  # type: ignore[misc]

@@ -25,7 +25,10 @@ class CorrectiveItem(Shape):
     what: str
     owner: str
     due_at: datetime
+    acceptance_test: str | None
+    mandatory: bool
     critical: bool
+    plan_version: int | None
     state: str
     author_id: str
     at: datetime

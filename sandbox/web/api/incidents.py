@@ -39,10 +39,11 @@ class Incident(kept(IncidentFields)):  # type: ignore[misc]
 
 
 class IncidentVersion(Shape):
-    """What an incident said before an amendment, and who amended it when."""
+    """What an incident said before an amendment, and who amended it when and why."""
 
     version: int
     body: dict[str, Any]
+    reason: str | None
     author_id: str
     at: datetime
 

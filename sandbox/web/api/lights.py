@@ -49,7 +49,8 @@ class IndicatorLine(Shape):
 
 class GroupLine(Shape):
     """Two groups compared. `test` is favourable (the ratio of the rates), true_positives or false_positives (their
-    difference); `value` is null while either group has too few outcomes to say."""
+    difference), or predictive (the difference of precision, which is no part of the light: its `log_e` is null);
+    `value` is null while either group has too few outcomes to say."""
 
     attribute: str
     group: str
@@ -61,6 +62,13 @@ class GroupLine(Shape):
     reference_n: int
     value: Finite
     log_e: Finite
+
+
+class UntoldGroups(Shape):
+    """An attribute that the plan compares, of which no report has told both the reference and another group."""
+
+    attribute: str
+    reference: str
 
 
 class DriftPeriod(Shape):
@@ -150,6 +158,8 @@ class Risk(Shape):
     budget: int | None
     indicators: list[IndicatorLine]
     groups: list[GroupLine]
+    groups_untold: list[UntoldGroups]
+    groups_full: bool
     drift: list[DriftLine]
     late_reds: list[LateRed]
     caps: list[Cap]
@@ -176,7 +186,10 @@ def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
         as_of=as_of or now, light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red), budget=found.budget,
         indicators=[_indicator(line) for line in found.indicators],
-        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields}) for line in found.groups],
+        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields})
+                for line in found.groups.lines],
+        groups_untold=[UntoldGroups(attribute=name, reference=of) for name, of in found.groups.untold],
+        groups_full=found.groups.full,
         drift=[_drift(line) for line in drifts.drift(connection, row, now, zone)],
         late_reds=[LateRed.of(one) for one in assessments.late_reds(connection, id)],
         caps=[Cap(**cap) for cap in found.caps], unverified=found.unverified, **past)

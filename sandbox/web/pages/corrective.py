@@ -59,8 +59,8 @@ def state_text(one: Mapping[str, Any]) -> str:
 
 
 def _plain(one: Mapping[str, Any]) -> Plain:
-    names = ("id", "trial_id", "incident_id", "review_id", "what", "owner", "due_at", "critical", "state", "done",
-             "done_at", "verdict", "verified_at")
+    names = ("id", "trial_id", "incident_id", "review_id", "what", "owner", "due_at", "acceptance_test", "mandatory",
+             "critical", "state", "done", "done_at", "verdict", "verified_at")
     return {name: one[name] for name in names}
 
 
@@ -77,7 +77,8 @@ def corrective_item(item_id: str) -> Any:
     """One corrective item: what is to be done, what was done, and what another person found."""
     with program().reading() as connection:
         one, row = found(connection, item_id)
-        told = [{"label": t(f"field.{name}"), "text": one[name]} for name in ("what", "done", "verdict") if one[name]]
+        told = [{"label": t(f"field.{name}"), "text": one[name]}
+                for name in ("what", "acceptance_test", "done", "verdict") if one[name]]
         evidence = files.of_object(connection, one["trial_id"], item_id)
         return render(RecordPage(title=t("page.item.title"), over=back(row), sub=state_text(one), body=told,
                                  tables=evidence, facts=_facts(connection, one), actions=_actions(one, row)))
@@ -90,6 +91,7 @@ def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:
         {"label": t("page.col.due"), "text": until.text, "urgency": until.urgency}
         if one["state"] in ("open", "overdue") else {"label": t("page.col.due"), "text": moment(one["due_at"])},
         {"label": t("field.owner"), "text": one["owner"]},
+        {"label": t("field.mandatory"), "text": t("page.yes" if one["mandatory"] else "page.no")},
         {"label": t("page.incident.author"), "text": people.get(one["author_id"], "")},
     ]
     for name in ("done", "verified"):
@@ -150,7 +152,7 @@ def change_item(item_id: str) -> Any:
 def _asked(name: str, item_id: str, model: Any) -> Any:
     with program().reading() as connection:
         one, row = found(connection, item_id)
-    kept = {"owner": one["owner"], "critical": one["critical"],
+    kept = {"owner": one["owner"], "critical": one["critical"], "mandatory": one["mandatory"],
             "due_on": (one["due_at"].astimezone(program().settings.zone)).date()} if name == "change" else {}
     form = form_of(model, request.path, t(f"page.item.do_{name}"), values=kept)
     here = url_for("pages.corrective_item", item_id=item_id)

@@ -30,7 +30,7 @@ from sandbox.words import Word, word
 REGULATORS = PERMISSIONS["vote_on_decision"].roles
 SECOND = "two_regulators"
 """The need that the vote itself meets."""
-INVITED = ("name", "email", "role", "constituency", "expertise", "external")
+INVITED = ("name", "email", "role", "constituency", "expertise")
 PILOT_COLUMNS = ("pilot", "tier", "limits", "caps", "unverified")
 
 

@@ -1,16 +1,20 @@
 """What stands behind the light for experts: weights, shares, evidence, chances, periods; and outcomes by group."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox.reads.risk import GroupLine, IndicatorLine, Risk
-from sandbox.rules.risk import ENGINE
+from sandbox.rules.disparity import GAP
+from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, ENGINE
 from sandbox.store.evidence import epoch_of
 from sandbox.web.pages.lights import e_value, indicator_word, number, percent
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import now
 from sandbox.web.reader import program, t
 
+ORDER = ("favourable", "predictive", "true_positives", "false_positives")
+LIKELY, SURE = math.log(1 / ALPHA_YELLOW), math.log(1 / ALPHA)
 COLUMNS = ("indicator", "counted", "exposures", "unreported", "weight", "evidence", "share")
 
 
@@ -48,9 +52,31 @@ def _row(one: IndicatorLine) -> list[str]:
 
 
 def compared(risk: Risk) -> list[Plain]:
-    """Outcomes by group, each comparison by itself: {label, text}. There is no one figure of fairness."""
-    return [{"label": t("page.groups.pair", attribute=one.attribute, group=one.group, reference=one.reference),
-             "text": _said(one)} for one in risk.groups]
+    """Outcomes by group, each comparison by itself: {label, lines [{colour, verdict, text}]} for every pair of groups,
+    and for what the plan names but nobody told. There is no one figure of fairness."""
+    pairs: dict[tuple[str, str, str], list[GroupLine]] = {}
+    for one in risk.groups.lines:
+        pairs.setdefault((one.attribute, one.group, one.reference), []).append(one)
+    found = [{"label": t("page.groups.pair", attribute=attribute, group=group, reference=reference),
+              "lines": [{"colour": (colour := _colour(one)), "verdict": t(f"page.groups.is_{colour}"),
+                         "text": _said(one)} for one in sorted(lines, key=lambda line: ORDER.index(line.test))]}
+             for (attribute, group, reference), lines in pairs.items()]
+    untold = [_grey(attribute, t("page.groups.untold", reference=reference))
+              for attribute, reference in risk.groups.untold]
+    return [*found, *untold, *([_grey(t("page.groups.others"), t("page.groups.full"))] if risk.groups.full else [])]
+
+
+def _grey(label: str, text: str) -> Plain:
+    return {"label": label, "lines": [{"colour": "grey", "verdict": t("page.groups.is_grey"), "text": text}]}
+
+
+def _colour(one: GroupLine) -> str:
+    """How a comparison stands by itself, without action: by its evidence; precision, which has none, by its size."""
+    if one.value is None:
+        return "grey"
+    if one.log_e is None:
+        return "green" if abs(one.value) <= GAP else "yellow"
+    return "red" if one.log_e >= SURE else "yellow" if one.log_e >= LIKELY else "green"
 
 
 def _said(one: GroupLine) -> str:
@@ -61,6 +87,8 @@ def _said(one: GroupLine) -> str:
                "reference_n": one.reference_n}
     if one.value is None:
         return t("page.groups.not_enough", **figures)
+    if one.log_e is None:
+        return t("page.groups.apart", **figures, value=percent(abs(one.value)))
     key = "page.groups.ratio" if one.test == "favourable" else "page.groups.difference"
-    value = number(one.value) if one.test == "favourable" else percent(one.value)
+    value = number(one.value) if one.test == "favourable" else percent(abs(one.value))
     return t(key, **figures, value=value, evidence=e_value(one.log_e))

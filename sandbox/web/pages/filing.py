@@ -25,7 +25,7 @@ STANDS_AT = {
     "long_ground": "long_ground", "drain_hours": "drain_hours", "period_backwards": "period_end",
     "nil_with_numbers": "nil",
     "exposures_missing": "exposures", "severity_missing": "severity", "aware_before": "aware_at",
-    "appeal_ground": "new_facts", "harm_is_gravest": "harms", "one_origin": "incident_id",
+    "appeal_ground": "new_facts", "one_origin": "incident_id",
 }
 """Rules over a whole form: the field beside which each is said."""
 

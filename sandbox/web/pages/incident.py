@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from flask import request, url_for
 
+from sandbox.acts.incidents import reported_in_full
 from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, incidents
 from sandbox.reads.incidents import Happened, Whole
@@ -31,7 +32,7 @@ from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, said, t
 from sandbox.words import word
 
-KEPT = ("severity", "harms", "people_affected", "cyber_level", "cyber_operator")
+KEPT = ("kind", "severity", "harms", "people_affected", "cyber_level", "cyber_operator")
 """What the form of an amendment shows as it stands; the rest is filled only where it changes."""
 SENDERS = (*FILERS, Relation.SEATED, Relation.CHAIR)
 
@@ -68,7 +69,7 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], one: Whole) -> Reco
 
 def _actions(one: Whole, row: Mapping[str, Any]) -> list[Plain]:
     incident_id, trial_id, filer = one.row["id"], one.row["trial_id"], row["relation"] in FILERS
-    report = one.row["kind"] != IncidentKind.COMPLAINT
+    report = reported_in_full(one.row)
     ways = [("amend", url_for("pages.amend_incident", incident_id=incident_id), filer and (
                 one.row["state"] != IncidentState.CLOSED or row["relation"] is Relation.OFFICER)),
             ("final_report", url_for("pages.final_report", incident_id=incident_id), filer and report),
@@ -124,10 +125,11 @@ def _report(one: Mapping[str, Any]) -> Plain:
 
 def _version(one: Mapping[str, Any]) -> Plain:
     body = one["body"]
-    parts = [value_word(Severity, body["severity"])] if body.get("severity") else []
+    parts = [value_word(IncidentKind, body["kind"])] if body.get("kind") else []
+    parts += [value_word(Severity, body["severity"])] if body.get("severity") else []
     parts += [value_word(IncidentState, body["state"])] if body.get("state") else []
     return {"at": moment(one["at"]), "iso": one["at"].isoformat(), "text": t("page.incident.was", parts=parts)
-            if parts else t("page.incident.changed"), "note": body.get("description", "")}
+            if parts else t("page.incident.changed"), "note": one["reason"] or body.get("description", "")}
 
 
 def _happened(one: Happened, people: Mapping[str, str]) -> Plain:

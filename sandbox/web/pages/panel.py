@@ -12,7 +12,7 @@ from sandbox.acts.refusals import Invalid, NotFound
 from sandbox.reads import accounts, trials
 from sandbox.rules.access import PERMISSIONS, Relation, Role, may
 from sandbox.rules.lifecycle import STATES
-from sandbox.rules.panels import Member, required, unknown
+from sandbox.rules.panels import Member, heard, required, unknown
 from sandbox.store.accounts import Expertise
 from sandbox.store.trials import Panel, SeatAnswer, SeatFields
 from sandbox.store.votes import MATTERS, SEATS, Matter
@@ -140,7 +140,8 @@ def _lead(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> str:
 def _lacks(row: Mapping[str, Any], panel: str, there: list[Mapping[str, Any]]) -> list[Plain]:
     """What the panel must have, each with whether it has it, for the `needs` macro."""
     asked, members = required(panel, row["tier"]), [_member(seat) for seat in there]
-    found = [{"met": len(there) >= asked.members, "text": t("page.panel.quorum", n=asked.members, there=len(there))}]
+    voices = heard((one.body for one in members), asked.members)
+    found = [{"met": voices >= asked.members, "text": t("page.panel.quorum", n=asked.members, there=voices)}]
     if asked.sides:
         missing = [side for side in asked.sides if side not in {one.constituency for one in members}]
         found.append({"met": not missing, "text": t("page.panel.sides_missing", who=[
@@ -153,7 +154,7 @@ def _lacks(row: Mapping[str, Any], panel: str, there: list[Mapping[str, Any]]) -
 
 
 def _member(seat: Mapping[str, Any]) -> Member:
-    return Member(seat["constituency"], tuple(seat["expertise"]), seat["external"])
+    return Member(seat["constituency"], tuple(seat["expertise"]), seat["external"], seat["organisation_id"] or "")
 
 
 def _groups(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> list[Plain]:

@@ -23,7 +23,7 @@ def describe_reviewer(account_id: str) -> Any:
         raise NotFound
     form = form_of(ReviewerFields, url_for("pages.describe_reviewer", account_id=account_id),
                    t("page.reviewer.describe"), values={name: found[name] for name in (
-                       "constituency", "expertise", "external")})
+                       "constituency", "expertise")})
     return asked(form, "describe_reviewer", ReviewerFields, account_id, title=found["name"] or t("role.reviewer"),
                  sub=t("page.reviewer.describe_why"), given={"account_id": account_id},
                  over=[{"text": t("nav.accounts"), "url": url_for("accounts.accounts")}],

@@ -307,7 +307,18 @@ def _move_url(one: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
 
 def _over(row: Mapping[str, Any], one: Mapping[str, Any], until: str) -> list[Plain]:
     kind = t("page.review.over", trial=row["id"], kind=value_word(ReviewKind, one["kind"]))
-    return [*back(row)[:1], {"text": kind}, *([{"text": until}] if until else [])]
+    return [*back(row)[:1], {"text": kind}, *({"text": text} for text in (until, why(one)) if text)]
+
+
+def why(one: Mapping[str, Any]) -> str:
+    """What a review beside the schedule was called for, or why it comes sooner; nothing for one as planned."""
+    reason = one["reason"] or ""
+    if one["kind"] == ReviewKind.CALLED:
+        return t("page.review.why_called", reason=reason)
+    if one["kind"] == ReviewKind.EMERGENCY:
+        return t("page.review.why_stop", cause=word(f"page.reason.{reason}"))
+    return said(word("page.review.why", events=[word(f"page.review.why_{event}") for event in reason.split()])) \
+        if reason else ""
 
 
 def _declared(connection: sa.Connection, row: Mapping[str, Any]) -> Plain | None:

@@ -47,6 +47,8 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
         return url_for("pages.vote", trial_id=trial_id, matter=name)
     if kind == "panel":
         return url_for("pages.panel", trial_id=trial_id)
+    if kind == "items":
+        return url_for("pages.corrective_items_list", trial=trial_id)
     if kind == "report":
         return url_for("pages.new_feedback", trial_id=trial_id)
     return url_for("pages.trial", trial_id=trial_id, _anchor="moves")
@@ -151,6 +153,8 @@ def meet_url(meet: str, trial_id: str, decision: str | None) -> str | None:
     """Where a need is met; nothing where only time, or a proposal not yet made, meets it."""
     pages: dict[str, Any] = {"dossier": "pages.dossier", "panel": "pages.panel", "reviews": "pages.trial_reviews",
                              "feedback": "pages.trial_feedback", "incidents": "pages.trial_incidents"}
+    if meet == "corrective_items":
+        return step_url("items", meet, trial_id)
     if meet == "decision":
         return url_for("pages.decision", decision_id=decision) if decision else None
     if meet.startswith("votes:"):

@@ -28,7 +28,7 @@ from sandbox.words import Word, word
 AT_TRIALS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 READ = {
     "ethics": ("eligibility", "tier", "ethics_approval"), "rereview": ("eligibility", "tier", "ethics_approval"),
-    "opinion": ("corrective_plan", "corrective_items", "retrospective", "results"),
+    "opinion": ("corrective_plan", "retest", "retrospective", "results"),
     "diligence": ("failure_form", "diligence", "retrospective", "wind_down"),
 }
 """What members of a panel read before they vote; on admission, after the whole application."""

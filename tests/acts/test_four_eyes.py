@@ -1,0 +1,62 @@
+"""What one person, one body or one side must not be able to decide alone: each was once possible."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from cast import PASSWORD, START, Cast, actor
+
+from sandbox.acts.act import Acts
+from sandbox.acts.refusals import Invalid
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.program import Program
+from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.store.passwords import hash_password
+from sandbox.store.trials import SEATS
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def trial(adopted: Callable[..., list[str]], clock: Shifted) -> str:
+    one = adopted(1)[0]
+    clock.forward(START + 2 * DAY)
+    return one
+
+
+def reviewer(program: Program, by: Actor, body: str) -> Actor:
+    """Somebody of this body who was invited to review."""
+    invited = program.acts.do("invite", by, {
+        "email": f"{body}@people.example", "name": "Xu", "role": "reviewer", "organisation_id": body,
+        "constituency": "industry", "expertise": ["trade"]})
+    return actor(program, program.acts.do("accept_invitation", SYSTEM_ACTOR, {
+        "secret": invited.secret, "password": hash_password(PASSWORD)}).id)
+
+
+# Panels
+
+
+def test_nobody_of_the_firms_own_body_sits_on_its_trial(program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    own = reviewer(program, cast.ada, str(cast.fang.organisation_id))
+    with pytest.raises(Invalid, match="account_id"):
+        acts.do("assign_reviewer", cast.lin, {"account_id": own.id, "panel": "review"}, trial)
+
+
+def test_a_second_entry_of_the_firm_is_known_by_its_code(program: Program, acts: Acts, cast: Cast) -> None:
+    twice = [acts.do("register_organisation", cast.ada, {"name": name, "kind": kind, "code": "91310000MA1"}).id
+             for name, kind in (("New Firm", "firm"), ("New Institute", "institute"))]
+    scenario = acts.do("publish_scenario", cast.lin, {"title": "Streets", "description": "By night"}).id
+    trial = acts.do("apply", Actor("ac_new", cast.fang.role, twice[0]), {"title": "Own", "scenario_id": scenario}).id
+    with pytest.raises(Invalid, match="account_id"):
+        acts.do("assign_reviewer", cast.lin, {
+            "account_id": reviewer(program, cast.ada, twice[1]).id, "panel": "review"}, trial)
+
+
+def test_who_is_external_follows_from_their_body(program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    inside = reviewer(program, cast.ada, str(cast.ada.organisation_id))
+    seats = [acts.do("assign_reviewer", cast.lin, {"account_id": one.id, "panel": "review"}, trial).id
+             for one in (inside, cast.rui)]
+    with program.reading() as connection:
+        external = {one.id: one.external for one in connection.execute(sa.select(SEATS))}
+    assert [external[seat] for seat in seats] == [False, True]
