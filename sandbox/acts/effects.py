@@ -59,13 +59,14 @@ def idle(act: Act, row: Move) -> None:
 def started(act: Act, row: Move) -> None:
     """Freeze plan, caps and limits; set the end; make the first review and the feedback schedule."""
     drop_dues(act, WHILE_IDLE)
-    bodies = {kind: found[-1].body for kind, found in sections(act.connection, act.trial, act.now).items()}
+    filed = sections(act.connection, act.trial, act.now)
+    bodies = {kind: found[-1].body for kind, found in filed.items()}
     exposure, plan, tier = bodies["exposure"], bodies["plan"], TIERS[act.trial["tier"]]
     schedule = bodies["schedules"]
     first = schedule.get("first_review_day") or tier.first_day
     act.change_trial(
         starts_at=act.now, owed_since=act.now, running_since=act.now, plan_version=1, days_before=0.0,
-        day_limit=exposure["days"],
+        day_limit=exposure["days"], exposure_version=filed["exposure"][-1].version,
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
         verify_code=new_code(),
         model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
@@ -132,7 +133,7 @@ def resumed(act: Act, row: Move) -> None:
     """Full caps again under a new plan version."""
     _rearm(act, end_suspension(act, row))
     exposure = sections(act.connection, act.trial, act.now).get("exposure")
-    restored = caps(exposure[-1].body) if exposure else {}
+    restored = {**caps(exposure[-1].body), "exposure_version": exposure[-1].version} if exposure else {}
     act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
     _look_again(act)

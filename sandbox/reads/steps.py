@@ -44,7 +44,7 @@ SPREAD = {
 """Needs that several sections meet together."""
 TIME_MEETS = ("public_notice_given",)
 """Needs that only have to wait once their section is filed."""
-SIGNED_OFF = {"consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
+SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
 """Sections that count once someone else's vote stands beside them."""
 
 

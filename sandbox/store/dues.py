@@ -23,6 +23,8 @@ class DueKind(StrEnum):
     APPLY_HELD = "apply_held"
     END_DATE = "end_date"
     KILL_SWITCH = "kill_switch"
+    KILL_SWITCH_OLD = "kill_switch_old"
+    REMIND_KILL_SWITCH = "remind_kill_switch"
     GRAVE_UNMITIGATED = "grave_unmitigated"
     REMIND_IDLE = "remind_idle"
     LAPSE = "lapse"

@@ -86,6 +86,7 @@ class Trial(TrialFields, Row, table=True):
     panel_no: int = 1
     dossier_version: int = 0
     plan_version: int = 0
+    exposure_version: int | None = None
     tier: Tier | None = Field(default=None, sa_column=column_for(Tier, nullable=True))
     listed: bool | None = None
     environment: Environment | None = Field(default=None, sa_column=column_for(Environment, nullable=True))

@@ -276,13 +276,13 @@ def test_the_vote_of_an_ended_seat_is_not_counted(at: Desks, cast: Cast, made: A
 @pytest.mark.parametrize(("who", "matter", "why"), [
     ("lin", "ethics", "voted on by: Reviewer"), ("fang", "approve", "voted on by: Regulator"),
     ("rui", "opinion", "not voted on now"), ("mei", "ethics", "accepted a seat"),
-    ("lin", "approve", "has not been filed"),
+    ("lin", "approve?subject=consent", "has not been filed"),
 ])
 def test_whoever_cannot_vote_is_told_why(at: Desks, cast: Cast, made: Application, who: str, matter: str,
                                         why: str) -> None:
     made.seat(cast.rui)
     made.seat(cast.mei, answered=False)
-    page = at(getattr(cast, who)).get(f"/trials/{made.trial}/votes/{matter}?lang=en")
+    page = at(getattr(cast, who)).get(f"/trials/{made.trial}/votes/{matter}", headers={"Accept-Language": "en"})
     assert why in page.text and 'name="value"' not in page.text
 
 
