@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_f1cadc9c'
+revision = '0001_f9e64195'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -417,6 +417,7 @@ def upgrade() -> None:
     sa.Column('panel_no', sa.Integer(), nullable=False),
     sa.Column('dossier_version', sa.Integer(), nullable=False),
     sa.Column('plan_version', sa.Integer(), nullable=False),
+    sa.Column('exposure_version', sa.Integer(), nullable=True),
     sa.Column('tier', sa.Enum('R1', 'R2', 'R3', 'R4', name='tier', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('listed', sa.Boolean(), nullable=True),
     sa.Column('environment', sa.Enum('E0', 'E1', 'E2', 'E3', name='environment', native_enum=False, create_constraint=True, length=32), nullable=True),
