@@ -206,7 +206,7 @@ def sitting_on(connection: sa.Connection, review: Mapping[Any, Any]) -> list[dic
         ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).outerjoin(
         CONTACTS, CONTACTS.c.account_id == SEATS.c.account_id).join(TRIALS, TRIALS.c.id == SEATS.c.trial_id).where(
         SEATS.c.trial_id == review["trial_id"], SEATS.c.panel == "running", SEATS.c.accepted.is_(True),
-        SEATS.c.recused_at.is_(None), SEATS.c.panel_no == TRIALS.c.panel_no)
+        SEATS.c.recused_at.is_(None), SEATS.c.objected.is_(False), SEATS.c.panel_no == TRIALS.c.panel_no)
     if review["sitting"] != "full":
         query = query.where(SEATS.c.account_id.in_(sa.select(SITTERS.c.account_id).where(
             SITTERS.c.review_id == review["id"])))
