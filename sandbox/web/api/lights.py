@@ -9,12 +9,13 @@ from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import assessments
 from sandbox.reads import drift as drifts
 from sandbox.reads import risk as lights
+from sandbox.rules.access import Role
 from sandbox.store.types import Time
 from sandbox.web.api.asking import Filtered
 from sandbox.web.api.endpoint import Rows
 from sandbox.web.api.shapes import Finite, Shape
 from sandbox.web.api.trials import Cap, trial_row
-from sandbox.web.reader import program
+from sandbox.web.reader import actor, program
 
 rows = Rows("lights")
 
@@ -29,13 +30,13 @@ class Interval(Shape):
 class IndicatorLine(Shape):
     """One indicator: events (declared or itemised, whichever is more in each period), exposures, agreed limit, rate
     with interval (null without exposures), evidence as natural logarithm, and its share of the whole evidence.
-    Alleged events are not among the events: they can turn the light yellow, never red."""
+    Alleged events are not among the events: they can turn the light yellow, never red; null for all but regulators."""
 
     indicator: str
     events: int
     declared: int
     itemised: int
-    alleged: int
+    alleged: int | None
     exposures: float
     unreported: float
     limit: float
@@ -62,6 +63,13 @@ class GroupLine(Shape):
     reference_n: int
     value: Finite
     log_e: Finite
+
+
+class UntoldGroups(Shape):
+    """An attribute that the plan compares, of which no report has told both the reference and another group."""
+
+    attribute: str
+    reference: str
 
 
 class DriftPeriod(Shape):
@@ -151,6 +159,8 @@ class Risk(Shape):
     budget: int | None
     indicators: list[IndicatorLine]
     groups: list[GroupLine]
+    groups_untold: list[UntoldGroups]
+    groups_full: bool
     drift: list[DriftLine]
     late_reds: list[LateRed]
     caps: list[Cap]
@@ -169,7 +179,7 @@ class RiskQuery(Filtered):
 def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
     """The light of a trial, explained; at a past instant as known then and as known now."""
     row, now, zone = trial_row(connection, id), program().clock(), program().settings.zone
-    found, as_of = lights.risk(connection, row, now, zone), query.as_of
+    found, as_of = lights.risk(connection, row, now, zone, officer=actor().role is Role.REGULATOR), query.as_of
     past = {} if as_of is None or row["starts_at"] is None else {
         "then": _known(assessments.known_then(connection, row, as_of)),
         "now": _known(assessments.known_now(connection, row, min(as_of, now), zone))}
@@ -177,7 +187,10 @@ def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
         as_of=as_of or now, light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red), budget=found.budget,
         indicators=[_indicator(line) for line in found.indicators],
-        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields}) for line in found.groups],
+        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields})
+                for line in found.groups.lines],
+        groups_untold=[UntoldGroups(attribute=name, reference=of) for name, of in found.groups.untold],
+        groups_full=found.groups.full,
         drift=[_drift(line) for line in drifts.drift(connection, row, now, zone)],
         late_reds=[LateRed.of(one) for one in assessments.late_reds(connection, id)],
         caps=[Cap(**cap) for cap in found.caps], unverified=found.unverified, **past)

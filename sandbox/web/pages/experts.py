@@ -45,22 +45,31 @@ def expert(row: Mapping[str, Any], risk: Risk) -> Plain:
 
 
 def _row(one: IndicatorLine) -> list[str]:
-    counted = t("page.expert.counted", k=one.events, declared=one.declared, itemised=one.itemised, alleged=one.alleged)
+    told = {"k": one.events, "declared": one.declared, "itemised": one.itemised}
+    counted = t("page.expert.told", **told) if one.alleged is None else \
+        t("page.expert.counted", **told, alleged=one.alleged)
     return [indicator_word(one.indicator), counted, number(one.exposures), number(one.unreported),
             t("page.feedback.percent", rate=percent(one.weight)), e_value(one.log_e),
             t("page.feedback.percent", rate=percent(one.share))]
 
 
 def compared(risk: Risk) -> list[Plain]:
-    """Outcomes by group, each comparison by itself: {label, lines [{colour, verdict, text}]} for every pair of groups.
-    There is no one figure of fairness."""
+    """Outcomes by group, each comparison by itself: {label, lines [{colour, verdict, text}]} for every pair of groups,
+    and for what the plan names but nobody told. There is no one figure of fairness."""
     pairs: dict[tuple[str, str, str], list[GroupLine]] = {}
-    for one in risk.groups:
+    for one in risk.groups.lines:
         pairs.setdefault((one.attribute, one.group, one.reference), []).append(one)
-    return [{"label": t("page.groups.pair", attribute=attribute, group=group, reference=reference),
-             "lines": [{"colour": (colour := _colour(one)), "verdict": t(f"page.groups.is_{colour}"),
-                        "text": _said(one)} for one in sorted(lines, key=lambda line: ORDER.index(line.test))]}
-            for (attribute, group, reference), lines in pairs.items()]
+    found = [{"label": t("page.groups.pair", attribute=attribute, group=group, reference=reference),
+              "lines": [{"colour": (colour := _colour(one)), "verdict": t(f"page.groups.is_{colour}"),
+                         "text": _said(one)} for one in sorted(lines, key=lambda line: ORDER.index(line.test))]}
+             for (attribute, group, reference), lines in pairs.items()]
+    untold = [_grey(attribute, t("page.groups.untold", reference=reference))
+              for attribute, reference in risk.groups.untold]
+    return [*found, *untold, *([_grey(t("page.groups.others"), t("page.groups.full"))] if risk.groups.full else [])]
+
+
+def _grey(label: str, text: str) -> Plain:
+    return {"label": label, "lines": [{"colour": "grey", "verdict": t("page.groups.is_grey"), "text": text}]}
 
 
 def _colour(one: GroupLine) -> str:
