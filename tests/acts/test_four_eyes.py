@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from cast import PASSWORD, START, Cast, actor
 
 from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid
+from sandbox.acts.refusals import Invalid, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
@@ -60,3 +60,32 @@ def test_who_is_external_follows_from_their_body(program: Program, acts: Acts, c
     with program.reading() as connection:
         external = {one.id: one.external for one in connection.execute(sa.select(SEATS))}
     assert [external[seat] for seat in seats] == [False, True]
+
+
+# Proposals
+
+
+@pytest.fixture
+def void(acts: Acts, cast: Cast, trial: str) -> Callable[[Actor], str]:
+    """`void(who)`: the decision that waits once this officer asks to void a stop that was none."""
+    acts.do("make_move", cast.zhou, {"move": "suspend"}, trial)
+    acts.do("file_section", cast.zhou, {"kind": "void", "body": {
+        "reason": "Another firm's machine", "adviser": "Shen", "firm_told": True}}, trial)
+    return lambda who: str(acts.do("make_move", who, {"move": "void_suspension"}, trial).decision)
+
+
+def test_what_a_disabled_officer_proposed_is_void_for_good_and_blocks_nobody(
+        acts: Acts, cast: Cast, void: Callable[[Actor], str]) -> None:
+    first = void(cast.lin)
+    for active in (False, True):
+        acts.do("change_account", cast.ada, {"account_id": cast.lin.id, "active": active})
+    with pytest.raises(Refused, match="already_decided"):
+        acts.do("vote_on_decision", cast.zhou, {"value": "for"}, first)
+    assert void(cast.zhou) != first
+
+
+def test_a_proposal_whose_time_ran_out_does_not_stand_for_a_new_one(
+        cast: Cast, clock: Shifted, void: Callable[[Actor], str]) -> None:
+    first = void(cast.lin)
+    clock.forward(START + 9 * DAY)
+    assert void(cast.lin) != first
