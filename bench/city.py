@@ -92,8 +92,13 @@ def _actor(program: Program, account: str) -> Actor:
 
 
 def report(place: int) -> dict[str, Any]:
-    """The place-th report of a trial, a second of use: as a machine would send it."""
-    start = FOUNDED + timedelta(seconds=place)
+    """The place-th report of a trial of a city founded in time."""
+    return report_of(FOUNDED, place)
+
+
+def report_of(since: datetime, place: int) -> dict[str, Any]:
+    """The place-th report of a trial that began then, a second of use: as a machine would send it."""
+    start = since + timedelta(seconds=place)
     return {
         "period_start": start.isoformat(), "period_end": (start + timedelta(seconds=1)).isoformat(), "exposures": 250,
         "people_new": 3, "region": "Nanshan", "events": {"harm_S4": 1, "complaint": 1} if place % 50 == 0 else {},

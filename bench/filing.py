@@ -57,7 +57,7 @@ class Way:
 def claims(run: Run) -> list[Claim]:
     """Measure both in turn, and then look whether every accepted filing is there."""
     with scratch() as folder, run.database() as url:
-        plan = _founded(Path(folder), url)
+        plan = founded(Path(folder), url)
         with _ours(Path(folder), url, plan) as ours, _echo(plan) as echo:
             for callers in CALLERS:
                 for way in (ours, echo):  # the first requests of a server are slow, whoever it is
@@ -73,7 +73,8 @@ def claims(run: Run) -> list[Claim]:
     return [claim for callers in CALLERS for claim in _figures(callers, ours, echo, url)]
 
 
-def _founded(folder: Path, url: str | None) -> dict[str, Any]:
+def founded(folder: Path, url: str | None) -> dict[str, Any]:
+    """A city with a trial for each caller, and the callers' plan."""
     now = datetime.now(UTC).replace(microsecond=0)
     with city(folder, max(CALLERS), url, founded=now - AGO, now=now) as of:
         return {"token": _token(of), "since": (now - AGO).isoformat(), "trials": dict.fromkeys(of.trials, 0)}

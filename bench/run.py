@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run as a file, it finds the house it stands in
 
-from bench import assessment, exports, filing, group_commit, pages, sweep
+from bench import assessment, batches, exports, filing, group_commit, log, pages, processes, start, sweep
 from bench.claim import Claim, Run, watched
 
 LENGTHS = {"quick": (1.0, 3, 100_000), "full": (8.0, 5, 10_000_000)}
@@ -23,10 +23,11 @@ LENGTHS = {"quick": (1.0, 3, 100_000), "full": (8.0, 5, 10_000_000)}
 trials, up to a million)."""
 BENCHES: dict[str, Callable[[Run], list[Claim]]] = {
     "group_commit": lambda run: group_commit.claims(run.seconds), "filing": filing.claims, "pages": pages.claims,
-    "exports": exports.claims, "sweep": sweep.claims,
-    "assessment": lambda _run: assessment.claims()}
-ON_SERVER = ("filing",)
-"""What is measured on PostgreSQL too; the others are about the embedded file, or read what lies in the cache."""
+    "exports": exports.claims, "sweep": sweep.claims, "batches": batches.claims, "log": log.claims,
+    "start": start.claims, "processes": processes.claims, "assessment": lambda _run: assessment.claims()}
+ON_SERVER = ("filing", "processes")
+"""What is measured on PostgreSQL: the others are about the embedded file, or read what lies in the cache."""
+ON_FILE = tuple(name for name in BENCHES if name != "processes")
 
 
 def main() -> int:
@@ -37,7 +38,7 @@ def main() -> int:
     with addresses(asked.database) as server:
         run = Run(seconds, rounds, asked.rows or rows, asked.database, asked.cache, server)
         print("claim | ours | limit | ratio | target | PASS or FAIL", flush=True)
-        for name in (asked.only,) if asked.only else BENCHES if server is None else ON_SERVER:
+        for name in (asked.only,) if asked.only else ON_FILE if server is None else ON_SERVER:
             claims, machine = watched(lambda name=name: BENCHES[name](run))  # type: ignore[misc]
             print(*(claim.line() for claim in claims), machine.line(), sep="\n", flush=True)
             found += claims
@@ -51,7 +52,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--quick", dest="length", action="store_const", const="quick", default="quick",
-                        help="about three minutes (the default)")
+                        help="some minutes (the default)")
     length.add_argument("--full", dest="length", action="store_const", const="full", help="up to an hour")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", choices=BENCHES, help="one of them")

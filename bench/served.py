@@ -36,17 +36,21 @@ class Served:
         return sum(int(used) for stat in self._stats() for used in stat[11:13]) / TICKS
 
     def memory_mb(self) -> float:
-        """What it holds in memory."""
-        return sum(int(stat[21]) for stat in self._stats()) * os.sysconf("SC_PAGE_SIZE") / 2 ** 20
+        """What it holds in memory; what its processes share counts once."""
+        shares = (path.with_name("smaps_rollup").read_text().partition("Pss:")[2] for path, _ in self._processes())
+        return sum(int(share.split()[0]) for share in shares) / 1024
 
     def _stats(self) -> Iterator[list[str]]:
+        return (stat for _, stat in self._processes())
+
+    def _processes(self) -> Iterator[tuple[Path, list[str]]]:
         for path in Path("/proc").glob("[0-9]*/stat"):
             try:
                 stat = path.read_text().rpartition(")")[2].split()
             except OSError:
                 continue
             if int(stat[2]) == self.group:
-                yield stat
+                yield path, stat
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def grown(folder: Path, trials: int) -> Path:
 def _seat(of: City) -> None:
     body = of.program.acts.do("register_organisation", of.ada, {"name": "Institute", "kind": "institute"}).id
     for name, side in (("Rui", "industry"), ("Shen", "research")):
-        who = person(of.program, of.ada, name, "reviewer", body, constituency=side, expertise="ai")
+        who = person(of.program, of.ada, name, "reviewer", body, constituency=side, expertise=["ai"])
         seat = of.program.acts.do("assign_reviewer", of.officer, {"account_id": who.id, "panel": "running"},
                                   on=of.trials[0])
         of.program.acts.do("answer_assignment", who, {"conflict": False, "accepted": True}, on=seat.id)

@@ -60,7 +60,8 @@ NAMED = {
     "state": sorted(STATES),
     "stage": sorted(set(Stage) - {Stage.SIDE}), "move": sorted(MOVE_NAMES), "moved": sorted(MOVE_NAMES),
     "trigger": sorted(TRIGGERS), "page.reason": sorted(Cause),
-    "section": sorted(SECTIONS), "role": sorted(Role), "constituency": sorted(Constituency),
+    "section": sorted(SECTIONS), "constituency": sorted(Constituency),
+    "role": sorted({*Role, *(owner for clock in CLOCKS.values() for owner in clock.owners)}),
     "light": sorted(Light), "indicator": sorted(INDICATORS), "tier": sorted(TIERS), "clock": sorted(CLOCKS),
     "field": FIELD_NAMES, "choice.MatterName": sorted(MATTERS),
 }

@@ -11,7 +11,7 @@ from sandbox.jobs.demo.city import Inside, pass_time, unsynced
 from sandbox.jobs.demo.people import enter_people
 from sandbox.jobs.demo.walks import Story, Topic, Walk
 from sandbox.jobs.program import Program
-from sandbox.reads import trials
+from sandbox.reads import permits, trials
 
 TOPIC = Topic("焊缝检查（演示）", "Welds", "Marks weld seams", "", rate_per_day=100.0, people=900)
 
@@ -52,6 +52,11 @@ class World:
         """The moves it made, oldest first."""
         with self.program.reading() as connection:
             return list(trials.moves_made(connection, one.trial))
+
+    def permit(self, one: Walk) -> Any:
+        """What its permit says."""
+        with self.program.reading() as connection:
+            return permits.permit_facts(connection, self.trial(one), self.clock(), self.program.settings.zone)
 
     def stop(self, one: Walk) -> Any:
         """The suspension it is in."""

@@ -17,19 +17,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 URL, TRIAL, TOKEN, VERSION = (os.environ[name] for name in ("SANDBOX_URL", "TRIAL", "TOKEN", "MODEL_VERSION"))
-KEPT = Path(os.environ.get("KEPT", "permit.json"))
-CLOCK_S = 60  # how far our clock may be from the sandbox's
-NO_WORD = (OSError, ValueError, LookupError, StopIteration, InvalidSignature)  # unreachable, unreadable or forged
+KEPT, CLOCK_S = Path(os.environ.get("KEPT", "permit.json")), 60  # how far our clock may be from the sandbox's
+NO_WORD = (OSError, ValueError, LookupError, StopIteration, InvalidSignature)  # nothing new, unreachable or forged
 
 
-def ask(path):
+def ask(path, etag=""):
+    asked = urllib.request.Request(URL + path, headers={"Authorization": f"Bearer {TOKEN}", "If-None-Match": etag})
     try:
-        asked = urllib.request.Request(URL + path, headers={"Authorization": f"Bearer {TOKEN}"})
-        return json.load(urllib.request.urlopen(asked, timeout=5))
+        answer = urllib.request.urlopen(asked, timeout=5)
     except urllib.error.HTTPError as refusal:
-        if refusal.code != 409:  # any other is no word about the trial: the last one holds
+        if refusal.code != 409:  # 304: nothing new; any other is no word about the trial: the last one holds
             raise
-        return json.load(refusal)
+        answer = refusal
+    with answer:
+        return json.load(answer), answer.headers["ETag"] or ""
 
 
 def claims(token, keys):
@@ -44,27 +45,23 @@ def claims(token, keys):
 
 
 def why_not(now):
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"serial": 0, "seen": 0}
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {"serial": 0, "seen": 0, "etag": ""}
     try:
-        answer, keys = ask(f"/api/v1/trials/{TRIAL}/permit"), ask("/.well-known/jwks.json")["keys"]
-        token = answer.get("permit") or answer["statement"]
+        answer, etag = ask(f"/api/v1/trials/{TRIAL}/permit", kept["etag"])
+        token, keys = answer.get("permit") or answer["statement"], ask("/.well-known/jwks.json")[0]["keys"]
         if (serial := claims(token, keys)["serial"]) >= kept["serial"]:  # an older one is a replay
-            kept |= {"token": token, "keys": keys, "serial": serial}
+            kept |= {"token": token, "keys": keys, "serial": serial, "etag": etag}
     except NO_WORD:
         pass
     if "token" not in kept:
         return "no permit"
-    fresh = KEPT.with_suffix(".new")
-    fresh.write_text(json.dumps(kept | {"seen": max(now, kept["seen"])}))
-    fresh.replace(KEPT)
+    KEPT.with_suffix(".new").write_text(json.dumps(kept | {"seen": max(now, kept["seen"])}))
+    KEPT.with_suffix(".new").replace(KEPT)
     permit = claims(kept["token"], kept["keys"])
-    if not permit["active"]:
-        return f"not active: {permit['cause']}"
-    if not max(permit["iat"], kept["seen"]) - CLOCK_S <= now < permit["exp"]:
-        return "expired, or a clock is wrong"
-    if permit["model_version"] not in (None, VERSION):
-        return f"the permit is for version {permit['model_version']}"
-    return None
+    fresh = max(permit["iat"], kept["seen"]) - CLOCK_S <= now < permit["exp"]
+    reasons = ((not permit["active"], f"not active: {permit['cause']}"), (not fresh, "expired, or a clock is wrong"),
+               (permit["model_version"] not in (None, VERSION), f"the permit is for version {permit['model_version']}"))
+    return next((why for holds, why in reasons if holds), None)
 
 
 if __name__ == "__main__":

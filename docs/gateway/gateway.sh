@@ -1,5 +1,5 @@
 #!/bin/sh
-# May this system be used now? Exit 0: yes. Exit 1: no, and why. The same as gateway.py, with curl, jq and openssl (3.0).
+# May this system be used now? Exit 0: yes. Exit 1: no, and why. The same as gateway.py, with curl (7.70), jq and openssl (3.0).
 # SANDBOX_URL, TRIAL, TOKEN (scope permit) and MODEL_VERSION say what is asked; KEPT names the folder of the last word,
 # which holds until it expires while the sandbox cannot be reached: a permit as well as a refusal.
 set -eu
@@ -19,11 +19,13 @@ claims() { # folder -> claims.json beside token and keys.json, or fails
   jq -e --arg trial "$TRIAL" '.sub == $trial' "$1/claims.json" > /dev/null
 }
 
-status=$(curl -s -m 5 -o "$new/answer" -w '%{http_code}' -H "Authorization: Bearer $TOKEN" "$SANDBOX_URL/api/v1/trials/$TRIAL/permit") || status=0
-case $status in 200|409) # anything else is no word about the trial: the last one holds
+: > "$new/etag"; touch "$kept/etag"
+status=$(curl -s -m 5 -o "$new/answer" -w '%{http_code}' --etag-compare "$kept/etag" --etag-save "$new/etag" \
+  -H "Authorization: Bearer $TOKEN" "$SANDBOX_URL/api/v1/trials/$TRIAL/permit") || status=0
+case $status in 200|409) # 304: nothing new; anything else is no word about the trial: the last one holds
   if jq -er '.permit // .statement' "$new/answer" > "$new/token" && curl -sf -m 5 -o "$new/keys.json" "$SANDBOX_URL/.well-known/jwks.json" \
       && claims "$new" && [ "$(jq .serial "$new/claims.json")" -ge "$(cat "$kept/serial" 2> /dev/null || echo 0)" ]; then # an older one is a replay
-    mv "$new/token" "$new/keys.json" "$kept"; jq .serial "$new/claims.json" > "$kept/serial"
+    mv "$new/token" "$new/keys.json" "$new/etag" "$kept"; jq .serial "$new/claims.json" > "$kept/serial"
   fi;;
 esac
 { [ -f "$kept/token" ] && claims "$kept"; } || no "no permit"

@@ -121,6 +121,13 @@ def kill_switch(act: Act, due: Mapping[str, Any]) -> None:
     trip(act, Cause.UNSAFE_VERSION)
 
 
+def kill_switch_old(act: Act, due: Mapping[str, Any]) -> None:
+    """The kill switch was not tested for 30 days: the light turns yellow, and both sides are told."""
+    assess(act, Light.YELLOW, event="kill_switch_old")
+    for role in ("firm", "regulator"):
+        notify(act, "kill_switch_old", role=role)
+
+
 def grave_unmitigated(act: Act, due: Mapping[str, Any]) -> None:
     """An S2 without mitigation inside its clock."""
     incident = act.row(INCIDENTS, due["object_id"])
@@ -180,17 +187,22 @@ def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
         notify(act, "allegation_waits", role="regulator", dedupe=due["object_id"])
 
 
+def recusal_waits(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody decided a firm's request for a recusal in its time: the regulators are told again."""
+    notify(act, "recusal_waits", role="regulator", dedupe=due["object_id"])
+
+
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
     DueKind.FEEDBACK_LATE: feedback_late,
     DueKind.FEEDBACK_MISSING: feedback_missing, DueKind.FEEDBACK_SILENT: feedback_silent,
     DueKind.APPLY_HELD: apply_held,
-    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch,
+    DueKind.END_DATE: end_date, DueKind.KILL_SWITCH: kill_switch, DueKind.KILL_SWITCH_OLD: kill_switch_old,
     DueKind.GRAVE_UNMITIGATED: grave_unmitigated, DueKind.REMIND_IDLE: remind_idle, DueKind.LAPSE: lapse,
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
     DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
-    DueKind.ALLEGATION_WAITS: allegation_waits,
+    DueKind.ALLEGATION_WAITS: allegation_waits, DueKind.RECUSAL_WAITS: recusal_waits,
     **dict.fromkeys(LADDERS, remind),
 }
 

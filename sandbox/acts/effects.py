@@ -35,7 +35,7 @@ from sandbox.store.dues import DueKind
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
-from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.reviews import REVIEWS, Recommendation, ReviewKind, ReviewState
 from sandbox.store.trials import SUSPENSIONS
 
 REDUCED = 0.5
@@ -59,13 +59,14 @@ def idle(act: Act, row: Move) -> None:
 def started(act: Act, row: Move) -> None:
     """Freeze plan, caps and limits; set the end; make the first review and the feedback schedule."""
     drop_dues(act, WHILE_IDLE)
-    bodies = {kind: found[-1].body for kind, found in sections(act.connection, act.trial, act.now).items()}
+    filed = sections(act.connection, act.trial, act.now)
+    bodies = {kind: found[-1].body for kind, found in filed.items()}
     exposure, plan, tier = bodies["exposure"], bodies["plan"], TIERS[act.trial["tier"]]
     schedule = bodies["schedules"]
     first = schedule.get("first_review_day") or tier.first_day
     act.change_trial(
         starts_at=act.now, owed_since=act.now, running_since=act.now, plan_version=1, days_before=0.0,
-        day_limit=exposure["days"],
+        day_limit=exposure["days"], exposure_version=filed["exposure"][-1].version,
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
         verify_code=new_code(),
         model_version=exposure.get("model_version"), rate_per_day=exposure["rate_per_day"],
@@ -132,7 +133,7 @@ def resumed(act: Act, row: Move) -> None:
     """Full caps again under a new plan version."""
     _rearm(act, end_suspension(act, row))
     exposure = sections(act.connection, act.trial, act.now).get("exposure")
-    restored = caps(exposure[-1].body) if exposure else {}
+    restored = {**caps(exposure[-1].body), "exposure_version": exposure[-1].version} if exposure else {}
     act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
     arm_running(act)
     _look_again(act)
@@ -189,13 +190,22 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
     """Stop: the clocks of running stop too; an emergency review is called unless the cause is administrative."""
     stop = act.id("su")
     act.insert(SUSPENSIONS, {"id": stop, "trial_id": act.trial["id"], "cause": cause.value, "other_causes": "",
-                             "left": row.source, "at": act.now, "by": act.actor.id, "reason": reason})
+                             "left": row.source, "at": act.now, "by": act.actor.id, "reason": reason,
+                             "review_id": _led_by(act) if cause in (Cause.REGULATOR, Cause.CHAIR) else None})
     act.change_trial(suspension_id=stop)
     drop_dues(act, WHILE_RUNNING)
     if cause not in NEEDS_NO_REVIEW:
         call_emergency_review(act, stop, cause)
     notify(act, "suspended", role="regulator", cause=cause.value)
     notify(act, "suspended", role="firm", cause=cause.value)
+
+
+def _led_by(act: Act) -> str | None:
+    """The review held last since the trial began to run, where it advised to stop or to end it."""
+    last = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.recommendation).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.held_at >= act.trial["running_since"],
+    ).order_by(REVIEWS.c.held_at.desc(), REVIEWS.c.id.desc()).limit(1)).first()
+    return last.id if last and last.recommendation in (Recommendation.SUSPEND, Recommendation.EXIT) else None
 
 
 def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:

@@ -1,7 +1,8 @@
 """Outcomes by group (群体差异) as reports arrive: each report is a block, its bet fixed by the blocks before it.
 
-What is compared is fixed when the first block arrives: the groups that the plan names, or those of that block, each
-against one reference. Favourable outcomes as a ratio; true and false positives, where labels exist, as a difference.
+What is compared are the attributes that the plan names, each against the reference it names; a plan without any takes
+every attribute, against the largest group of the first block that has two. A group joins when it is first told of.
+Favourable outcomes are compared as a ratio; true and false positives, where labels exist, as a difference.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ import orjson
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act
-from sandbox.rules.disparity import GAP, Both, Side, after, both, mean
+from sandbox.rules.disparity import GAP, Both, Side, after, both, joined, together
 from sandbox.store.batches import KEPT
 from sandbox.store.engine import Statement
 from sandbox.store.evidence import STATES
@@ -22,6 +23,8 @@ INDICATOR = "disparity"
 TESTS = {"favourable": ("favourable", "n"), "true_positives": ("true_positives", "positives"),
          "false_positives": ("false_positives", "negatives")}
 """What is compared: the field that counts, and its denominator."""
+MOST = 500
+"""So many comparisons an epoch keeps; `full` says that there were more."""
 
 _body = Statement(sa.select(STATES.c.groups).where(
     STATES.c.trial_id == sa.bindparam("trial_id"), STATES.c.epoch == sa.bindparam("epoch"),
@@ -38,7 +41,7 @@ def compare(act: Act, report: Mapping[str, Any], epoch: int) -> None:
     found = _body.run(act.connection, _key(act, epoch)).fetchone()
     body = found and (orjson.loads(found[0]) if isinstance(found[0], str | bytes) else found[0])
     if body != {}:
-        _keep(act, epoch, taken_in(body or begun(terms(act), limit(act)), report["groups"]))
+        _keep(act, epoch, taken_in(body or begun(references(act), limit(act)), report["groups"]))
 
 
 def forget_groups(act: Act, epoch: int) -> None:
@@ -48,7 +51,7 @@ def forget_groups(act: Act, epoch: int) -> None:
 
 def recompare(act: Act, epoch: int) -> None:
     """All reports of an epoch, in the order in which they arrived."""
-    body = begun(terms(act), limit(act))
+    body = begun(references(act), limit(act))
     rows = act.connection.execute(sa.select(FEEDBACK.c.groups).where(
         FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch == epoch, KEPT).order_by(
         FEEDBACK.c.at, FEEDBACK.c.id))
@@ -58,11 +61,11 @@ def recompare(act: Act, epoch: int) -> None:
     _keep(act, epoch, body)
 
 
-def terms(act: Act) -> dict[str, Any]:
-    """What the plan says of groups: by attribute the reference and the groups; empty where it names none."""
+def references(act: Act) -> dict[str, str]:
+    """The attributes that the plan names, each with its reference."""
     found = act.connection.execute(sa.select(LIMITS.c.terms).where(
         LIMITS.c.trial_id == act.trial["id"], LIMITS.c.indicator == INDICATOR)).scalar()
-    return found or {}
+    return {attribute: row["reference"] for attribute, row in ((found or {}).get("attributes") or {}).items()}
 
 
 def limit(act: Act) -> float:
@@ -71,27 +74,44 @@ def limit(act: Act) -> float:
         LIMITS.c.trial_id == act.trial["id"], LIMITS.c.indicator == INDICATOR)).scalar_one())
 
 
-def begun(named: Mapping[str, Any], ratio: float) -> dict[str, Any]:
+def begun(named: Mapping[str, str], ratio: float) -> dict[str, Any]:
     """Comparisons before any block."""
-    return {"log_e": 0.0, "ratio": ratio, "gap": named.get("gap", GAP), "named": named.get("attributes", {}),
-            "sides": {}}
+    return {"log_e": 0.0, "ratio": ratio, "named": bool(named), "references": dict(named), "sides": {}, "stakes": {},
+            "full": False}
 
 
 def taken_in(body: dict[str, Any], rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The comparisons after one more block. Those of the first block stand for good: one that joined later would
-    change what the mean is of."""
+    """The comparisons after one more block. What is told of for the first time joins before the block counts; of a
+    group that the block leaves out only the reference's outcomes are added."""
     blocks = _by_attribute(rows)
-    first = not body["sides"]
+    against = body["references"] if body["named"] else {**_largest(blocks), **body["references"]}
+    body = _with_joined({**body, "references": against}, blocks)
     sides: dict[str, list[list[float]]] = dict(body["sides"])
-    for attribute, groups in blocks.items():
-        reference = _reference(body["named"].get(attribute), groups)
-        for group, test in _compared(groups, reference, body["named"].get(attribute)):
-            key = "\t".join((attribute, group, reference, test))
-            if first or key in sides:
-                pair = _pair(sides.get(key), test, body)
-                sides[key] = _flat(after(pair, (*_counts(groups.get(group), test), *_counts(groups[reference], test))))
-    pairs = [_pair(flat, key.rsplit("\t", 1)[1], body) for key, flat in sides.items()]
-    return {**body, "sides": sides, "log_e": mean(pairs)}
+    for key in sides:
+        attribute, group, reference, test = key.split("\t")
+        if groups := blocks.get(attribute):
+            block = (*_counts(groups.get(group), test), *_counts(groups.get(reference), test))
+            sides[key] = _flat(after(_pair(sides[key], test, body["ratio"]), block))
+    return {**body, "sides": sides, "log_e": _together(sides, body)}
+
+
+def _with_joined(body: dict[str, Any], blocks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:
+    """The comparisons with those that the block is the first to tell of."""
+    sides, stakes = body["sides"], body["stakes"]
+    fresh = ["\t".join((attribute, group, reference, test)) for attribute, reference in body["references"].items()
+             for group, row in sorted(blocks.get(attribute, {}).items()) if group != reference
+             for test, (field, _) in TESTS.items() if row.get(field) is not None]
+    fresh = [key for key in fresh if key not in sides]
+    room = fresh[:MOST - len(sides)]
+    before, each = joined(list(stakes.values()), body["log_e"], len(room)) if room else (list(stakes.values()), 0.0)
+    new = {key: _flat(_pair(None, key.rsplit("\t", 1)[1], body["ratio"])) for key in room}
+    return {**body, "sides": {**sides, **new}, "full": body["full"] or len(room) < len(fresh),
+            "stakes": {**dict(zip(stakes, before, strict=True)), **dict.fromkeys(room, each)}}
+
+
+def _together(sides: Mapping[str, list[list[float]]], body: Mapping[str, Any]) -> float:
+    pairs = [_pair(flat, key.rsplit("\t", 1)[1], body["ratio"]) for key, flat in sides.items()]
+    return together([body["stakes"][key] for key in sides], pairs)
 
 
 def _by_attribute(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapping[str, Any]]]:
@@ -101,20 +121,10 @@ def _by_attribute(rows: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Mapp
     return found
 
 
-def _reference(named: Mapping[str, Any] | None, groups: Mapping[str, Mapping[str, Any]]) -> str:
-    """The group the plan names, otherwise the largest of the block."""
-    if named and named["reference"] in groups:
-        return str(named["reference"])
-    return max(sorted(groups), key=lambda group: groups[group]["n"])
-
-
-def _compared(groups: Mapping[str, Mapping[str, Any]], reference: str,
-              named: Mapping[str, Any] | None) -> Iterable[tuple[str, str]]:
-    others = (named or {}).get("groups") or sorted(groups)
-    for group in others:
-        for test, (field, _) in TESTS.items():
-            if group != reference and groups[reference].get(field) is not None:
-                yield group, test
+def _largest(blocks: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """Of each attribute with two groups the largest."""
+    return {attribute: max(sorted(groups), key=lambda group: groups[group]["n"])
+            for attribute, groups in blocks.items() if len(groups) > 1}
 
 
 def _counts(row: Mapping[str, Any] | None, test: str) -> tuple[int, int]:
@@ -122,9 +132,9 @@ def _counts(row: Mapping[str, Any] | None, test: str) -> tuple[int, int]:
     return min(hit, whole), whole
 
 
-def _pair(flat: list[list[float]] | None, test: str, body: Mapping[str, Any]) -> Both:
+def _pair(flat: list[list[float]] | None, test: str, ratio_bound: float) -> Both:
     ratio = test == "favourable"
-    bound = body["ratio"] if ratio else body["gap"]
+    bound = ratio_bound if ratio else GAP
     if flat is None:
         return both(ratio, bound)
     one, other = [Side(ratio, bound, int(x_a), int(n_a), int(x_b), int(n_b), log)

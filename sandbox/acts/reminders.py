@@ -14,7 +14,15 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.acts.coverage import next_report_due
-from sandbox.acts.schedule import interval_of, notify, panel_of, put_due, review_reminders
+from sandbox.acts.schedule import (
+    KILL_SWITCH_OLD,
+    interval_of,
+    notify,
+    panel_of,
+    put_due,
+    review_reminders,
+    switch_test_due,
+)
 from sandbox.rules import alarms
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
@@ -77,8 +85,10 @@ def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung:
         for kind, name in owed.to.get(capacity, ()):
             if (kind, name) not in told:
                 told.add((kind, name))
-                notify(act, notice, **{kind: name}, dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}",
-                       days=rung.days, due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
+                account, role = (name, None) if kind == "account" else (None, name)
+                notify(act, notice, account=account, role=role,
+                       dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}", days=rung.days,
+                       due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
                        object=object_id, **owed.content)
 
 
@@ -160,10 +170,16 @@ def owed_alarm(act: Act, alarm_id: str) -> Owed | None:
     }, {"cause": alarm["cause"], "urgent": True})
 
 
+def owed_test(act: Act, _trial_id: str) -> Owed:
+    """The next test of a running trial's kill switch; when the trial stands still the ladder is dropped."""
+    return Owed(switch_test_due(act), KILL_SWITCH_OLD, {"owner": [("role", Role.FIRM.value)]}, {})
+
+
 LADDERS: Mapping[DueKind, Ladder] = {
     DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
     DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
     DueKind.REMIND_CLOCK: Ladder("clock_due", owner_reminders, owed_clock),
+    DueKind.REMIND_KILL_SWITCH: Ladder("kill_switch_due", owner_reminders, owed_test),
     DueKind.REMIND_ITEM: Ladder("item_due", owner_reminders, owed_item),
     DueKind.ALARM: Ladder("alarm", alarms.rungs, owed_alarm),
 }

@@ -13,6 +13,7 @@ from sandbox.rules.cadence import (
     YELLOW_AFTER,
     Rung,
     cap_at,
+    days_after,
     end_of_day,
     local_day,
     next_due,
@@ -20,6 +21,7 @@ from sandbox.rules.cadence import (
     reminders,
 )
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import owner_reminders
 from sandbox.rules.facts import DAY, parse_day
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import report_reminders
@@ -38,11 +40,11 @@ from sandbox.store.trials import SEATS
 OPENS_BEFORE = timedelta(days=7)
 REVIEW_RUNGS = tuple(rung for rung in REMINDERS if -rung.days != OPENS_BEFORE.days)
 """At the rung that is left out the review opens, and whoever sits on it is told that."""
-KILL_SWITCH_LATE = KNOWN["D09"].amount
+KILL_SWITCH_OLD, KILL_SWITCH_LATE = KNOWN["D09.yellow"].amount, KNOWN["D09"].amount
 IDLE_DAYS = {"admitted": ((60, 80, 87), KNOWN["D03"].amount), "correction": ((30, 45, 55), KNOWN["D02"].amount)}
 WHILE_RUNNING = (DueKind.OPEN_REVIEW, DueKind.REVIEW_OVERDUE, DueKind.REMIND_FEEDBACK, DueKind.FEEDBACK_LATE,
                  DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.END_DATE, DueKind.KILL_SWITCH,
-                 DueKind.REMIND_REVIEW)
+                 DueKind.REMIND_REVIEW, DueKind.KILL_SWITCH_OLD, DueKind.REMIND_KILL_SWITCH)
 BEYOND_THE_END = (DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK)
 """What the law asks is owed though the trial has ended."""
 WHILE_IDLE = (DueKind.REMIND_IDLE, DueKind.LAPSE)
@@ -93,10 +95,11 @@ def drop_dues(act: Act, kinds: Iterable[DueKind] = tuple(DueKind)) -> None:
 
 
 def notify(act: Act, kind: str, *, account: str | None = None, role: str | None = None, dedupe: str = "",
-           **content: Any) -> None:
+           shut: bool = False, **content: Any) -> None:
     """A notice in the act's transaction: to one account, or to everyone of a role who sees the trial. With `dedupe` it
-    is told once, however often the same is asked."""
-    trial_id = act.trial.get("id")
+    is told once, however often the same is asked. `shut`: the trial is closed to the account, who is told all the same,
+    without a way to it."""
+    trial_id = None if shut else act.trial.get("id")
     key = f"{kind}:{account or role}:{dedupe or act.seq}"
     _notify.run(act.connection, {
         "id": act.id("no"), "dedupe": key, "kind": kind, "account_id": account, "role": role, "trial_id": trial_id,
@@ -194,12 +197,20 @@ def remind_next(act: Act, due: datetime) -> None:
 
 
 def arm_kill_switch(act: Act) -> None:
-    """The trigger 38 days after the last test of the kill switch."""
+    """The firm is reminded that the kill switch is to be tested; the light turns yellow when the last test is 30 days
+    old, and the trial stops when it is 38."""
+    trial_id, due = act.trial["id"], switch_test_due(act)
+    arm_reminders(act, DueKind.REMIND_KILL_SWITCH, trial_id, owner_reminders(due, KILL_SWITCH_OLD, act.zone))
+    put_due(act, DueKind.KILL_SWITCH_OLD, trial_id, max(due, act.now), trial_id)
+    put_due(act, DueKind.KILL_SWITCH, trial_id, days_after(due, KILL_SWITCH_LATE - KILL_SWITCH_OLD, act.zone), trial_id)
+
+
+def switch_test_due(act: Act) -> datetime:
+    """When the last test of the kill switch, or the start where there was none since, will be too old."""
     found = sections(act.connection, act.trial, act.now).get("kill_switch")
     tested = parse_day(found[-1].body["tested_on"]) if found else None
     day = tested or local_day(act.trial["running_since"], act.zone)
-    put_due(act, DueKind.KILL_SWITCH, act.trial["id"], end_of_day(day + KILL_SWITCH_LATE * DAY, act.zone),
-            act.trial["id"])
+    return end_of_day(day + KILL_SWITCH_OLD * DAY, act.zone)
 
 
 def arm_review(act: Act, review: dict[str, Any]) -> None:
@@ -318,6 +329,7 @@ def panel_of(act: Act) -> list[Candidate]:
     query = sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, times.label("times")).join(
         ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
+        SEATS.c.objected.is_(False),
         SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
     return [Candidate(row.account_id, tuple(row.expertise), row.times) for row in act.connection.execute(query)]
 

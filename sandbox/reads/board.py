@@ -27,6 +27,7 @@ from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.recusals import RECUSALS
 from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS
 from sandbox.store.scope import of_seen_trials, seats_of, trials_seen_by
@@ -52,7 +53,8 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, held,
+    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, late_red,
+    hold, held,
     report, seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move,
     section, matter, panel, severity, cause, ground or sort of review."""
 
@@ -110,12 +112,13 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
                ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
     alarms = _of(ALARMS, "alarm", trial_id, ALARMS.c.answer_by, ALARMS.c.cause, ALARMS.c.acknowledged_at.is_(None))
+    asked = _of(RECUSALS, "recusal", trial_id, RECUSALS.c.decide_by, sa.null(), RECUSALS.c.state == "waiting")
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, alarms, waiting, reviews, corrections, allegations, done, late, _held(actor, trial_id)),
-            *_grave(connection, actor, trial_id), *_clocks(connection, actor, now, trial_id),
-            *([] if trial_id else held)]
+    queries = (alarms, waiting, reviews, corrections, allegations, asked, done, late, _held(actor, trial_id))
+    return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
+            *_clocks(connection, actor, now, trial_id), *([] if trial_id else held)]
 
 
 def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:
@@ -168,7 +171,8 @@ def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: st
 
 
 def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
-    offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None))
+    offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None),
+                      SEATS.c.objected.is_(False))
     seats = _of(SEATS, "seat", trial_id, sa.null(), SEATS.c.panel, offered)
     mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted)
     on_duty = sa.select(SITTERS.c.review_id).where(SITTERS.c.account_id == actor.id)

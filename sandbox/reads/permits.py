@@ -13,7 +13,7 @@ from sandbox.rules.cadence import local_day
 from sandbox.rules.facts import parse_day
 from sandbox.rules.permit import Standing, fallback_tested, standing
 from sandbox.store.keys import SIGNING_KEYS, KeyUse
-from sandbox.store.sections import SECTION_ROWS
+from sandbox.store.sections import SECTION_ROWS, in_force
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +42,19 @@ class PermitFacts:
 def permit_facts(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo) -> PermitFacts:
     """The facts of a trial; the caller has narrowed to it."""
     stopped = suspension(connection, row)
-    bodies = _bodies(connection, row["id"])
+    bodies = _bodies(connection, row)
     return PermitFacts(
         standing(row["state"], row["state_since"], row["ends_at"], stopped["cause"] if stopped else None, now),
         stopped["at"] if stopped else None, {cap["dimension"]: max(0, cap["cap"] - cap["used"]) for cap in caps(row)},
         bodies.get("exposure", {}).get("regions"), _stop(bodies, local_day(now, zone)))
 
 
-def _bodies(connection: sa.Connection, trial_id: str) -> dict[str, dict[str, Any]]:
+def _bodies(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, dict[str, Any]]:
     """The last version of each section that a permit speaks of. A pilot that was taken over may have none."""
     query = sa.select(SECTION_ROWS.c.kind, SECTION_ROWS.c.body).where(
-        SECTION_ROWS.c.trial_id == trial_id, SECTION_ROWS.c.kind.in_(("plan", "exposure", "kill_switch")))
-    return {row.kind: row.body for row in connection.execute(query.order_by(SECTION_ROWS.c.version))}
+        SECTION_ROWS.c.trial_id == row["id"], SECTION_ROWS.c.kind.in_(("plan", "exposure", "kill_switch")),
+        in_force(row))
+    return {one.kind: one.body for one in connection.execute(query.order_by(SECTION_ROWS.c.version))}
 
 
 def _stop(bodies: Mapping[str, Mapping[str, Any]], today: date) -> Stop:

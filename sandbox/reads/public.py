@@ -13,7 +13,7 @@ from sandbox.rules.permit import Standing, standing
 from sandbox.rules.publication import FEWEST, PUBLISHED, cause_published_at, manner, sentence
 from sandbox.store.organisations import ORGANISATIONS, OrganisationKind
 from sandbox.store.scenarios import SCENARIOS
-from sandbox.store.sections import SECTION_ROWS
+from sandbox.store.sections import SECTION_ROWS, in_force
 from sandbox.store.trials import TRIALS
 from sandbox.words import Word
 
@@ -21,8 +21,8 @@ CAPS = (("volume", "cap_volume", "used_volume"), ("people", "cap_people", "used_
 COLUMNS = (
     *(TRIALS.c[name] for name in (
         "id", "title", "title_hant", "title_en", "state", "state_since", "starts_at", "ends_at", "day_limit", "unit",
-        "model_version", "plan_version", "adopted", "unverified", "verify_code", "suspension_id", "organisation_id",
-        "cap_volume", "cap_people", "used_volume", "used_people")),
+        "model_version", "plan_version", "exposure_version", "adopted", "unverified", "verify_code", "suspension_id",
+        "organisation_id", "cap_volume", "cap_people", "used_volume", "used_people")),
     ORGANISATIONS.c.name.label("organisation"), ORGANISATIONS.c.code.label("organisation_code"),
     SCENARIOS.c.title.label("scenario"), SCENARIOS.c.title_hant.label("scenario_hant"),
     SCENARIOS.c.title_en.label("scenario_en"),
@@ -62,7 +62,7 @@ def _one(connection: sa.Connection, which: sa.ColumnElement[bool], now: datetime
     if row is None:
         return None
     stopped = suspension(connection, row)
-    return _public(row, stopped, _told(connection, row["id"]), now, zone)
+    return _public(row, stopped, _told(connection, row), now, zone)
 
 
 def _public(row: Mapping[Any, Any], stopped: Mapping[str, Any] | None, told: Mapping[str, str], now: datetime,
@@ -82,11 +82,12 @@ def _counts(row: Mapping[Any, Any]) -> list[dict[str, Any]]:
             for name, cap, used in CAPS if row[cap] is not None]
 
 
-def _told(connection: sa.Connection, trial_id: str) -> dict[str, str]:
+def _told(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, str]:
     """The published fields by their names, of the last version of each section."""
     query = sa.select(SECTION_ROWS.c.kind, SECTION_ROWS.c.body).where(
-        SECTION_ROWS.c.trial_id == trial_id, SECTION_ROWS.c.kind.in_(PUBLISHED)).order_by(SECTION_ROWS.c.version)
-    bodies = {row.kind: row.body for row in connection.execute(query)}
+        SECTION_ROWS.c.trial_id == row["id"], SECTION_ROWS.c.kind.in_(PUBLISHED),
+        in_force(row)).order_by(SECTION_ROWS.c.version)
+    bodies = {one.kind: one.body for one in connection.execute(query)}
     return {name: bodies[kind][name] for kind, names in PUBLISHED.items() if kind in bodies
             for name in names if bodies[kind].get(name)}
 

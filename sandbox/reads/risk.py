@@ -76,6 +76,16 @@ class GroupLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Groups:
+    """What is compared between groups in an epoch. `untold` are attributes that the plan names, each with its
+    reference, of which no report has told both; `full`: more groups were told of than are compared."""
+
+    lines: tuple[GroupLine, ...] = ()
+    untold: tuple[tuple[str, str], ...] = ()
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Risk:
     """A trial's light and everything behind it. `log_e` is as last assessed; headroom and indicators are as of now."""
 
@@ -86,7 +96,7 @@ class Risk:
     red: float
     headroom: Headroom
     indicators: tuple[IndicatorLine, ...]
-    groups: tuple[GroupLine, ...]
+    groups: Groups
     caps: tuple[dict[str, Any], ...]
     unverified: str | None
     needed: int | None = None
@@ -100,7 +110,7 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one."""
     number, at = row["epoch"] if number is None else number, thresholds_of(row)
     if row["starts_at"] is None:
-        return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), (), caps(row), None)
+        return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), Groups(), caps(row), None)
     sums = _sums(connection, row["id"], number)
     present = number == row["epoch"]
     epoch = schedule(connection, row, zone, number)
@@ -223,11 +233,24 @@ def _more(watch: Watch, found: list[Counted], period: int, extra: int) -> list[C
 # Groups
 
 
-def groups(connection: sa.Connection, trial_id: str, number: int) -> tuple[GroupLine, ...]:
+def groups(connection: sa.Connection, trial_id: str, number: int) -> Groups:
     """What is compared between groups; never one figure of fairness."""
-    body = connection.execute(sa.select(STATES.c.groups).where(
-        STATES.c.trial_id == trial_id, STATES.c.epoch == number, STATES.c.indicator == COMPARES)).scalar()
-    kept = {tuple(key.split("\t")): flat for key, flat in (body or {}).get("sides", {}).items()}
+    state = sa.and_(STATES.c.trial_id == LIMITS.c.trial_id, STATES.c.indicator == LIMITS.c.indicator,
+                    STATES.c.epoch == number)
+    found = connection.execute(sa.select(LIMITS.c.terms, STATES.c.groups).select_from(
+        LIMITS.outerjoin(STATES, state)).where(LIMITS.c.trial_id == trial_id, LIMITS.c.indicator == COMPARES)).first()
+    if found is None:
+        return Groups()
+    body = found.groups or {}
+    lines = _group_lines(body.get("sides", {}))
+    told = {one.attribute for one in lines if one.n and one.reference_n}
+    named = ((found.terms or {}).get("attributes") or {}).items()
+    return Groups(lines, tuple((name, row["reference"]) for name, row in named if name not in told),
+                  body.get("full", False))
+
+
+def _group_lines(sides: Mapping[str, Any]) -> tuple[GroupLine, ...]:
+    kept = {tuple(key.split("\t")): flat for key, flat in sides.items()}
     counts = {key: [int(part) for part in flat[0][:4]] for key, flat in kept.items()}
     logs = {key: math.log(sum(math.exp(min(side[4], 500.0)) for side in flat) / len(flat))
             for key, flat in kept.items()}

@@ -44,7 +44,7 @@ SPREAD = {
 """Needs that several sections meet together."""
 TIME_MEETS = ("public_notice_given",)
 """Needs that only have to wait once their section is filed."""
-SIGNED_OFF = {"consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
+SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
 """Sections that count once someone else's vote stands beside them."""
 
 
@@ -93,6 +93,11 @@ class _Sight:
     def short_of(self, panel: str) -> bool:
         """Whether fewer seats are taken or offered than the tier's quorum."""
         return self.standing.get(panel, 0) < TIERS[self.row["tier"] or "R4"].quorum
+
+    def unfit(self, panel: str, need: str) -> bool:
+        """Whether the panel still lacks somebody once everyone who was asked has accepted."""
+        lacks, answered = NEEDS[need].lacks, len(self.facts.seats(panel)) == self.standing.get(panel, 0)
+        return bool(answered and lacks and lacks(self.facts))
 
 
 def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], relation: Relation,
@@ -183,7 +188,7 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
     meet, party = NEEDS[need].meet, PARTY.get(sight.relation)
     if meet.startswith("votes:"):
         panel = MATTERS[meet.removeprefix("votes:")].panel
-        lacking = party == "regulator" and panel is not None and sight.short_of(panel)
+        lacking = party == "regulator" and panel is not None and (sight.short_of(panel) or sight.unfit(panel, need))
         return Step("panel", "panel") if lacking else _vote(sight, meet.removeprefix("votes:"))
     if meet == "panel":
         return Step("panel", "panel") if party == "regulator" else None

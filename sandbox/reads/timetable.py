@@ -19,6 +19,7 @@ from sandbox.words import Word, word
 
 OTHERS = {DueKind.KILL_SWITCH: ("system",), DueKind.GRAVE_UNMITIGATED: ("system",), DueKind.LAPSE: ("firm", "officer"),
           DueKind.EXPIRE_DECISION: ("officer",), DueKind.REMIND_IDLE: ("firm",),
+          DueKind.KILL_SWITCH_OLD: ("firm", "officer"),
           DueKind.CLOCK_RUN_OUT: ("firm", "officer"), DueKind.ITEM_OVERDUE: ("firm", "officer")}
 """Dues besides reviews and reports, and whom each concerns."""
 

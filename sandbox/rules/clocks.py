@@ -198,6 +198,8 @@ CLOCKS = _by_key((
     Clock("D07", "half_year", "standardised", 6, Unit.EU_MONTHS, "met", _REGULATOR, "", Mark.OURS),
     Clock("D07", "year", "standardised", 12, Unit.EU_MONTHS, "met", _REGULATOR, "", Mark.OURS),
     Clock("D08", "", "report_due", 24, Unit.HOURS, "report_filed", _FIRM, "", Mark.OURS, by_due="feedback_late"),
+    Clock("D09", "yellow", "kill_switch_tested", 30, Unit.DAYS, "kill_switch_tested", _FIRM, "", Mark.OURS,
+          by_due="kill_switch_old"),
     Clock("D09", "", "kill_switch_tested", 38, Unit.DAYS, "kill_switch_tested", _FIRM, "", Mark.OURS,
           by_due="kill_switch"),
     Clock("D10", "", "aware_s2", 24, Unit.HOURS, "mitigated", _FIRM, "", Mark.OURS, by_due="grave_unmitigated"),

@@ -6,7 +6,7 @@ evidence. Late reports enter when they arrive; a correction replays all in order
 do not depend on outcomes.
 
 Nulls         ratio: p_a >= 0.8 p_b; difference: p_a - p_b <= 0.10
-Evidence      Side(null).after(block).log_e; two_sided(...) averages both directions
+Evidence      Side(null).after(block).log_e; mean(...) averages both directions, together(...) comparisons by stakes
 """
 
 import math
@@ -94,7 +94,18 @@ def after(pair: Both, block: Block) -> Both:
     return pair[0].after(block), pair[1].after((x_b, n_b, x_a, n_a))
 
 
-def mean(comparisons: Sequence[Both]) -> float:
-    """Log evidence of several comparisons, each from both sides: their mean, valid under any dependence; 0 without."""
-    logs = [side.log_e for pair in comparisons for side in pair]
-    return log_sum_exp(logs) - math.log(len(logs)) if logs else 0.0
+def mean(pair: Both) -> float:
+    """Log evidence of a comparison, seen from both sides: their mean, valid under any dependence."""
+    return log_sum_exp([side.log_e for side in pair]) - math.log(len(pair))
+
+
+def together(stakes: Sequence[float], pairs: Sequence[Both]) -> float:
+    """Log evidence of all comparisons, each by its stake: a mean, valid under any dependence; 0 without any."""
+    return log_sum_exp([stake + mean(pair) for stake, pair in zip(stakes, pairs, strict=True)]) if pairs else 0.0
+
+
+def joined(stakes: Sequence[float], total: float, number: int) -> tuple[list[float], float]:
+    """The stakes when so many comparisons join, and that of each that does: an even part of all there is. The evidence
+    is no other by it, so one may join whenever it is first told of; all from the start have the same stake."""
+    everyone = len(stakes) + number
+    return [stake + math.log(len(stakes) / everyone) for stake in stakes], total - math.log(everyone)

@@ -117,9 +117,9 @@ def plan_locked(facts: Facts) -> bool:
 
 
 def exposure_limited(facts: Facts) -> bool:
-    """Every dimension has a value or a reason why it does not apply."""
+    """Every dimension has a value or a reason why it does not apply, and a regulator approved them as they stand."""
     body = facts.body("exposure")
-    return bool(body) and not dimensions_missing(body)
+    return bool(body) and not dimensions_missing(body) and approved(facts, "exposure")
 
 
 def safeguards_in_place(facts: Facts) -> bool:
@@ -214,9 +214,11 @@ def corrective_items_done(facts: Facts) -> bool:
 
 
 def recent_panel_opinion(facts: Facts) -> bool:
-    """The running panel gave its opinion on going on, with quorum, within thirty days."""
+    """The running panel gave its opinion on going on, with quorum, within thirty days; of a stop without those whose
+    review led to it."""
     since = max(facts.now - timedelta(days=OPINION_DAYS), facts.trial.state_since)
-    votes = [v for v in seated(facts, "running", facts.cast("opinion")) if v.at >= since]
+    led = facts.suspension.reviewers if facts.suspension else ()
+    votes = [v for v in seated(facts, "running", facts.cast("opinion")) if v.at >= since and v.person not in led]
     return in_favour(votes, quorum(facts))
 
 
@@ -413,7 +415,7 @@ NEEDS = {row.name: row for row in (
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
     need(reasons_given, "sections", holder="regulator", meet="reasons"),
     need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
-    need(exposure_limited, "sections", holder="firm", meet="exposure"),
+    need(exposure_limited, "sections", "votes", holder="firm", meet="exposure"),
     need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
     need(panel_assigned, "panel", holder="regulator", meet="panel", lacks=lacks_of("running")),
     need(consent_approved, "sections", "votes", holder="firm", meet="consent"),
@@ -425,7 +427,7 @@ NEEDS = {row.name: row for row in (
     need(data_assessed, "sections", holder="firm", meet="data_assessment"),
     need(corrective_plan, "sections", holder="firm", meet="corrective_plan"),
     need(corrective_items_done, "sections", "items", holder="firm", meet="corrective_items"),
-    need(recent_panel_opinion, "votes", "panel", holder="reviewer", meet="votes:opinion"),
+    need(recent_panel_opinion, "votes", "panel", "suspension", holder="reviewer", meet="votes:opinion"),
     need(cause_mitigated, "sections", "votes", "panel", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
     need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),

@@ -53,13 +53,14 @@ def _choice(value: str) -> Word:
 
 COUNTED: Mapping[str, Callable[[Mapping[str, Any]], Word]] = MappingProxyType({
     "review_due": counted_days("review_due"), "remind_feedback": counted_days("remind_feedback"),
-    "clock_due": counted_days("clock_due"), "item_due": counted_days("item_due"),
+    "kill_switch_due": counted_days("kill_switch_due"), "clock_due": counted_days("clock_due"),
+    "item_due": counted_days("item_due"),
 })
 """Kinds whose words depend on the rung of their ladder."""
 VALUES: Mapping[str, Callable[[Any], Value]] = MappingProxyType({
     "due": datetime.fromisoformat, "until": datetime.fromisoformat, "starts": datetime.fromisoformat, "move": _move,
     "cause": lambda value: word(f"page.reason.{value}"), "state": lambda value: word(f"state.{value}"),
     "clock": lambda value: word(f"clock.{value}"),
-    "why": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,
+    "why": _choice, "answer": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,
 })
 """How a value is said, by its name."""

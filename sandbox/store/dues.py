@@ -23,6 +23,8 @@ class DueKind(StrEnum):
     APPLY_HELD = "apply_held"
     END_DATE = "end_date"
     KILL_SWITCH = "kill_switch"
+    KILL_SWITCH_OLD = "kill_switch_old"
+    REMIND_KILL_SWITCH = "remind_kill_switch"
     GRAVE_UNMITIGATED = "grave_unmitigated"
     REMIND_IDLE = "remind_idle"
     LAPSE = "lapse"
@@ -36,6 +38,7 @@ class DueKind(StrEnum):
     ITEM_LONG_OVERDUE = "item_long_overdue"
     ALLEGATION_WAITS = "allegation_waits"
     ALARM = "alarm"
+    RECUSAL_WAITS = "recusal_waits"
 
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,

@@ -1,6 +1,6 @@
 """Sections: the record in parts. A row of SECTIONS says what a kind holds, who writes it and in which states."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -103,6 +103,12 @@ class SectionRow(Row, table=True):
     author_id: str
     role: str
     at: datetime = Field(sa_column=when(nullable=False))
+
+
+def in_force(trial: Mapping[Any, Any]) -> sa.ColumnElement[bool]:
+    """Versions of sections that may be told of a trial to those outside: of the exposure the one that it runs under,
+    not what its firm has filed since."""
+    return sa.or_(SECTION_ROWS.c.kind != "exposure", SECTION_ROWS.c.version == trial["exposure_version"])
 
 
 class Draft(Row, table=True):

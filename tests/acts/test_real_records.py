@@ -173,7 +173,7 @@ def test_selection_rates_of_public_counts_have_their_known_ratios(
 
 def shown(program: Program, trial: str) -> Any:
     with program.reading() as connection:
-        return groups(connection, trial, 1)
+        return groups(connection, trial, 1).lines
 
 
 def test_of_a_small_group_no_ratio_is_said(program: Program, acts: Acts, cast: Cast, clock: Shifted) -> None:

@@ -36,6 +36,7 @@ from sandbox.store.trials import SUSPENSIONS, TRIALS
 
 DAY = timedelta(days=1)
 DAYS = 360
+STOPPED = timedelta(days=14)
 
 
 class Reviews(RuleBasedStateMachine):
@@ -133,9 +134,12 @@ class Reviews(RuleBasedStateMachine):
         self.filed_until = self.clock()
 
     def stopped_by_the_firm(self) -> bool:
+        """And for no longer than a stop may last that is simply lifted."""
         row = self.row()
-        return row.state == "suspended" and self.one(sa.select(SUSPENSIONS.c.cause).where(
-            SUSPENSIONS.c.id == row.suspension_id, SUSPENSIONS.c.other_causes == "")) == "voluntary"
+        if row.state != "suspended" or self.clock() - row.state_since > STOPPED:
+            return False
+        return bool(self.one(sa.select(SUSPENSIONS.c.cause).where(
+            SUSPENSIONS.c.id == row.suspension_id, SUSPENSIONS.c.other_causes == "")) == "voluntary")
 
     @invariant()
     def a_running_trial_is_inside_the_cap(self) -> None:

@@ -354,6 +354,13 @@ def test_tuning_halves_what_is_left_and_resuming_restores_it(world: World, runni
     with pytest.raises(Unmet) as refused:
         one.move("resume_trial")
     assert "corrective_items_done" in refused.value.needs
+    one.file("exposure", volume=5 * full, regions="整个省")
+    with pytest.raises(Unmet) as refused:
+        one.move("resume_trial")
+    assert "exposure_limited" in refused.value.needs
+    assert world.permit(one).regions != "整个省"
+    one.file("exposure")
+    one.vote("approve", "regulator", subject="exposure")
     world.go(one.resumed())
     assert world.path(one) == [*STARTED, "tune", "trial"]
     assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full, 2)

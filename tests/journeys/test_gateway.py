@@ -231,6 +231,8 @@ class Hostile:
         self.key = Ed25519PrivateKey.generate()
         self.published: list[dict[str, Any]] = [{"kid": "k", "x": encoded(self.key.public_key().public_bytes_raw())}]
         self.token, self.url = "", ""
+        self.asked: list[tuple[str, str]] = []
+        """Every path that was asked for, with the mark that was sent along."""
 
     def says(self, header: dict[str, Any] | None = None, key: Ed25519PrivateKey | None = None, **changed: Any) -> None:
         now = int(time.clock_gettime(time.CLOCK_REALTIME))
@@ -251,10 +253,16 @@ def hostile() -> Iterator[Hostile]:
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            sent, permit = self.headers.get("If-None-Match", ""), "jwks" not in self.path
+            found.asked.append((self.path.rsplit("/", 1)[1], sent))
+            mark = f'"{len(found.token)}-{sum(found.token.encode())}"'
+            same = permit and sent == mark
+            self.send_response(304 if same else 200)
+            self.send_header("ETag", mark if permit else '"keys"')
             self.end_headers()
-            said = {"keys": found.published} if "jwks" in self.path else {"permit": found.token}
-            self.wfile.write(json.dumps(said).encode())
+            if not same:
+                said = {"permit": found.token} if permit else {"keys": found.published}
+                self.wfile.write(json.dumps(said).encode())
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
@@ -292,6 +300,30 @@ def test_an_answer_that_is_no_answer_and_a_retired_key_open_nothing(hostile: Hos
     hostile.says()
     hostile.published[0]["retired"] = 1
     assert gate("ES-0001", url=hostile.url) == "no permit"
+
+
+def test_what_did_not_change_is_not_sent_again_and_what_did_is(hostile: Hostile, gate: Gate):
+    hostile.says()
+    assert [gate("ES-0001", url=hostile.url) for _ in range(3)] == ["go"] * 3
+    (_, nothing), keys, (_, mark), again = hostile.asked
+    assert (nothing.strip('"'), keys[0], again) == ("", "jwks.json", ("permit", mark))
+    assert mark.strip('"'), "asked with the mark of the permit that is kept, and the keys no more"
+    hostile.says(serial=6, active=False, cause="risk_red")
+    assert gate("ES-0001", url=hostile.url) == "not active: risk_red"
+    assert [path for path, _ in hostile.asked[4:]] == ["permit", "jwks.json"]
+
+
+def test_the_running_program_knows_the_mark_that_a_gateway_keeps(running: str, service: Service, gate: Gate,
+                                                                 tmp_path: Path):
+    assert gate(running) == "go"
+    kept, = tmp_path.glob("kept by *")
+    mark = (kept / "etag").read_text().strip() if kept.is_dir() else json.loads(kept.read_text())["etag"]
+    asked = urllib.request.Request(f"{service.url}/api/v1/trials/{running}/permit", headers={
+        "Authorization": f"Bearer {service.tokens['gate']}", "If-None-Match": mark})
+    with pytest.raises(urllib.error.HTTPError) as answer:
+        urllib.request.urlopen(asked, timeout=PATIENCE_S)
+    assert answer.value.code == 304
+    assert gate(running) == "go"
 
 
 def test_an_older_permit_does_not_undo_a_refusal(hostile: Hostile, gate: Gate):

@@ -109,7 +109,7 @@ def votes() -> tuple[Vote, ...]:
     on_panel = {"ethics": "review", "rereview": "rereview", "opinion": "running", "diligence": "running"}
     cast = [vote(matter, person) for matter, name in on_panel.items() for person in PANELS[name, 1]]
     cast += [vote("sign", "fang", role="firm", subject="plan"), vote("sign", "lin", role="regulator", subject="plan")]
-    cast += [vote("approve", "lin", role="regulator", subject=kind) for kind in ("consent", "exit_plan")]
+    cast += [vote("approve", "lin", role="regulator", subject=kind) for kind in ("consent", "exit_plan", "exposure")]
     return (*cast, vote("verify", "lin", role="regulator", subject="mitigation"))
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sandbox.rules.disparity import Block, Side, after, both, mean, project_difference, project_ratio
+from sandbox.rules.disparity import Block, Side, after, both, joined, mean, project_difference, project_ratio, together
 
 chances = st.floats(0.01, 0.99)
 sizes = st.integers(1, 500)
@@ -81,9 +81,21 @@ def test_both_directions_are_averaged_and_changing_the_groups_places_changes_not
     one, other = both(True, 0.8), both(True, 0.8)
     for x_a, x_b in rows:
         one, other = after(one, (x_a, 20, x_b, 20)), after(other, (x_b, 20, x_a, 20))
-    assert mean([one]) == mean([other])
-    assert mean([one]) == pytest.approx(math.log(sum(math.exp(side.log_e) for side in one) / 2))
+    assert mean(one) == mean(other)
+    assert mean(one) == pytest.approx(math.log(sum(math.exp(side.log_e) for side in one) / 2))
 
 
 def test_without_comparisons_there_is_no_evidence() -> None:
-    assert mean([]) == 0
+    assert together([], []) == 0
+
+
+def test_what_joins_takes_an_even_part_and_moves_nothing() -> None:
+    """From the start all weigh the same; later what is there is shared out, so that the evidence stays as it was."""
+    quiet = both(True, 0.8)
+    loud = after(after(quiet, (2, 50, 48, 50)), (2, 50, 48, 50))
+    stakes, each = joined([], 0.0, 2)
+    assert (stakes, each) == ([], -math.log(2))
+    total = together([each, each], [loud, quiet])
+    kept, fresh = joined([each, each], total, 1)
+    assert together([*kept, fresh], [loud, quiet, both(True, 0.8)]) == pytest.approx(total)
+    assert math.exp(fresh - total) == pytest.approx(1 / 3)

@@ -254,6 +254,12 @@ def test_every_mandatory_item_is_found_done_by_another_person(state):
     assert holds("corrective_items_done", items(closed, Item(False, NOW, **state)))
 
 
+def test_the_exposure_that_stands_is_the_one_an_officer_approved():
+    assert not holds("exposure_limited", voted("approve", "for", "for", "against"))
+    assert not holds("exposure_limited", voted("approve", subject="consent"))
+    assert not holds("exposure_limited", voted("approve", version=0))
+
+
 def test_a_retest_of_an_earlier_tuning_does_not_serve_again():
     assert not holds("corrective_items_done", trial(tune_since=NOW - DAY))
 

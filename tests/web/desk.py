@@ -176,7 +176,7 @@ class Application:
             self.file(kind, self.cast.lin)
         for who in (self.cast.fang, self.cast.lin):
             self.do("cast_vote", who, self.trial, matter="sign", subject="plan", value="for")
-        for subject in ("consent", "exit_plan"):
+        for subject in ("exposure", "consent", "exit_plan"):
             self.do("cast_vote", self.cast.lin, self.trial, matter="approve", subject=subject, value="for")
         for who in (self.cast.rui, self.cast.shen, self.cast.mei, *self.cast.reviewers[:2]):
             self.seat(who, "running")

@@ -97,8 +97,8 @@ def test_a_trial_is_brought_from_its_application_to_running_by_api_alone(world: 
     for client in (fang, lin):
         client.post(f"/trials/{admitted}/votes", {"matter": "sign", "subject": "plan", "value": "for"}, 201)
     lacking = lin.post(f"/trials/{admitted}/moves/start_trial", status=409)["unmet"]
-    assert {need["need"] for need in lacking} == {"consent_approved", "exit_plan_approved"}
-    for subject in ("consent", "exit_plan"):
+    assert {need["need"] for need in lacking} == {"exposure_limited", "consent_approved", "exit_plan_approved"}
+    for subject in ("exposure", "consent", "exit_plan"):
         zhou.post(f"/trials/{admitted}/votes", {"matter": "approve", "subject": subject, "value": "for"}, 201)
     assert lin.post(f"/trials/{admitted}/moves/start_trial")["outcome"] == "made"
     assert fang.get(f"/trials/{admitted}")["caps"][0] == {

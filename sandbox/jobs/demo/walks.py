@@ -247,7 +247,8 @@ class Walk:
         self.file("notice", "regulator")
         self.file("schedules", "regulator")
         self.vote("sign", self.firm, subject="plan")
-        for matter, subject in (("sign", "plan"), ("approve", "consent"), ("approve", "exit_plan")):
+        for matter, subject in (("sign", "plan"), ("approve", "exposure"), ("approve", "consent"),
+                                ("approve", "exit_plan")):
             self.vote(matter, "regulator", subject=subject)
         yield from self.seated("running", self.members, chair=True)
         yield self.morning(7)

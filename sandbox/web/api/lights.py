@@ -64,6 +64,13 @@ class GroupLine(Shape):
     log_e: Finite
 
 
+class UntoldGroups(Shape):
+    """An attribute that the plan compares, of which no report has told both the reference and another group."""
+
+    attribute: str
+    reference: str
+
+
 class DriftPeriod(Shape):
     """One reporting period of the epoch. `index` is the population stability index; up to `bound` it is what the
     sample's size explains (null without cases). `looked_at` is null while the period is open: it is judged once it has
@@ -151,6 +158,8 @@ class Risk(Shape):
     budget: int | None
     indicators: list[IndicatorLine]
     groups: list[GroupLine]
+    groups_untold: list[UntoldGroups]
+    groups_full: bool
     drift: list[DriftLine]
     late_reds: list[LateRed]
     caps: list[Cap]
@@ -177,7 +186,10 @@ def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
         as_of=as_of or now, light=found.light, epoch=found.epoch, log_e=found.log_e, yellow=found.yellow,
         red=found.red, headroom=Headroom(yellow=found.headroom.yellow, red=found.headroom.red), budget=found.budget,
         indicators=[_indicator(line) for line in found.indicators],
-        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields}) for line in found.groups],
+        groups=[GroupLine(**{name: getattr(line, name) for name in GroupLine.model_fields})
+                for line in found.groups.lines],
+        groups_untold=[UntoldGroups(attribute=name, reference=of) for name, of in found.groups.untold],
+        groups_full=found.groups.full,
         drift=[_drift(line) for line in drifts.drift(connection, row, now, zone)],
         late_reds=[LateRed.of(one) for one in assessments.late_reds(connection, id)],
         caps=[Cap(**cap) for cap in found.caps], unverified=found.unverified, **past)

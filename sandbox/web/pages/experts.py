@@ -52,15 +52,22 @@ def _row(one: IndicatorLine) -> list[str]:
 
 
 def compared(risk: Risk) -> list[Plain]:
-    """Outcomes by group, each comparison by itself: {label, lines [{colour, verdict, text}]} for every pair of groups.
-    There is no one figure of fairness."""
+    """Outcomes by group, each comparison by itself: {label, lines [{colour, verdict, text}]} for every pair of groups,
+    and for what the plan names but nobody told. There is no one figure of fairness."""
     pairs: dict[tuple[str, str, str], list[GroupLine]] = {}
-    for one in risk.groups:
+    for one in risk.groups.lines:
         pairs.setdefault((one.attribute, one.group, one.reference), []).append(one)
-    return [{"label": t("page.groups.pair", attribute=attribute, group=group, reference=reference),
-             "lines": [{"colour": (colour := _colour(one)), "verdict": t(f"page.groups.is_{colour}"),
-                        "text": _said(one)} for one in sorted(lines, key=lambda line: ORDER.index(line.test))]}
-            for (attribute, group, reference), lines in pairs.items()]
+    found = [{"label": t("page.groups.pair", attribute=attribute, group=group, reference=reference),
+              "lines": [{"colour": (colour := _colour(one)), "verdict": t(f"page.groups.is_{colour}"),
+                         "text": _said(one)} for one in sorted(lines, key=lambda line: ORDER.index(line.test))]}
+             for (attribute, group, reference), lines in pairs.items()]
+    untold = [_grey(attribute, t("page.groups.untold", reference=reference))
+              for attribute, reference in risk.groups.untold]
+    return [*found, *untold, *([_grey(t("page.groups.others"), t("page.groups.full"))] if risk.groups.full else [])]
+
+
+def _grey(label: str, text: str) -> Plain:
+    return {"label": label, "lines": [{"colour": "grey", "verdict": t("page.groups.is_grey"), "text": text}]}
 
 
 def _colour(one: GroupLine) -> str:

@@ -1,7 +1,7 @@
 """No use planned (无使用计划): what of a trial's time is ruled out ahead, planning it, and ending a plan."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from flask import request, url_for
@@ -20,6 +20,7 @@ from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, said, t
 
+SPAN = ("period_start", "period_end")
 COLUMNS = ("span", "standing", "reason", "filed")
 
 
@@ -70,7 +71,8 @@ def _cells(one: Mapping[str, Any], *, may_end: bool) -> Plain:
     over = one["state"] == NoUseState.STANDS and one["holds_until"] <= now()
     standing: Plain = {"text": t("page.no_use.over") if over else said(value_word(NoUseState, one["state"]))}
     if may_end:
-        standing |= {"text": t("page.no_use.end"), "url": url_for("pages.end_no_use", plan_id=one["id"])}
+        standing = {"text": t("page.no_use.end"), "url": url_for("pages.end_no_use", plan_id=one["id"]),
+                    "sub": standing["text"]}
     elif one["replaced_by"]:
         standing["url"] = url_for("pages.report", feedback_id=one["replaced_by"])
     if one["holds_until"] != one["period_end"]:
@@ -89,7 +91,9 @@ def plan_no_use(trial_id: str) -> Any:
     with program().reading() as connection:
         row = own(connection, trial_id)
     there = url_for("pages.no_use", trial_id=trial_id)
-    return asked(form_of(NoUseFields, request.path, t("page.no_use.plan")), "plan_no_use", NoUseFields, trial_id,
+    form = form_of(NoUseFields, request.path, t("page.no_use.plan"))
+    ahead = [{**one, "help": t(f"page.no_use.{one['name']}")} if one["name"] in SPAN else one for one in form.fields]
+    return asked(replace(form, fields=ahead), "plan_no_use", NoUseFields, trial_id,
                  title=t("page.no_use.new"), sub=t("page.no_use.new_why"), done=(there, t("page.no_use.planned")),
                  over=back(row, reports_of(trial_id), {"text": t("page.no_use.title"), "url": there}))
 

@@ -51,10 +51,13 @@ def history(feedback_id: str) -> Any:
 def _panel(place: int, change: Change, people: Mapping[str, str]) -> Plain:
     facts = [{"label": t("page.report.by"), "text": people.get(change.author_id, "")},
              {"label": t("page.col.at"), "text": moment(change.at)}]
+    if change.state:
+        states = CorrectionState if change.kind is Kind.CORRECTION else RetractionState
+        facts.append({"label": t("page.col.state"), "text": said(value_word(states, change.state))})
     if change.ground:
         facts.append({"label": t("page.report.ground"), "text": said(value_word(RetractionGround, change.ground))})
     if change.reason:
-        facts.append({"label": t("page.correction.reason"), "text": change.reason})
+        facts.append({"label": t("page.col.reason"), "text": change.reason})
     facts += word_on({name: getattr(change, name) for name in ("decided_by", "decided_at", "decision_reason")}, people)
     return {"title": _title(change), "id": f"h-change-{place}", "facts": facts, "url": _url(change),
             "body": shown(FeedbackFields, readable(change.after)) if change.kind is Kind.FILED and change.after else [],
@@ -64,11 +67,7 @@ def _panel(place: int, change: Change, people: Mapping[str, str]) -> Plain:
 def _title(change: Change) -> str:
     if change.kind is Kind.FILED:
         return t("page.report.first_version")
-    states = CorrectionState if change.kind is Kind.CORRECTION else RetractionState
-    state = value_word(states, change.state or "")
-    if change.version:
-        return t("page.report.version", version=change.version, state=state)
-    return t(f"page.report.{change.kind}", state=state)
+    return t("page.report.version", version=change.version) if change.version else t(f"page.report.{change.kind}")
 
 
 def _url(change: Change) -> str | None:
