@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_1d57b280'
+revision = '0001_f9e64195'
 down_revision = None
 
 
@@ -26,7 +26,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -875,6 +875,7 @@ def upgrade() -> None:
     sa.Column('conflict', sa.Boolean(), nullable=True),
     sa.Column('statement', sa.String(), nullable=True),
     sa.Column('recused_at', Instant(), nullable=True),
+    sa.Column('objected', sa.Boolean(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_seats_account_id')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_seats_trial_id')),
@@ -927,6 +928,7 @@ def upgrade() -> None:
     sa.Column('reason', sa.String(), nullable=True),
     sa.Column('ended_at', Instant(), nullable=True),
     sa.Column('ended_by', sa.String(), nullable=True),
+    sa.Column('review_id', sa.String(), nullable=True),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_suspensions_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_suspensions'))
     )
@@ -1152,6 +1154,29 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    op.create_table('recusals',
+    sa.Column('reason', sa.String(length=8000), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('seat_id', sa.String(), nullable=False),
+    sa.Column('state', sa.Enum('waiting', 'granted', 'refused', name='recusalstate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('asked_by', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decide_by', Instant(), nullable=False),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name=op.f('ck_recusals_decided_once')),
+    sa.CheckConstraint('(decided_at IS NULL) = (decision IS NULL)', name=op.f('ck_recusals_decided_for_a_reason')),
+    sa.ForeignKeyConstraint(['seat_id'], ['seats.id'], name=op.f('fk_recusals_seat_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_recusals_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_recusals')),
+    sa.UniqueConstraint('seat_id', name=op.f('uq_recusals_seat_id'))
+    )
+    with op.batch_alter_table('recusals', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_recusals_trial_id'), ['trial_id'], unique=False)
+        batch_op.create_index('ix_recusals_waiting', ['decide_by'], unique=False, sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+
     op.create_table('review_dates',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('review_id', sa.String(), nullable=False),
@@ -1304,6 +1329,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_review_dates_review_id'))
 
     op.drop_table('review_dates')
+    with op.batch_alter_table('recusals', schema=None) as batch_op:
+        batch_op.drop_index('ix_recusals_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
+        batch_op.drop_index(batch_op.f('ix_recusals_trial_id'))
+
+    op.drop_table('recusals')
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')

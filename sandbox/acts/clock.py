@@ -187,6 +187,11 @@ def allegation_waits(act: Act, due: Mapping[str, Any]) -> None:
         notify(act, "allegation_waits", role="regulator", dedupe=due["object_id"])
 
 
+def recusal_waits(act: Act, due: Mapping[str, Any]) -> None:
+    """Nobody decided a firm's request for a recusal in its time: the regulators are told again."""
+    notify(act, "recusal_waits", role="regulator", dedupe=due["object_id"])
+
+
 WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.OPEN_REVIEW: open_review, DueKind.REVIEW_OVERDUE: review_overdue,
     DueKind.FEEDBACK_LATE: feedback_late,
@@ -197,7 +202,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
     DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
-    DueKind.ALLEGATION_WAITS: allegation_waits,
+    DueKind.ALLEGATION_WAITS: allegation_waits, DueKind.RECUSAL_WAITS: recusal_waits,
     **dict.fromkeys(LADDERS, remind),
 }
 

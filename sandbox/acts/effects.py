@@ -35,7 +35,7 @@ from sandbox.store.dues import DueKind
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.facts import sections
 from sandbox.store.ids import new_code
-from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
+from sandbox.store.reviews import REVIEWS, Recommendation, ReviewKind, ReviewState
 from sandbox.store.trials import SUSPENSIONS
 
 REDUCED = 0.5
@@ -190,13 +190,22 @@ def suspended(act: Act, row: Move, cause: Cause, reason: str | None) -> None:
     """Stop: the clocks of running stop too; an emergency review is called unless the cause is administrative."""
     stop = act.id("su")
     act.insert(SUSPENSIONS, {"id": stop, "trial_id": act.trial["id"], "cause": cause.value, "other_causes": "",
-                             "left": row.source, "at": act.now, "by": act.actor.id, "reason": reason})
+                             "left": row.source, "at": act.now, "by": act.actor.id, "reason": reason,
+                             "review_id": _led_by(act) if cause in (Cause.REGULATOR, Cause.CHAIR) else None})
     act.change_trial(suspension_id=stop)
     drop_dues(act, WHILE_RUNNING)
     if cause not in NEEDS_NO_REVIEW:
         call_emergency_review(act, stop, cause)
     notify(act, "suspended", role="regulator", cause=cause.value)
     notify(act, "suspended", role="firm", cause=cause.value)
+
+
+def _led_by(act: Act) -> str | None:
+    """The review held last since the trial began to run, where it advised to stop or to end it."""
+    last = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.recommendation).where(
+        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.held_at >= act.trial["running_since"],
+    ).order_by(REVIEWS.c.held_at.desc(), REVIEWS.c.id.desc()).limit(1)).first()
+    return last.id if last and last.recommendation in (Recommendation.SUSPEND, Recommendation.EXIT) else None
 
 
 def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:

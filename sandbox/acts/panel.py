@@ -4,12 +4,15 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
-from sandbox.acts.schedule import notify
+from sandbox.acts.schedule import drop_due, notify
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.panels import from_outside
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.corrective import ITEMS
+from sandbox.store.dues import DueKind
 from sandbox.store.fields import Fields
 from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.recusals import RECUSALS, RecusalState
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, SeatAnswer, SeatFields
 from sandbox.store.types import Long
@@ -33,6 +36,9 @@ def assign_reviewer(act: Act, given: SeatFields) -> Made:
         raise Refused("already_seated")
     if {"review", "rereview"} == {given.panel, *(s.panel for s in held if s.panel != "running")} - {"running"}:
         raise Refused("double_role")
+    if act.trial["state"] in CLOSED_FOR_APPEAL and held:
+        raise Refused("earlier_panel")
+    _check_body(act, given.panel, person["organisation_id"])
     seat = act.id("st")
     act.insert(SEATS, {
         **given.model_dump(mode="json"), "id": seat, "trial_id": act.trial["id"], "panel_no": number, "at": act.now,
@@ -41,6 +47,16 @@ def assign_reviewer(act: Act, given: SeatFields) -> Made:
     })
     notify(act, "seat_offered", account=given.account_id, dedupe=seat, panel=given.panel)
     return Made(id=seat)
+
+
+def _check_body(act: Act, panel: str, body: str | None) -> None:
+    """No body takes part in both the review and the re-review of one trial."""
+    other = {"review": "rereview", "rereview": "review"}.get(panel)
+    there = sa.select(SEATS.c.id).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == other, SEATS.c.organisation_id == body,
+        SEATS.c.accepted.is_not(False), SEATS.c.recused_at.is_(None))
+    if other and body and act.connection.execute(there).first():
+        raise Refused("double_role_of_body")
 
 
 def _from_outside(act: Act, body: str | None) -> bool:
@@ -85,8 +101,25 @@ def recuse_reviewer(act: Act, given: RecusalGiven) -> Made:
 
 
 def end_seats(act: Act, account_id: str, reason: str | None, **more: object) -> None:
-    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all."""
+    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all. Their votes count no
+    more, and what they verified waits for somebody else."""
+    _settle_requests(act, account_id, reason)
     open_seats = sa.select(SEATS.c.id).where(SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == account_id,
                                              SEATS.c.recused_at.is_(None))
     for seat in act.connection.execute(open_seats).scalars().all():
         act.update(SEATS, seat, recused_at=act.now, statement=reason, **more)
+    verified = sa.select(ITEMS.c.id).where(ITEMS.c.trial_id == act.trial["id"], ITEMS.c.verified_by == account_id)
+    for item in act.connection.execute(verified).scalars().all():
+        act.update(ITEMS, item, verified_by=None, verified_at=None)
+
+
+def _settle_requests(act: Act, account_id: str, reason: str | None) -> None:
+    """A request that the reviewer step aside has what it asked for."""
+    waiting = sa.select(RECUSALS.c.id, RECUSALS.c.seat_id).join(SEATS, SEATS.c.id == RECUSALS.c.seat_id).where(
+        RECUSALS.c.trial_id == act.trial["id"], SEATS.c.account_id == account_id,
+        RECUSALS.c.state == RecusalState.WAITING)
+    for one in act.connection.execute(waiting).all():
+        act.update(RECUSALS, one.id, state=RecusalState.GRANTED.value, decided_by=act.actor.id, decided_at=act.now,
+                   decision=reason or "")
+        act.update(SEATS, one.seat_id, objected=False)
+        drop_due(act, DueKind.RECUSAL_WAITS, one.id)

@@ -85,8 +85,10 @@ def _tell(act: Act, notice: str, object_id: str, owed: Owed, at: datetime, rung:
         for kind, name in owed.to.get(capacity, ()):
             if (kind, name) not in told:
                 told.add((kind, name))
-                notify(act, notice, **{kind: name}, dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}",
-                       days=rung.days, due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
+                account, role = (name, None) if kind == "account" else (None, name)
+                notify(act, notice, account=account, role=role,
+                       dedupe=f"{object_id}:{owed.due_at.isoformat()}:{rung.days}", days=rung.days,
+                       due=owed.due_at.isoformat(), late=act.now - at > LATE_AFTER, capacity=capacity,
                        object=object_id, **owed.content)
 
 

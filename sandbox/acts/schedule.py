@@ -95,10 +95,11 @@ def drop_dues(act: Act, kinds: Iterable[DueKind] = tuple(DueKind)) -> None:
 
 
 def notify(act: Act, kind: str, *, account: str | None = None, role: str | None = None, dedupe: str = "",
-           **content: Any) -> None:
+           shut: bool = False, **content: Any) -> None:
     """A notice in the act's transaction: to one account, or to everyone of a role who sees the trial. With `dedupe` it
-    is told once, however often the same is asked."""
-    trial_id = act.trial.get("id")
+    is told once, however often the same is asked. `shut`: the trial is closed to the account, who is told all the same,
+    without a way to it."""
+    trial_id = None if shut else act.trial.get("id")
     key = f"{kind}:{account or role}:{dedupe or act.seq}"
     _notify.run(act.connection, {
         "id": act.id("no"), "dedupe": key, "kind": kind, "account_id": account, "role": role, "trial_id": trial_id,
@@ -328,6 +329,7 @@ def panel_of(act: Act) -> list[Candidate]:
     query = sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, times.label("times")).join(
         ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
+        SEATS.c.objected.is_(False),
         SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
     return [Candidate(row.account_id, tuple(row.expertise), row.times) for row in act.connection.execute(query)]
 

@@ -14,6 +14,7 @@ from sandbox.acts.schedule import arm_kill_switch
 from sandbox.rules.access import Relation
 from sandbox.rules.cadence import local_day
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.store.facts import load_facts
 from sandbox.store.fields import Fields
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
@@ -218,6 +219,8 @@ def cast_vote(act: Act, given: VoteGiven) -> Made:
     if (given.subject is not None) != bool(matter.subjects) or given.subject not in (None, *matter.subjects):
         raise invalid("subject", "unknown_id")
     seat = own_seat(act, matter.panel) if act.relation in (Relation.SEATED, Relation.CHAIR) and matter.panel else {}
+    if matter.name == "opinion" and act.actor.id in _led_to_stop(act):
+        raise NotPermitted("led_to_the_stop")
     version = current_version(act, given.subject) if given.subject else act.trial["dossier_version"]
     if given.subject and version == 0:
         raise Invalid((("subject",), word("error.no_section", section=word(f"section.{given.subject}"))))
@@ -233,11 +236,18 @@ def cast_vote(act: Act, given: VoteGiven) -> Made:
     return Made(id=vote)
 
 
+def _led_to_stop(act: Act) -> tuple[str, ...]:
+    """Who judged in the review that led to the stop the trial is in: they do not judge again whether it goes on."""
+    stop = load_facts(act.connection, act.trial, ("suspension",), act.now, act.place).suspension
+    return stop.reviewers if stop else ()
+
+
 def own_seat(act: Act, panel: str) -> dict[str, Any]:
     """The actor's accepted seat on the panel; refused without one."""
     found = act.connection.execute(sa.select(SEATS).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == act.actor.id, SEATS.c.panel == panel,
-        SEATS.c.panel_no == act.trial["panel_no"], SEATS.c.recused_at.is_(None))).mappings().first()
+        SEATS.c.panel_no == act.trial["panel_no"], SEATS.c.recused_at.is_(None),
+        SEATS.c.objected.is_(False))).mappings().first()
     if found is None:
         raise NotPermitted("no_seat", panel=panel)
     if found["accepted"] is not True:

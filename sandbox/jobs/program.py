@@ -27,6 +27,7 @@ import sandbox.acts.incidents
 import sandbox.acts.keys
 import sandbox.acts.no_use
 import sandbox.acts.panel
+import sandbox.acts.recusals
 import sandbox.acts.registers
 import sandbox.acts.replays
 import sandbox.acts.retractions

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.reporting import retractions_to_decide
-from sandbox.reads.steps import next_steps
+from sandbox.reads.steps import Step, next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import ended_by, is_said
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
@@ -27,6 +28,7 @@ from sandbox.store.evidence import LATE_REDS
 from sandbox.store.feedback import CORRECTIONS
 from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
+from sandbox.store.recusals import RECUSALS
 from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS
 from sandbox.store.scope import of_seen_trials, seats_of, trials_seen_by
@@ -52,7 +54,8 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, late_red, hold, held,
+    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, late_red,
+    hold, held,
     report, seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move,
     section, matter, panel, severity, cause, ground or sort of review."""
 
@@ -110,12 +113,13 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
                ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
     alarms = _of(ALARMS, "alarm", trial_id, ALARMS.c.answer_by, ALARMS.c.cause, ALARMS.c.acknowledged_at.is_(None))
+    asked = _of(RECUSALS, "recusal", trial_id, RECUSALS.c.decide_by, sa.null(), RECUSALS.c.state == "waiting")
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
-    return [*_run(connection, alarms, waiting, reviews, corrections, allegations, done, late, _held(actor, trial_id)),
-            *_grave(connection, actor, trial_id), *_clocks(connection, actor, now, trial_id),
-            *([] if trial_id else held)]
+    queries = (alarms, waiting, reviews, corrections, allegations, asked, done, late, _held(actor, trial_id))
+    return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
+            *_clocks(connection, actor, now, trial_id), *([] if trial_id else held)]
 
 
 def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:
@@ -138,8 +142,26 @@ def _steps(connection: sa.Connection, actor: Actor, now: datetime, place: Jurisd
     query = lines(actor).where(TRIALS.c.state.in_(STEPPING[actor.role])).order_by(TRIALS.c.state_since).limit(SHOWN)
     rows = connection.execute(query).mappings().all()
     found = next_steps(connection, actor, rows, RELATIONS[actor.role], now, place)
-    return [Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name, row["title_hant"],
-                 row["title_en"]) for row in rows if (step := found[row["id"]]) and step.own]
+    limits = _limits(connection, [row["id"] for row in rows])
+    return [Task(step.kind, row["id"], row["title"], row["id"], _until(step, limits.get(row["id"], {})), row["state"],
+                 step.name, row["title_hant"], row["title_en"])
+            for row in rows if (step := found[row["id"]]) and step.own]
+
+
+def _limits(connection: sa.Connection, trials: list[str]) -> dict[str, dict[str, datetime]]:
+    """When the running clocks of these trials run out, by trial and key."""
+    found: dict[str, dict[str, datetime]] = {}
+    for row in connection.execute(sa.select(CLOCKS.c.trial_id, CLOCKS.c.key, CLOCKS.c.due_at).where(
+            CLOCKS.c.trial_id.in_(trials), CLOCKS.c.ended_at.is_(None), CLOCKS.c.first_at.is_(None))):
+        found.setdefault(row.trial_id, {})[row.key] = row.due_at
+    return found
+
+
+def _until(step: Step, limits: Mapping[str, datetime]) -> datetime | None:
+    """The first clock of the trial that the step, or the move it serves, ends."""
+    keys = ended_by(move=step.name if step.kind == "move" else step.toward or "",
+                    section=step.name if step.kind == "section" else "")
+    return min((limits[key] for key in keys if key in limits), default=None)
 
 
 def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
@@ -153,9 +175,9 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
 
 
 def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
-    """Clocks that this side has to meet, of each incident the one that runs out first; those of the procedure once
-    they are near, each by itself."""
-    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners]
+    """Clocks that this side has to meet and to say so, of each incident the one that runs out first; those of the
+    procedure once they are near, each by itself. What a step ends is told by the step."""
+    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and is_said(clock)]
     near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
     query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))
@@ -168,7 +190,8 @@ def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: st
 
 
 def _reviewers(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
-    offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None))
+    offered = sa.and_(SEATS.c.account_id == actor.id, SEATS.c.accepted.is_(None), SEATS.c.recused_at.is_(None),
+                      SEATS.c.objected.is_(False))
     seats = _of(SEATS, "seat", trial_id, sa.null(), SEATS.c.panel, offered)
     mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running", SEATS.c.accepted)
     on_duty = sa.select(SITTERS.c.review_id).where(SITTERS.c.account_id == actor.id)

@@ -94,6 +94,11 @@ class _Sight:
         """Whether fewer seats are taken or offered than the tier's quorum."""
         return self.standing.get(panel, 0) < TIERS[self.row["tier"] or "R4"].quorum
 
+    def unfit(self, panel: str, need: str) -> bool:
+        """Whether the panel still lacks somebody once everyone who was asked has accepted."""
+        lacks, answered = NEEDS[need].lacks, len(self.facts.seats(panel)) == self.standing.get(panel, 0)
+        return bool(answered and lacks and lacks(self.facts))
+
 
 def next_step(connection: sa.Connection, actor: Actor, row: Mapping[Any, Any], relation: Relation,
               now: datetime, place: Jurisdiction) -> Step | None:
@@ -183,7 +188,7 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
     meet, party = NEEDS[need].meet, PARTY.get(sight.relation)
     if meet.startswith("votes:"):
         panel = MATTERS[meet.removeprefix("votes:")].panel
-        lacking = party == "regulator" and panel is not None and sight.short_of(panel)
+        lacking = party == "regulator" and panel is not None and (sight.short_of(panel) or sight.unfit(panel, need))
         return Step("panel", "panel") if lacking else _vote(sight, meet.removeprefix("votes:"))
     if meet == "panel":
         return Step("panel", "panel") if party == "regulator" else None
@@ -241,8 +246,8 @@ def _reviewers(sight: _Sight) -> Step | None:
     scored = any(sheet.author == sight.actor.id for sheet in sight.facts.sections.get("score", ()))
     if sight.row["state"] == "exit_review" and "running" in seated and not scored:
         return Step("section", "score")
-    for matter in MATTERS.values():
-        asked = matter.panel in seated and sight.row["state"] in matter.states and _asked(sight, matter.name)
+    for matter in (one for one in MATTERS.values() if one.of_panel and one.panel in seated):
+        asked = sight.row["state"] in matter.states and _asked(sight, matter.name)
         if asked and not _has_voted(sight, matter.name):
             return Step("vote", matter.name)
     return None

@@ -114,6 +114,8 @@ PERMISSIONS = {row.act: row for row in (
     permission("assign_reviewer", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("answer_assignment", REVIEWER, of=SEATS),
     permission("recuse_reviewer", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("ask_recusal", FIRM, of=(Relation.OWNER,)),
+    permission("decide_recusal", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("file_batch", FIRM, of=(Relation.OWNER,)),
     permission("file_feedback", FIRM, of=(Relation.OWNER,)),
     permission("correct_feedback", FIRM, of=(Relation.OWNER,)),

@@ -102,8 +102,8 @@ class ReviewFacts:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """The suspension the trial is in: why, and from which state it left; and how many critical corrective items are so
-    late that the trial would stop for them again."""
+    """The suspension the trial is in: why, and from which state it left; how many critical corrective items are so late
+    that the trial would stop for them again; and who judged in the review that led to it."""
 
     id: str
     cause: str
@@ -111,6 +111,7 @@ class Suspension:
     at: datetime
     other_causes: tuple[str, ...] = ()
     critical_late: int = 0
+    reviewers: tuple[str, ...] = ()
 
     @property
     def causes(self) -> tuple[str, ...]:

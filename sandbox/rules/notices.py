@@ -61,6 +61,6 @@ VALUES: Mapping[str, Callable[[Any], Value]] = MappingProxyType({
     "due": datetime.fromisoformat, "until": datetime.fromisoformat, "starts": datetime.fromisoformat, "move": _move,
     "cause": lambda value: word(f"page.reason.{value}"), "state": lambda value: word(f"state.{value}"),
     "clock": lambda value: word(f"clock.{value}"),
-    "why": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,
+    "why": _choice, "answer": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,
 })
 """How a value is said, by its name."""

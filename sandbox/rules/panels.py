@@ -19,6 +19,8 @@ from sandbox.words import Word, word
 
 CONSTITUENCIES = ("industry", "research", "market")
 REREVIEWERS = 5
+ASKED_WITHIN = 3
+"""Working days in which a firm may ask for a recusal, and in which it is decided."""
 STRICTEST = "R4"
 """Where no tier is set yet."""
 KNOWN: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType({

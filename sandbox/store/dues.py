@@ -38,6 +38,7 @@ class DueKind(StrEnum):
     ITEM_LONG_OVERDUE = "item_long_overdue"
     ALLEGATION_WAITS = "allegation_waits"
     ALARM = "alarm"
+    RECUSAL_WAITS = "recusal_waits"
 
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,

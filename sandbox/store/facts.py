@@ -19,7 +19,7 @@ from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
-from sandbox.store.reviews import REVIEWS
+from sandbox.store.reviews import OPINIONS, REVIEWS
 from sandbox.store.sections import SECTION_ROWS, SECTIONS
 from sandbox.store.trials import SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import VOTES
@@ -102,8 +102,8 @@ def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tup
         sa.select(ACCOUNTS.c.id, ACCOUNTS.c.expertise).where(ACCOUNTS.c.id.in_(holders)))} if holders else {}
     return {trial_id: tuple(
         f.Seat(r.account_id, r.organisation_id or "", r.constituency, r.panel, r.panel_no, r.accepted is True,
-               r.conflict is True, r.recused_at is not None, r.external, r.chair, known.get(r.account_id, ()))
-        for r in found) for trial_id, found in seated.items()}
+               r.conflict is True, r.recused_at is not None or r.objected, r.external, r.chair,
+               known.get(r.account_id, ())) for r in found) for trial_id, found in seated.items()}
 
 
 def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:
@@ -116,12 +116,25 @@ def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, t
 def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Suspension | None]:
     """The suspension each trial is in, or was last in while its retrospective runs."""
     asked = [row["suspension_id"] for row in rows if row["suspension_id"]]
+    if not asked:
+        return {row["id"]: None for row in rows}
     late = Counter(one.trial_id for one in overdue_items(connection, [row["id"] for row in rows], now)
-                   if long_overdue(one, now)) if asked else Counter()
-    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()), late[r.trial_id])
-             for r in connection.execute(sa.select(SUSPENSIONS).where(
-                 SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None)))} if asked else {}
+                   if long_overdue(one, now))
+    found = connection.execute(sa.select(SUSPENSIONS).where(
+        SUSPENSIONS.c.id.in_(asked), SUSPENSIONS.c.ended_at.is_(None))).all()
+    judged = _judged(connection, [stop.review_id for stop in found if stop.review_id])
+    stops = {r.trial_id: f.Suspension(r.id, r.cause, r.left, r.at, tuple(r.other_causes.split()), late[r.trial_id],
+                                      judged.get(r.review_id, ())) for r in found}
     return {row["id"]: stops.get(row["id"]) for row in rows}
+
+
+def _judged(connection: sa.Connection, reviews: list[str]) -> dict[str | None, tuple[str, ...]]:
+    """Who gave an opinion, by review."""
+    found: dict[str | None, tuple[str, ...]] = {}
+    query = sa.select(OPINIONS.c.review_id, OPINIONS.c.account_id).where(OPINIONS.c.review_id.in_(reviews))
+    for one in connection.execute(query.order_by(OPINIONS.c.account_id)) if reviews else ():
+        found[one.review_id] = (*found.get(one.review_id, ()), one.account_id)
+    return found
 
 
 def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Proof]:

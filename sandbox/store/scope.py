@@ -15,6 +15,7 @@ from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.held import HELD
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG
+from sandbox.store.recusals import RECUSALS
 from sandbox.store.registers import CITATIONS
 from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import REVIEWS
@@ -25,12 +26,12 @@ EVERYTHING = (Role.REGULATOR, Role.SYSTEM)
 
 
 def seats_of(actor: Actor) -> sa.ColumnElement[bool]:
-    """Seats that open a trial: not recused, not declined, no conflict declared."""
+    """Seats that open a trial: not recused, not objected to, not declined, no conflict declared."""
     return _open_seats(actor.id)
 
 
 def _open_seats(account_id: Any) -> sa.ColumnElement[bool]:
-    return sa.and_(SEATS.c.account_id == account_id, SEATS.c.recused_at.is_(None),
+    return sa.and_(SEATS.c.account_id == account_id, SEATS.c.recused_at.is_(None), SEATS.c.objected.is_(False),
                    SEATS.c.accepted.is_not(False), SEATS.c.conflict.is_not(True))
 
 
@@ -102,7 +103,8 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
          "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
-         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS, "alarm": ALARMS}
+         "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS, "alarm": ALARMS,
+         "recusal": RECUSALS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation", "alarm")
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm, and who of them sleeps

@@ -174,7 +174,8 @@ class MoveRow(Row, table=True):
 
 
 class SuspensionRow(Row, table=True):
-    """One stop: cause, where it left, how it ended. The row stays when it was void."""
+    """One stop: cause, where it left, how it ended, and the review that led to it where one advised it. The row stays
+    when it was void."""
 
     __tablename__ = "suspensions"
     id: str = Field(primary_key=True)
@@ -187,6 +188,7 @@ class SuspensionRow(Row, table=True):
     reason: str | None = None
     ended_at: datetime | None = Field(default=None, sa_column=when())
     ended_by: str | None = None
+    review_id: str | None = None
 
 
 class Panel(StrEnum):
@@ -214,7 +216,8 @@ class SeatAnswer(Fields):
 
 
 class SeatRow(SeatFields, Row, table=True):
-    """A seat. Recusal removes access at once; the row stays."""
+    """A seat. Recusal removes access at once; the row stays. `objected`: the firm asked for a recusal that is not
+    decided, and the trial is closed to the reviewer until it is."""
 
     __tablename__ = "seats"
     __table_args__ = (
@@ -232,6 +235,7 @@ class SeatRow(SeatFields, Row, table=True):
     conflict: bool | None = None
     statement: str | None = None
     recused_at: datetime | None = Field(default=None, sa_column=when())
+    objected: bool = False
     at: datetime = Field(sa_column=when(nullable=False))
 
 

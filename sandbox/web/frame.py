@@ -51,7 +51,7 @@ NAV = (
 )
 PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
             "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents"),
-            "alarm": "duty"}
+            "alarm": "duty", "recusal": "reviews"}
 """Where a kind of task is dealt with, besides the board, which counts all."""
 PART_OF = {**dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents"), "alarms": "duty"}
 """Pages that belong to a place whose address is another."""

@@ -20,7 +20,7 @@ KERNEL = {"account", "role", "dedupe"}
 SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "starts": START.isoformat(),
            "move": "adopt_trial",
            "cause": "risk_red", "state": "completed", "clock": "C18", "why": HoldKind.GAP.value, "panel": "running",
-           "recommendation": "continue", "severity": "S1", "n": 2, "days": -3}
+           "recommendation": "continue", "answer": "granted", "severity": "S1", "n": 2, "days": -3}
 
 
 def noted(source: str) -> Iterator[tuple[str, frozenset[str]]]:

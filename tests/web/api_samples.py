@@ -20,12 +20,13 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
         "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
        "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
-       "answer_assignment": "rui", "give_opinion": "rui",
+       "answer_assignment": "rui", "give_opinion": "rui", "ask_recusal": "fang",
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
           "answer_assignment": "offered", "recuse_reviewer": "leaving", "withdraw_filing": "refiled",
-          "dismiss_allegation": "hearsay", "pause_clock": "pausable", "describe_reviewer": "reviewer"}
+          "dismiss_allegation": "hearsay", "pause_clock": "pausable", "describe_reviewer": "reviewer",
+          "ask_recusal": "leaving"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +130,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "assign_reviewer": lambda world: {"account_id": world.cast.mei.id, "panel": "running"},
     "answer_assignment": lambda world: {"conflict": False, "accepted": True},
     "recuse_reviewer": _plain,
+    "ask_recusal": _plain,
+    "decide_recusal": _plain,
     "cast_vote": lambda world: {"matter": "sign", "subject": "plan", "value": "for"},
     "file_feedback": _report,
     "correct_feedback": lambda world: {"report": {

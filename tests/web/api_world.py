@@ -54,7 +54,7 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
            "deliveries": "dv_00000000000aaaaaaaaaa", "duties": "dt_00000000000aaaaaaaaaa",
-           "alarms": "am_00000000000aaaaaaaaaa"}
+           "alarms": "am_00000000000aaaaaaaaaa", "recusals": "rc_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -227,6 +227,9 @@ def seat(world: World, own: dict[str, str]) -> None:
     acts.do("recuse_reviewer", cast.lin, {"reason": "Shares in the firm"}, on=gone)
     own["leaving"] = acts.do("assign_reviewer", cast.lin, {"account_id": cast.reviewers[1].id, "panel": "running"},
                              on=trial).id
+    asked = acts.do("assign_reviewer", cast.lin, {"account_id": cast.reviewers[2].id, "panel": "running"}, on=trial).id
+    firm = cast.fang if own is world.hers else cast.gao
+    own["recusals"] = acts.do("ask_recusal", firm, {"reason": "Works for a competitor"}, on=asked).id
     own["offered"] = acts.do("assign_reviewer", cast.lin, {"account_id": sits.id, "panel": "review"}, on=trial).id
 
 

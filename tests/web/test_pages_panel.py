@@ -7,6 +7,7 @@ from cast import Cast
 from desk import Application, Desks, Page, desks
 from visitor import text_of
 
+from sandbox.acts.refusals import Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import trials
@@ -359,3 +360,44 @@ def test_only_reviewers_are_described_and_only_by_those_who_keep_accounts(at: De
     path = f"/reviewers/{cast.rui.id}/description"
     assert [at(who).get(path).status_code for who in (cast.lin, cast.ada, cast.rui, cast.fang)] == [200, 200, 403, 403]
     assert at(cast.ada).get(f"/reviewers/{cast.fang.id}/description").status_code == 404
+
+
+# Recusal asked by the firm
+
+
+def test_the_firm_asks_for_a_recusal_and_a_regulator_decides_it(at: Desks, cast: Cast, made: Application) -> None:
+    seat = made.seat(cast.rui, answered=False)
+    path = f"/seats/{seat}/recusal-request"
+    assert path in Page(at(cast.fang).get(f"/trials/{made.trial}/panel").text).links
+    for language in LANGUAGES:
+        assert at(cast.fang).get(f"{path}?lang={language}").status_code == 200
+    assert "f-reason-e" in Page(at(cast.fang).send(path, {"reason": ""}).text).ids
+    assert at(cast.fang).send(path, {"reason": "Holds shares"}).status_code == 303
+    assert at(cast.rui).get(f"/trials/{made.trial}/panel").status_code == 404
+    asked = text_of(at(cast.fang).get(f"/trials/{made.trial}/panel?lang=en").text)
+    assert "Recusal asked, undecided" in asked and "Waits for a decision: Holds shares" in asked
+    task, = {one for one in Page(at(cast.lin).get("/").text).links if one.startswith("/recusals/")}
+    for language in LANGUAGES:
+        assert "Holds shares" in at(cast.lin).get(f"{task}?lang={language}").text
+    sent = at(cast.lin).send(task, {"ruling": "refused", "reason": "Sold long ago"})
+    assert sent.status_code == 303 and "Sold long ago" in at(cast.lin).get(task).text
+    assert "The reviewer stays: Sold long ago" in text_of(at(cast.fang).get(f"/trials/{made.trial}/panel?lang=en").text)
+    assert at(cast.rui).get(f"/trials/{made.trial}/panel").status_code == 200
+    assert [at(who).get(path).status_code for who in (cast.gao, cast.rui)] == [404, 403]
+
+
+# Nobody judges twice
+
+
+def test_no_body_reviews_and_re_reviews_and_nobody_of_a_panel_sits_on_its_appeals(cast: Cast,
+                                                                                 made: Application) -> None:
+    made.seat(cast.rui)
+    with pytest.raises(Refused, match="double_role_of_body"):
+        made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.reviewers[0].id, panel="rereview")
+    with pytest.raises(Refused, match="double_role"):
+        made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.rui.id, panel="rereview")
+    made.file("reasons", cast.lin)
+    made.move("decline", cast.lin)
+    with pytest.raises(Refused, match="earlier_panel"):
+        made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.rui.id, panel="review")
+    assert made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.reviewers[0].id, panel="review").id

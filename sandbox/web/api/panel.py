@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sandbox.reads import recusals as recusal_reads
 from sandbox.reads import trials as reads
 from sandbox.rules.access import Relation
 from sandbox.web.api.endpoint import Rows
@@ -53,6 +54,38 @@ rows.does("POST", "/trials/<id>/panel", "assign_reviewer", on="id", created=True
     "account_id": "ac_19c0f3a1d0a1b2c3d4e5f", "panel": "running", "chair": False})
 rows.does("POST", "/panel/<id>/answer", "answer_assignment", on="id", example={"conflict": False, "accepted": True})
 rows.does("POST", "/panel/<id>/recusal", "recuse_reviewer", on="id", example={"reason": "Bought shares of the firm."})
+
+
+class Recusal(Shape):
+    """A firm's request that a reviewer step aside, and the regulator's decision."""
+
+    id: str
+    trial_id: str
+    seat_id: str
+    panel: str
+    account_id: str
+    name: str | None
+    reason: str
+    state: str
+    asked_by: str
+    at: datetime
+    decide_by: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    decision: str | None
+
+
+@rows.shows("/trials/<id>/recusals")
+def trial_recusals(connection: sa.Connection, id: str) -> Listing[Recusal]:
+    """Requests that a reviewer step aside, oldest first; for the firm and regulators, none for anyone else."""
+    trial_row(connection, id)
+    return whole(recusal_reads.recusals(connection, actor(), id), Recusal.of)
+
+
+rows.does("POST", "/panel/<id>/recusal-request", "ask_recusal", on="id", created=True, example={
+    "reason": "Worked for our competitor until last year."})
+rows.does("POST", "/recusals/<id>/decision", "decide_recusal", on="id", example={
+    "ruling": "granted", "reason": "The contract ended less than two years ago."})
 
 
 class Vote(Shape):

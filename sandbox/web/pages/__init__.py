@@ -25,6 +25,7 @@ from sandbox.web.pages import (
     no_use,
     panel,
     permits,
+    recusals,
     register_entries,
     register_lists,
     register_names,
@@ -44,7 +45,7 @@ from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
     adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, duty, feedback, files, held,
-    holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, register_entries,
+    holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, recusals, register_entries,
     register_lists, register_names, registers, report_history, retractions, reviewers, reviews, scenarios, sections,
     timetable, trials, uploads, votes,
 )

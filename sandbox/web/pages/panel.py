@@ -20,6 +20,7 @@ from sandbox.web.api.shapes import SEES_NAMES
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.recusals import askable, requests_of
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, TrialHead, render
 from sandbox.web.pages.times import day, moment
 from sandbox.web.pages.tracks import back, head_of
@@ -51,6 +52,7 @@ class PanelPage(PageContext):
     groups: list[Plain]
     columns: list[Plain]
     matters: list[Plain]
+    requests: list[Plain]
     form: Form | None
     note: str
     errors: dict[str, list[str]] = field(default_factory=dict)
@@ -113,6 +115,7 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], form: Form) -> Pane
     return PanelPage(
         head=head_of(connection, row, "panel"), lead=_lead(row, seats), mine=_mine(seats), groups=_groups(row, seats),
         columns=[{"key": key, "label": t(f"page.col.{key}")} for key in COLUMNS], matters=_matters(row, seats, cast),
+        requests=requests_of(connection, row),
         form=form if asks else None, note=note, errors=form.errors)
 
 
@@ -124,7 +127,7 @@ def number_of(row: Mapping[str, Any]) -> int:
 def sitting(seats: Iterable[Mapping[str, Any]], panel: str, number: int) -> list[Mapping[str, Any]]:
     """Seats that count: accepted, without conflict, not ended."""
     return [seat for seat in seats if seat["panel"] == panel and seat["panel_no"] == number
-            and seat["accepted"] and not seat["conflict"] and seat["recused_at"] is None]
+            and answer_of(seat) == "accepted"]
 
 
 def _lead(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> str:
@@ -178,8 +181,11 @@ def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
     """Who sits there; a department reads the sides alone."""
     named = row["relation"] in SEES_NAMES
     opens = row["relation"] is Relation.OFFICER or seat["account_id"] == actor().id
-    who = {"text": seat["name"] or "", "sub": seat["organisation"] or "",
-           "url": url_for("pages.seat", seat_id=seat["id"]) if opens else ""} if named else t("page.panel.unnamed")
+    asks = askable(row, seat) and answer_of(seat) in ("waiting", "accepted")
+    url = url_for("pages.seat", seat_id=seat["id"]) if opens else \
+        url_for("pages.ask_recusal", seat_id=seat["id"]) if asks else ""
+    who = {"text": seat["name"] or "", "sub": seat["organisation"] or "", "url": url} if named else \
+        t("page.panel.unnamed")
     marks = [t(f"page.panel.is_{mark}") for mark in ("chair", "external") if seat[mark]]
     return {"reviewer": who, "answer": _answer(seat),
             "side": {"text": t(f"constituency.{seat['constituency']}"),
@@ -187,9 +193,11 @@ def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
 
 
 def answer_of(seat: Mapping[str, Any]) -> str:
-    """How a seat was answered: waiting, accepted, declined, conflict, ended."""
+    """How a seat stands: waiting, accepted, declined, conflict, objected, ended."""
     if seat["recused_at"] is not None:
         return "ended"
+    if seat["objected"]:
+        return "objected"
     if seat["conflict"]:
         return "conflict"
     return "waiting" if seat["accepted"] is None else "accepted" if seat["accepted"] else "declined"
@@ -216,7 +224,7 @@ def _matters(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...],
     found = []
     for matter in MATTERS.values():
         given = ballots(cast, row, matter, None)
-        if matter.panel and (given or row["state"] in matter.states):
+        if matter.of_panel and (given or row["state"] in matter.states):
             found.append({"text": t(f"page.vote.{matter.name}_title"), "said": _said(row, matter, given, seats),
                           "url": url_for("pages.vote", trial_id=row["id"], matter=matter.name),
                           "action": {"label": t(f"page.vote.{matter.name}"), "kind": "main",

@@ -21,7 +21,7 @@ from sandbox.web.reader import said, t, titled
 from sandbox.words import Word, has_word, word
 
 OBJECT_PAGES = {
-    "alarm": ("pages.alarm", "alarm_id"),
+    "alarm": ("pages.alarm", "alarm_id"), "recusal": ("pages.recusal", "recusal_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
     "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
