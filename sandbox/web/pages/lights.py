@@ -11,11 +11,12 @@ from sandbox.reads import records, trials
 from sandbox.reads import risk as risks
 from sandbox.reads.assessments import Moment
 from sandbox.reads.risk import IndicatorLine, Risk
+from sandbox.rules.access import Role
 from sandbox.rules.lifecycle import TRIGGERS, Cause
 from sandbox.rules.risk import INDICATORS
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import day, now
-from sandbox.web.reader import locale, program, said, t
+from sandbox.web.reader import actor, locale, program, said, t
 from sandbox.words import Word, has_word, show, word
 
 TEN_THOUSAND = 10_000
@@ -59,7 +60,7 @@ def indicator_word(indicator: str) -> str:
 
 def known(connection: sa.Connection, row: Mapping[str, Any], number: int | None = None) -> Risk:
     """The light of a trial with all its figures, as of now."""
-    return risks.risk(connection, row, now(), program().settings.zone, number)
+    return risks.risk(connection, row, now(), program().settings.zone, number, officer=actor().role is Role.REGULATOR)
 
 
 def explained(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Plain:
