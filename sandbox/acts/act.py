@@ -149,6 +149,11 @@ class Act:
         self.trial.was.setdefault("version", self.trial["version"])
         self.trial.change(values)
 
+    def leave_version(self) -> None:
+        """What was changed of the trial so far shows to nobody who reads its version: an act that not everyone may
+        know of leaves no trace there."""
+        self.trial.was.pop("version", None)
+
     def hold_trial(self, trial_id: str) -> None:
         """Make this trial the act's own; raises NotFound."""
         self.trial = Held(self.row(TRIALS, trial_id))
@@ -156,7 +161,8 @@ class Act:
     def write_trial(self) -> None:
         """Write what was changed of the act's trial; old and new values enter the entry's digest."""
         if self.trial.was:
-            self.trial["version"] = self.trial.was["version"] + 1
+            if "version" in self.trial.was:
+                self.trial["version"] += 1
             trial_id, values = self.trial["id"], {name: self.trial[name] for name in self.trial.was}
             self.old.append([TRIALS.name, trial_id, self.trial.was])
             self.trial.was = {}

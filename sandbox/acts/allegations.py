@@ -39,7 +39,7 @@ def enter_allegation(act: Act, given: AllegationFields) -> Made:
            "at": act.now, "decide_by": _decide_by(act, given.severity, received)}
     act.insert(ALLEGATIONS, row)
     count_alleged(act, row)
-    assess(act)
+    _assess_unseen(act, row)
     put_due(act, DueKind.ALLEGATION_WAITS, row["id"], row["decide_by"], act.trial["id"])
     notify(act, "allegation_entered", role="regulator", dedupe=row["id"], urgent=given.severity is Severity.S1)
     return Made(id=row["id"])
@@ -57,6 +57,17 @@ def count_alleged(act: Act, row: dict[str, Any], sign: int = 1) -> None:
     events = () if row["kind"] == AllegationKind.WRONGDOING else itemises(row)
     for indicator in dict.fromkeys(name for event in events for name in indicators_counting(act, event)):
         add(act, row["epoch"], indicator, at=row["occurred_at"], alleged=sign)
+
+
+def _assess_unseen(act: Act, row: dict[str, Any]) -> None:
+    """Only where the light changes is the trial assessed, which the firm sees; otherwise it sees the trial as it was.
+    Of wrongdoing nothing counts."""
+    if row["kind"] == AllegationKind.WRONGDOING:
+        return
+    if act.rehearsed(assess) == act.trial["light"]:
+        act.leave_version()
+    else:
+        assess(act)
 
 
 @act(on="allegation")
@@ -80,7 +91,7 @@ def dismiss_allegation(act: Act, given: DismissalFields) -> Made:
     row = _waiting(act)
     count_alleged(act, row, -1)
     _decided(act, row["id"], AllegationState.DISMISSED, reason=given.reason)
-    assess(act)
+    _assess_unseen(act, row)
     return Made(id=row["id"])
 
 

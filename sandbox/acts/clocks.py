@@ -16,7 +16,7 @@ from sandbox.acts.schedule import arm_reminders, drop_due, put_due
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import DAY
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.clocks import deadline, ended_by, owner_reminders, paused_by, started_by, voided_by
+from sandbox.rules.clocks import deadline, ended_by, is_said, owner_reminders, paused_by, started_by, voided_by
 from sandbox.rules.incident_clocks import TOLD_TO_AUTHORITY
 from sandbox.rules.jurisdiction import Profile
 from sandbox.store.clocks import CLOCKS, CORRECTION_ASKED, ClockOutcome, MetFields, PauseFields
@@ -175,8 +175,8 @@ WHEN: Mapping[str, Callable[[Act], bool]] = {
 @act(on="clock")
 def meet_clock(act: Act, given: MetFields) -> ClockStood:
     """Say that a duty with a clock was done, when and under which reference. A first report meets a clock of two
-    stages, and the complete one ends it."""
-    clock = _running(act)
+    stages, and the complete one ends it. What a move, a section or a review ends is not met by saying so."""
+    clock = _sayable(act)
     at = given.met_at or act.now
     if not clock["started_at"] <= at <= act.now:
         raise invalid("met_at", "outside_clock")
@@ -228,6 +228,13 @@ def _running(act: Act) -> dict[str, Any]:
         raise NotPermitted("not_permitted")
     if clock["ended_at"] is not None:
         raise Refused("clock_ended")
+    return clock
+
+
+def _sayable(act: Act) -> dict[str, Any]:
+    clock = _running(act)
+    if not is_said(KNOWN[clock["key"]]):
+        raise Refused("clock_by_event")
     return clock
 
 

@@ -167,13 +167,13 @@ def epoch_told(act: Act, span_end: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What an epoch says at an instant: findings, combined evidence, the same with allegations; and whether a period
-    that closed shows that less is told than there must be, or that a distribution has drifted."""
+    """What an epoch says at an instant: findings, combined evidence, the same with allegations; and what a period
+    that closed warns of: that less is told than there must be, or that a distribution has drifted."""
 
     findings: tuple[Finding, ...]
     log_e: float
     told: float
-    warns: bool = False
+    warns: tuple[str, ...] = ()
 
 
 def assess(act: Act, *rules: Light, event: str | None = None) -> Light:
@@ -195,10 +195,17 @@ def assess(act: Act, *rules: Light, event: str | None = None) -> Light:
     _keep(act, judged, at, now)
     if grave is Light.RED:
         act.connection.execute(_over_budget(trial["id"], trial["epoch"]))
-    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED, event or ("cap_warning" if caps else None))
+    events = " ".join([*filter(None, (event, "cap_warning" if caps else None)), *judged.warns])
+    _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED, events or None, _why(judged, at))
     if trial["epoch"] > 1:
         _replay_stale(act)
     return now
+
+
+def _why(judged: Judged, at: Thresholds) -> str:
+    """Why the light is yellow where no event asks for a look of its own. What is alleged is not said: the firm reads
+    this."""
+    return "evidence" if judged.log_e >= at.yellow else "yellow"
 
 
 def judge(act: Act) -> Judged:
@@ -219,7 +226,7 @@ def judge(act: Act) -> Judged:
             note_late_red(act, trial["epoch"], trail(seen, found), total)
         _settle(act, seen, found, upto)
     return Judged(findings, total, _told(act, usage) if trial["alleged"] else total,
-                  upto > settled and _closing_warns(act, epoch.first, epoch.first + upto - 1))
+                  _closing_warns(act, epoch.first, epoch.first + upto - 1) if upto > settled else ())
 
 
 def _told(act: Act, usage: Usage) -> float:
@@ -228,9 +235,10 @@ def _told(act: Act, usage: Usage) -> float:
     return together([finding(watch, steps(watch, usage, alleged=True)) for watch in seen])
 
 
-def _closing_warns(act: Act, first: int, last: int) -> bool:
+def _closing_warns(act: Act, first: int, last: int) -> tuple[str, ...]:
     """What only closed periods can tell, each by itself: too little told, or drift."""
-    return any([_too_quiet(act, last), look_at_drift(act, first, last)])
+    found = {"too_quiet": _too_quiet(act, last), "drifted": look_at_drift(act, first, last)}
+    return tuple(name for name, warns in found.items() if warns)
 
 
 def _too_quiet(act: Act, last: int) -> bool:
@@ -305,14 +313,14 @@ def _cap_lights(act: Act) -> list[Light]:
     return [Light.YELLOW] if fresh else []
 
 
-def _act_on(act: Act, before: Light, now: Light, red: bool, event: str | None) -> None:
+def _act_on(act: Act, before: Light, now: Light, red: bool, events: str | None, why: str) -> None:
     if any(act.trial[cap] is not None and act.trial[used] > act.trial[cap] for used, cap in CAPS):
         trip(act, Cause.CAP_EXCEEDED)
     if now is Light.RED and red and act.trial["state"] in (*RUNNING, "exit_review"):
         trip(act, Cause.RISK_RED)
         raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
-    elif now is Light.YELLOW and (before is not Light.YELLOW or event):
-        _call_review(act, event or "yellow")
+    elif now is Light.YELLOW and (before is not Light.YELLOW or events):
+        _call_review(act, events or why)
 
 
 def _call_review(act: Act, why: str) -> None:
@@ -323,8 +331,11 @@ def _call_review(act: Act, why: str) -> None:
     if found is None:
         due = days_after(act.now, YELLOW_REVIEW_DAYS, act.zone)
         plan_review(act, ReviewKind.YELLOW, due, open_now=True, reason=why)
-    elif why not in found.reason.split():
-        act.update(REVIEWS, found.id, reason=f"{found.reason} {why}")
+        return
+    known = found.reason.split()
+    more = [one for one in why.split() if one not in known]
+    if more:
+        act.update(REVIEWS, found.id, reason=" ".join((*known, *more)))
 
 
 # What is told late

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.reporting import retractions_to_decide
-from sandbox.reads.steps import next_steps
+from sandbox.reads.steps import Step, next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.clocks import ended_by, is_said
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
@@ -141,8 +142,26 @@ def _steps(connection: sa.Connection, actor: Actor, now: datetime, place: Jurisd
     query = lines(actor).where(TRIALS.c.state.in_(STEPPING[actor.role])).order_by(TRIALS.c.state_since).limit(SHOWN)
     rows = connection.execute(query).mappings().all()
     found = next_steps(connection, actor, rows, RELATIONS[actor.role], now, place)
-    return [Task(step.kind, row["id"], row["title"], row["id"], None, row["state"], step.name, row["title_hant"],
-                 row["title_en"]) for row in rows if (step := found[row["id"]]) and step.own]
+    limits = _limits(connection, [row["id"] for row in rows])
+    return [Task(step.kind, row["id"], row["title"], row["id"], _until(step, limits.get(row["id"], {})), row["state"],
+                 step.name, row["title_hant"], row["title_en"])
+            for row in rows if (step := found[row["id"]]) and step.own]
+
+
+def _limits(connection: sa.Connection, trials: list[str]) -> dict[str, dict[str, datetime]]:
+    """When the running clocks of these trials run out, by trial and key."""
+    found: dict[str, dict[str, datetime]] = {}
+    for row in connection.execute(sa.select(CLOCKS.c.trial_id, CLOCKS.c.key, CLOCKS.c.due_at).where(
+            CLOCKS.c.trial_id.in_(trials), CLOCKS.c.ended_at.is_(None), CLOCKS.c.first_at.is_(None))):
+        found.setdefault(row.trial_id, {})[row.key] = row.due_at
+    return found
+
+
+def _until(step: Step, limits: Mapping[str, datetime]) -> datetime | None:
+    """The first clock of the trial that the step, or the move it serves, ends."""
+    keys = ended_by(move=step.name if step.kind == "move" else step.toward or "",
+                    section=step.name if step.kind == "section" else "")
+    return min((limits[key] for key in keys if key in limits), default=None)
 
 
 def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
@@ -156,9 +175,9 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
 
 
 def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
-    """Clocks that this side has to meet, of each incident the one that runs out first; those of the procedure once
-    they are near, each by itself."""
-    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners]
+    """Clocks that this side has to meet and to say so, of each incident the one that runs out first; those of the
+    procedure once they are near, each by itself. What a step ends is told by the step."""
+    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and is_said(clock)]
     near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
     query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))

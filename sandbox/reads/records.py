@@ -150,6 +150,13 @@ def next_review(connection: sa.Connection, trial_id: str, kind: str | None = Non
     return dict(row) if row else None
 
 
+def yellow_reasons(connection: sa.Connection, trial_ids: Sequence[str]) -> dict[str, str]:
+    """What the open checks of yellow lights are for, by trial; the caller has narrowed to these."""
+    query = sa.select(REVIEWS.c.trial_id, REVIEWS.c.reason).where(
+        REVIEWS.c.trial_id.in_(trial_ids), REVIEWS.c.kind == "yellow", REVIEWS.c.state == "open")
+    return {one.trial_id: one.reason or "" for one in connection.execute(query)}
+
+
 def last_held(connection: sa.Connection, trial_id: str, before: str) -> dict[str, Any] | None:
     """The trial's review held last, other than the one named; the caller has narrowed to the trial."""
     row = connection.execute(sa.select(REVIEWS).where(

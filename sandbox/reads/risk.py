@@ -44,7 +44,7 @@ class IndicatorLine:
     events: int
     declared: int
     itemised: int
-    alleged: int
+    alleged: int | None
     exposures: float
     unreported: float
     limit: float
@@ -106,8 +106,9 @@ class Risk:
 
 
 def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo,
-         number: int | None = None) -> Risk:
-    """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one."""
+         number: int | None = None, *, officer: bool = False) -> Risk:
+    """The light of one trial (the caller has narrowed to it), in its present epoch or in an earlier one. What is
+    alleged, and how near it brings yellow, is for officers alone."""
     number, at = row["epoch"] if number is None else number, thresholds_of(row)
     if row["starts_at"] is None:
         return Risk(row["light"], number, 0.0, at.yellow, at.red, Headroom(None, None), (), Groups(), caps(row), None)
@@ -121,13 +122,13 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     findings = [finding(watch, each) for watch, each in zip(seen, found, strict=True)]
     parts = shares([one.weight for one in findings], [one.log_e for one in findings]) if findings else ()
     unseen = sum(usage.untold.values())
-    lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen)
+    lines = sorted((_line(one, sums.get(one.indicator), share, at, unseen, officer)
                     for one, share in zip(findings, parts, strict=True)),
                    key=lambda line: (-line.weight, line.indicator))
     space = Headroom(None, None)
     if present:  # what is alleged is in no settled state
-        told = watches(connection, row["id"], number, epoch) if row["alleged"] else None
-        space = _headroom(Ahead(seen, told, usage, at, row["budget"], sums.get(BUDGETED)))
+        told = watches(connection, row["id"], number, epoch) if row["alleged"] and officer else None
+        space = _headroom(Ahead(seen, told, usage, at, row["budget"], sums.get(BUDGETED)), officer)
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
                 groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
 
@@ -164,13 +165,13 @@ def _sums(connection: sa.Connection, trial_id: str, number: int) -> dict[str, An
         COUNTERS.c.trial_id == trial_id, COUNTERS.c.epoch == number).group_by(COUNTERS.c.indicator))}
 
 
-def _line(one: Finding, sums: Any, share: float, at: Thresholds, unseen: float) -> IndicatorLine:
+def _line(one: Finding, sums: Any, share: float, at: Thresholds, unseen: float, officer: bool) -> IndicatorLine:
     events, told = (int(sums.happened), float(sums.exposures)) if sums else (0, 0.0)
     unseen = unseen if denominator_of(one.indicator) == "exposures" else 0.0
     declared, itemised, alleged = (int(sums.events), int(sums.itemised), int(sums.alleged)) if sums else (0, 0, 0)
     known = told > 0
     return IndicatorLine(
-        one.indicator, events, declared, itemised, alleged, told, unseen, one.limit, one.weight,
+        one.indicator, events, declared, itemised, alleged if officer else None, told, unseen, one.limit, one.weight,
         events / told if known else None, rate_interval(events, told) if known else None, one.log_e, share,
         too_early(one.limit * one.exposures, one.weight, at))
 
@@ -193,7 +194,7 @@ class Ahead:
     budgeted: Any
 
 
-def _headroom(of: Ahead) -> Headroom:
+def _headroom(of: Ahead, alleged: bool) -> Headroom:
     """Further events of the heaviest indicator, now, that turn the light; the sentence names that indicator. They move
     every indicator that counts them; as in the light itself what is only alleged counts for yellow and not for red,
     untold exposures count at the rate of the caps, and an S2 incident uses up the budget."""
@@ -206,7 +207,7 @@ def _headroom(of: Ahead) -> Headroom:
     if event == BUDGETED and of.budget is not None:
         left = max(0, of.budget - (int(of.budgeted.happened) if of.budgeted else 0))
         red = left if red is None else min(red, left)
-    yellow = headroom(_after(of, of.seen if of.told is None else of.told, event, alleged=True), of.at).yellow
+    yellow = headroom(_after(of, of.seen if of.told is None else of.told, event, alleged=alleged), of.at).yellow
     return Headroom(yellow if yellow is None or red is None else min(yellow, red), red)
 
 

@@ -233,6 +233,11 @@ def paused_by(move: str) -> tuple[str, ...]:
     return tuple(row.key for row in CLOCKS.values() if _is(row.paused_on, move))
 
 
+def is_said(clock: Clock) -> bool:
+    """Whether a person may say that the duty was done; otherwise the move, section or review that does it ends it."""
+    return "meet_clock" in EVENTS[clock.ends_on].acts
+
+
 def _is(event: str, move: str = "", section: str = "") -> bool:
     known = EVENTS.get(event, Event())
     return bool(move) and move in known.moves or bool(section) and section in known.sections

@@ -13,6 +13,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import tick
 from sandbox.reads import allegations, board, incidents, trials
+from sandbox.reads.risk import Risk, risk
 from sandbox.store.allegations import ALLEGATIONS
 from sandbox.store.dues import NOTICES
 from sandbox.store.trials import COUNTERS, TRIALS
@@ -147,6 +148,25 @@ def test_the_firm_the_panel_and_the_department_see_no_trace_of_one(program: Prog
         assert connection.execute(sa.select(sa.func.count()).select_from(NOTICES).where(
             NOTICES.c.role != "regulator", NOTICES.c.kind.like("%allegation%"))).scalar() == 0
     assert {"enter_allegation", "dismiss_allegation"} <= set(officers)
+
+
+@pytest.mark.parametrize("kind", ["wrongdoing", "event"])
+def test_whoever_reads_the_trial_or_its_light_cannot_tell_that_there_is_one(
+        program: Program, cast: Cast, acts: Acts, trial: str, kind: str):
+    before, seen, known = trial_row(program, trial), light(program, trial), light(program, trial, officer=True)
+    assert known.headroom.yellow and known.headroom.yellow > 1
+    said = enter(acts, cast, trial, kind=kind)
+    assert (trial_row(program, trial)["version"], light(program, trial)) == (before["version"], seen)
+    assert (light(program, trial, officer=True) == known) is (kind == "wrongdoing")
+    assert {one.alleged for one in seen.indicators} == {None}
+    acts.do("dismiss_allegation", cast.lin, {"reason": "Nothing in it"}, on=said)
+    after = trial_row(program, trial)
+    assert {name for name in after if after[name] != before[name]} <= {"alleged"} and light(program, trial) == seen
+
+
+def light(program: Program, trial: str, officer: bool = False) -> Risk:
+    with program.reading() as connection:
+        return risk(connection, trial_row(program, trial), program.clock(), program.settings.zone, officer=officer)
 
 
 def test_what_has_not_happened_yet_is_not_alleged(cast: Cast, acts: Acts, trial: str):

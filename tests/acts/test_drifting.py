@@ -3,11 +3,14 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast, adopt
 
 from sandbox.acts.refusals import Invalid
+from sandbox.jobs.arrivals import from_json
+from sandbox.jobs.batches import BatchRefused, Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads.drift import DriftPeriod, drift
@@ -125,3 +128,22 @@ def test_a_baseline_is_kept_as_it_was_agreed(program: Program, trial: str) -> No
     with program.reading() as connection:
         kept = connection.execute(sa.select(BASELINES)).mappings().one()
     assert dict(kept) == {"trial_id": trial, **BASELINE}
+
+
+def test_lines_of_a_batch_are_added_up_and_judged_as_single_reports_are(
+        program: Program, cast: Cast, clock: Shifted, trial: str) -> None:
+    other, = adopt(program, cast, 1, limits=[{"indicator": "complaint", "per_exposure": 0.1}], baselines=[BASELINE])
+    parts = [given(1, SHIFTED, "first"), given(1, EVEN, "last"), given(2, SHIFTED)]
+    file(program, cast, clock, trial, *parts)
+    Intake(program).take(cast.fang, other, from_json((orjson.dumps(one) for one in parts), orjson.loads),
+                         Sending("sent", "api"))
+    assert [(one.number, one.look) for one in periods(program, other)] == [
+        (one.number, one.look) for one in periods(program, trial)]
+    assert row(program, other)["light"] == row(program, trial)["light"] == "yellow"
+    unknown = {**given(3, None), "distributions": [{"name": "age", "counts": EVEN}]}
+    clock.forward(ends(3) + HOUR)
+    with pytest.raises(BatchRefused) as refused:
+        Intake(program).take(cast.fang, other, from_json(iter([orjson.dumps(unknown)]), orjson.loads),
+                             Sending("again", "api"))
+    assert [(line, fault.field, fault.code) for line, fault in refused.value.faults] == [
+        (1, "distributions.0.name", "unknown_distribution")]

@@ -11,8 +11,10 @@ from cast import START, Cast
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted, walk
 from sandbox.jobs.program import Program
+from sandbox.jobs.tick import beat, tick
+from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.store.clocks import CLOCKS
-from sandbox.store.dues import DUES, DueKind
+from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
 
@@ -144,3 +146,47 @@ def test_a_review_called_by_the_regulator_keeps_the_reason_given(program: Progra
     acts.do("call_review", cast.lin, {"reason": "New guidance on lamps"}, on=trial)
     assert called(program) == [("called", "New guidance on lamps", "open")]
     assert extra(program)[0].due_at == START + 7 * DAY
+
+
+# The kill switch
+
+
+def days_pass(program: Program, clock: Shifted, days: int) -> None:
+    """So many days, a tick at every midnight; nothing is owed but what the kill switch asks."""
+    kinds = (DueKind.KILL_SWITCH, DueKind.KILL_SWITCH_OLD, DueKind.REMIND_KILL_SWITCH)
+    program.door.submit(lambda transaction: transaction.connection.execute(sa.delete(DUES).where(
+        DUES.c.kind.not_in(kinds))))
+    for _ in range(days):
+        at = end_of_day(local_day(clock(), program.settings.zone), program.settings.zone)
+        clock.forward(at)
+        beat(program, at)
+        tick(program)
+
+
+def told(program: Program, kind: str) -> list[tuple[int | None, str, int]]:
+    """Rung, role and day after the start."""
+    query = sa.select(NOTICES).where(NOTICES.c.kind == kind).order_by(NOTICES.c.at, NOTICES.c.role)
+    with program.reading() as connection:
+        return [(row.content.get("days"), row.role, (row.at - START).days) for row in connection.execute(query)]
+
+
+def test_a_kill_switch_is_reminded_of_on_three_days_and_turns_the_light_yellow_after_thirty(
+        program: Program, clock: Shifted, adopted: Adopted) -> None:
+    adopted(1)
+    days_pass(program, clock, 32)
+    assert told(program, "kill_switch_due") == [(-7, "firm", 23), (-3, "firm", 27), (-1, "firm", 29)]
+    assert told(program, "kill_switch_old") == [(None, "firm", 30), (None, "regulator", 30)]
+    assert called(program) == [("yellow", "kill_switch_old", "open")]
+    assert state(program) == "trial"
+
+
+def test_a_test_in_time_begins_the_count_anew(program: Program, acts: Acts, cast: Cast, clock: Shifted,
+                                              adopted: Adopted) -> None:
+    trial, = adopted(1)
+    days_pass(program, clock, 25)
+    acts.do("file_section", cast.fang, {"kind": "kill_switch", "body": {
+        "tested_on": clock().date().isoformat(), "tested_by": "Shift leader", "result": "Stopped within a second"}},
+        on=trial)
+    days_pass(program, clock, 10)
+    assert told(program, "kill_switch_due") == [(-7, "firm", 23)]
+    assert called(program) == []

@@ -23,7 +23,7 @@ def row(program: Program, trial: str) -> Any:
 
 def room(program: Program, trial: str) -> Headroom:
     with program.reading() as connection:
-        return risk(connection, row(program, trial), program.clock(), program.settings.zone).headroom
+        return risk(connection, row(program, trial), program.clock(), program.settings.zone, officer=True).headroom
 
 
 def happens(program: Program, cast: Cast, trial: str, times: int, **what: Any) -> str:

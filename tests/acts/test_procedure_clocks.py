@@ -1,38 +1,27 @@
 """Clocks of the procedure: started by the move or section that is their event, ended by the one that ends them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast
+from cast import START, Cast, actor
 from conftest import Shifted
-from test_walks import TOPIC, World
+from world import World
 
 from sandbox.acts.act import Acts
+from sandbox.acts.refusals import Refused
 from sandbox.jobs.clock import walk
 from sandbox.jobs.demo import stories
-from sandbox.jobs.demo.city import Inside, unsynced
-from sandbox.jobs.demo.people import enter_people
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
-from sandbox.reads.board import owed
+from sandbox.reads.board import owed, tasks
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES, NOTICES, DueKind
 
 pytestmark = pytest.mark.only_on("sqlite")
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def world(empty_program: Program, clock: Shifted) -> Iterator[World]:
-    with unsynced(empty_program):
-        people = enter_people(empty_program)
-        hand = Inside(empty_program, people, empty_program.settings.zone)
-        scenario = hand.do("publish_scenario", "regulator", {"title": "街面", "description": "限定场景"})["id"]
-        yield World(empty_program, clock, hand, scenario)
 
 
 def clocks(world: World, one: Walk) -> dict[str, Any]:
@@ -53,7 +42,7 @@ def notices(world: World, kind: str) -> list[Any]:
 
 
 def test_an_application_has_its_clocks_and_a_correction_stops_only_the_outer_one(world: World) -> None:
-    one = Walk(world.hand, TOPIC, world.scenario)
+    one = world.walk()
     world.go(one.submitted())
     assert stand(world, one) == {"D01": "running"}
     world.go(iter_accept(one))
@@ -78,7 +67,7 @@ def iter_accept(one: Walk) -> Any:
 
 
 def test_a_whole_life_starts_and_ends_the_clocks_of_its_moves(world: World) -> None:
-    one = Walk(world.hand, TOPIC, world.scenario)
+    one = world.walk()
     world.go(stories.at_exit_review(one, days=35))
     found = stand(world, one)
     assert found == {"D01": "done", "C01": "done", "C03": "done", "C22": "done", "C23.draft": "running",
@@ -95,7 +84,7 @@ def test_a_whole_life_starts_and_ends_the_clocks_of_its_moves(world: World) -> N
 
 
 def test_a_grave_stop_has_three_days_for_its_review_and_two_weeks_for_a_decision(world: World) -> None:
-    one = Walk(world.hand, TOPIC, world.scenario)
+    one = world.walk()
     world.go(one.started())
     world.wait(timedelta(hours=1))
     one.incident("S1")
@@ -111,7 +100,7 @@ def test_a_grave_stop_has_three_days_for_its_review_and_two_weeks_for_a_decision
 
 
 def test_a_filing_that_is_due_has_ten_working_days_from_the_start_and_ends_when_it_is_made(world: World) -> None:
-    one = Walk(world.hand, TOPIC, world.scenario)
+    one = world.walk()
     world.go(one.admitted())
     world.go(one.prepared())
     row = {"filing": "算法备案", "status": "due", "due_on": one.today().isoformat()}
@@ -127,7 +116,7 @@ def test_a_filing_that_is_due_has_ten_working_days_from_the_start_and_ends_when_
 
 
 def test_an_appeal_is_a_right_that_passes_without_a_reproach(world: World) -> None:
-    one = Walk(world.hand, TOPIC, world.scenario)
+    one = world.walk()
     world.go(one.accepted())
     one.declined()
     assert stand(world, one)["C27"] == "running"
@@ -203,3 +192,16 @@ def forget(program: Program) -> None:
     """Leave only what clocks and items owe."""
     program.door.submit(lambda transaction: transaction.connection.execute(sa.delete(DUES).where(
         DUES.c.kind.not_in((DueKind.CLOCK_RUN_OUT, DueKind.REMIND_CLOCK, DueKind.ITEM_OVERDUE, DueKind.REMIND_ITEM)))))
+
+
+def test_what_a_step_ends_is_not_met_by_saying_so_and_the_step_is_due_when_it_runs_out(world: World) -> None:
+    one = world.walk()
+    world.go(one.submitted())
+    clock = clocks(world, one)["D01"]
+    with pytest.raises(Refused, match="clock_by_event"):
+        one.act("meet_clock", "regulator", clock.id)
+    with world.program.reading() as connection:
+        officer = actor(world.program, world.hand.account("regulator"))
+        waiting = tasks(connection, officer, world.clock(), world.program.settings.place)
+    assert [(task.trial_id, task.due_at) for task in waiting] == [(one.trial, clock.due_at)]
+    assert waiting[0].kind != "clock"

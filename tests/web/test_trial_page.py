@@ -107,6 +107,9 @@ def test_drift_is_said_of_the_last_closed_period_and_too_few_cases_are_said_to_b
     assert filed.status_code == 303
     page = opened(trial)
     panel = page.panel("h-drift")
+    assert page.panel("h-risk").one("p", "say").text.endswith("Why: a distribution has drifted.")
+    board = tree(desks(program)(cast.lin).get("/?lang=en").text)
+    assert "a distribution has drifted" in board.one("tr", data_live=trial).text
     assert page.one(cls="head").one(cls="light").text == "Yellow: to be checked"
     assert [(one.text, said.attrs["class"]) for one, said in zip(panel.all("h3"), panel.all("p", "say"), strict=True)] \
         == [("age", "say grey"), ("score", "say yellow")]

@@ -9,12 +9,13 @@ from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import assessments
 from sandbox.reads import drift as drifts
 from sandbox.reads import risk as lights
+from sandbox.rules.access import Role
 from sandbox.store.types import Time
 from sandbox.web.api.asking import Filtered
 from sandbox.web.api.endpoint import Rows
 from sandbox.web.api.shapes import Finite, Shape
 from sandbox.web.api.trials import Cap, trial_row
-from sandbox.web.reader import program
+from sandbox.web.reader import actor, program
 
 rows = Rows("lights")
 
@@ -29,13 +30,13 @@ class Interval(Shape):
 class IndicatorLine(Shape):
     """One indicator: events (declared or itemised, whichever is more in each period), exposures, agreed limit, rate
     with interval (null without exposures), evidence as natural logarithm, and its share of the whole evidence.
-    Alleged events are not among the events: they can turn the light yellow, never red."""
+    Alleged events are not among the events: they can turn the light yellow, never red; null for all but regulators."""
 
     indicator: str
     events: int
     declared: int
     itemised: int
-    alleged: int
+    alleged: int | None
     exposures: float
     unreported: float
     limit: float
@@ -178,7 +179,7 @@ class RiskQuery(Filtered):
 def risk(connection: sa.Connection, id: str, query: RiskQuery) -> Risk:
     """The light of a trial, explained; at a past instant as known then and as known now."""
     row, now, zone = trial_row(connection, id), program().clock(), program().settings.zone
-    found, as_of = lights.risk(connection, row, now, zone), query.as_of
+    found, as_of = lights.risk(connection, row, now, zone, officer=actor().role is Role.REGULATOR), query.as_of
     past = {} if as_of is None or row["starts_at"] is None else {
         "then": _known(assessments.known_then(connection, row, as_of)),
         "now": _known(assessments.known_now(connection, row, min(as_of, now), zone))}

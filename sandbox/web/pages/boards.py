@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import g, redirect, url_for
 
-from sandbox.reads import accounts, board, messages, reporting, risk, scenarios, steps, trials
+from sandbox.reads import accounts, board, messages, records, reporting, risk, scenarios, steps, trials
 from sandbox.reads.board import Owed
 from sandbox.reads.live import board_mark
 from sandbox.rules.access import Role
@@ -73,10 +73,12 @@ def regulator(connection: sa.Connection) -> BoardPage:
     known = {row["id"]: lights.known(connection, row) for row in working[:AT_WORK_SHOWN]}
     owed = _owed_by_trial(connection)
     causes = trials.causes(connection, working[:AT_WORK_SHOWN])
+    asked = records.yellow_reasons(connection, [row["id"] for row in working[:AT_WORK_SHOWN]])
     first = risk.to_inspect(connection, actor())
     counted = reporting.compared(connection, working[:AT_WORK_SHOWN], program().settings.zone, now())
     differing = {trial for (trial, _), counts in counted.items() if any(one.differs for one in counts)}
-    rows = [_row(row, known[row["id"]], causes.get(row["id"]), owed.get(row["id"], []), row["id"] in first,
+    because = {row["id"]: (causes.get(row["id"]), asked.get(row["id"], "")) for row in working[:AT_WORK_SHOWN]}
+    rows = [_row(row, known[row["id"]], because[row["id"]], owed.get(row["id"], []), row["id"] in first,
                  row["id"] in differing) for row in working[:AT_WORK_SHOWN]]
     return BoardPage(
         live=live(connection),
@@ -101,10 +103,10 @@ def _owed_by_trial(connection: sa.Connection) -> dict[str, list[Owed]]:
     return found
 
 
-def _row(row: Mapping[str, Any], known: risk.Risk, cause: str | None, owed: list[Owed], inspect: bool,
+def _row(row: Mapping[str, Any], known: risk.Risk, because: tuple[str | None, str], owed: list[Owed], inspect: bool,
          differs: bool) -> Plain:
     fullest = max((cap["share"] for cap in known.caps), default=None)
-    why = lights.reason(row, known, cause)
+    why = lights.reason(row, known, *because)
     return {
         "live": row["id"],
         "title": {"text": titled(row), "url": url_for("pages.trial", trial_id=row["id"]),

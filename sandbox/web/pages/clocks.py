@@ -11,7 +11,7 @@ from sandbox.acts.refusals import NotFound
 from sandbox.reads import clocks as reads
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
-from sandbox.rules.clocks import Mark
+from sandbox.rules.clocks import Mark, is_said
 from sandbox.store.clocks import CORRECTION_ASKED, MetFields, PauseFields
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, form_of
@@ -130,7 +130,7 @@ def about_url(row: Mapping[str, Any]) -> str:
 
 def _actions(one: ClockLine, row: Mapping[str, Any]) -> list[Plain]:
     officer = row["relation"] is Relation.OFFICER
-    owes = officer or (row["relation"] is Relation.OWNER and "firm" in one.rule.owners)
+    owes = is_said(one.rule) and (officer or (row["relation"] is Relation.OWNER and "firm" in one.rule.owners))
     ways = [("report", owes and one.state in ("running", "told")),
             ("pause", officer and one.state in ("running", "told")), ("resume", officer and one.state == "paused")]
     return [{"label": t(f"page.clock.do_{name}"), "url": url_for(f"pages.clock_{name}", clock_id=one.row["id"]),

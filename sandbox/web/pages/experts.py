@@ -45,7 +45,9 @@ def expert(row: Mapping[str, Any], risk: Risk) -> Plain:
 
 
 def _row(one: IndicatorLine) -> list[str]:
-    counted = t("page.expert.counted", k=one.events, declared=one.declared, itemised=one.itemised, alleged=one.alleged)
+    told = {"k": one.events, "declared": one.declared, "itemised": one.itemised}
+    counted = t("page.expert.told", **told) if one.alleged is None else \
+        t("page.expert.counted", **told, alleged=one.alleged)
     return [indicator_word(one.indicator), counted, number(one.exposures), number(one.unreported),
             t("page.feedback.percent", rate=percent(one.weight)), e_value(one.log_e),
             t("page.feedback.percent", rate=percent(one.share))]

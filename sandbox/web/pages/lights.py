@@ -11,15 +11,18 @@ from sandbox.reads import records, trials
 from sandbox.reads import risk as risks
 from sandbox.reads.assessments import Moment
 from sandbox.reads.risk import IndicatorLine, Risk
+from sandbox.rules.access import Role
 from sandbox.rules.lifecycle import TRIGGERS, Cause
 from sandbox.rules.risk import INDICATORS
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import day, now
-from sandbox.web.reader import locale, program, said, t
+from sandbox.web.reader import actor, locale, program, said, t
 from sandbox.words import Word, has_word, show, word
 
 TEN_THOUSAND = 10_000
 WHOLE_FROM = 10
+WHY_YELLOW = ("evidence", "cap_warning", "too_quiet", "drifted", "feedback_late", "kill_switch_old")
+"""What turns a light yellow, as its review says; the first two have figures of their own."""
 SHOWN_UP_TO = math.log(1e6)
 
 
@@ -57,7 +60,7 @@ def indicator_word(indicator: str) -> str:
 
 def known(connection: sa.Connection, row: Mapping[str, Any], number: int | None = None) -> Risk:
     """The light of a trial with all its figures, as of now."""
-    return risks.risk(connection, row, now(), program().settings.zone, number)
+    return risks.risk(connection, row, now(), program().settings.zone, number, officer=actor().role is Role.REGULATOR)
 
 
 def explained(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Plain:
@@ -84,7 +87,10 @@ def _yellow(connection: sa.Connection, row: Mapping[str, Any], _risk: Risk) -> W
     found = records.next_review(connection, row["id"], "yellow") or records.next_review(connection, row["id"])
     if found is None:
         return word("page.light.yellow_unplanned")
-    return word("light.yellow.explained", name=word("page.light.panel"), date=day(found["due_at"] - timedelta(hours=1)))
+    text = word("light.yellow.explained", name=word("page.light.panel"), date=day(found["due_at"] - timedelta(hours=1)))
+    why = [event for event in (found["reason"] or "").split() if event in WHY_YELLOW]
+    return word("page.light.yellow_why", text=text, events=[word(f"page.review.why_{event}") for event in why]) \
+        if why else text
 
 
 def _green(_connection: sa.Connection, _row: Mapping[str, Any], risk: Risk) -> Word:
@@ -177,10 +183,14 @@ def e_value(log_e: float) -> str:
     return number(math.exp(log_e)) if log_e > math.log(0.01) else t("page.evidence.tiny")
 
 
-def reason(row: Mapping[str, Any], risk: Risk, stop: str | None) -> str:
-    """Why a trial's light is what it is, in half a line for the board."""
+def reason(row: Mapping[str, Any], risk: Risk, stop: str | None, asked: str = "") -> str:
+    """Why a trial's light is what it is, in half a line for the board; `asked` is what its open review of a yellow
+    light is for."""
     if stop:
         return t(f"page.reason.{stop}")
+    rules = [word(f"page.review.why_{event}") for event in asked.split() if event in WHY_YELLOW[2:]]
+    if row["light"] == "yellow" and rules:
+        return show(rules, locale())
     full = max(risk.caps, key=lambda cap: cap["share"], default=None)
     if row["light"] == "yellow" and risk.log_e < risk.yellow and full and full["share"] >= 0.8:
         return t("page.reason.cap", what=cap_word(full["dimension"], row["unit"]), share=round(full["share"] * 100))

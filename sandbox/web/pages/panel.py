@@ -227,7 +227,7 @@ def _matters(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...],
     found = []
     for matter in MATTERS.values():
         given = ballots(cast, row, matter, None)
-        if matter.panel and (given or row["state"] in matter.states):
+        if matter.of_panel and (given or row["state"] in matter.states):
             found.append({"text": t(f"page.vote.{matter.name}_title"), "said": _said(row, matter, given, seats),
                           "url": url_for("pages.vote", trial_id=row["id"], matter=matter.name),
                           "action": {"label": t(f"page.vote.{matter.name}"), "kind": "main",
