@@ -16,6 +16,7 @@ from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import arm_feedback, drop_due, notify, running_panel
 from sandbox.acts.usage import use
+from sandbox.store.batches import KEPT
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.feedback import FEEDBACK
@@ -80,8 +81,9 @@ def _ask(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, A
 def _not_a_duplicate(act: Act, other: str | None, table: sa.Table, row: Mapping[str, Any]) -> str | None:
     """What is wrong with the one that is to stay: it is of the same trial, stays and is not being taken back itself,
     so that of two one is left; and an incident is of the same kind and class, or the graver could go for the milder."""
+    there = (KEPT,) if table is FEEDBACK else ()
     found = act.connection.execute(sa.select(table).where(
-        table.c.id == other, table.c.trial_id == row["trial_id"], table.c.id != row["id"])).mappings().first()
+        table.c.id == other, table.c.trial_id == row["trial_id"], table.c.id != row["id"], *there)).mappings().first()
     if found is None or found["retracted"]:
         return "unknown_id"
     if _waiting(act, table, found["id"]):
