@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, Made, act
-from sandbox.acts.moves import propose
+from sandbox.acts.moves import propose, void_proposals
 from sandbox.acts.organisations import enter_organisation
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
 from sandbox.rules.access import Role, covers
@@ -166,8 +166,8 @@ class ChangeGiven(AccountChange):
 
 @act()
 def change_account(act: Act, given: ChangeGiven) -> Made:
-    """Disable, enable, rename. Disabling ends every session and token at once, a new password every session; nobody
-    disables themselves, or a city could be left without an administrator."""
+    """Disable, enable, rename. Disabling ends every session and token at once and voids what the person proposed, a new
+    password ends every session; nobody disables themselves, or a city could be left without an administrator."""
     act.row(ACCOUNTS, given.account_id)
     if given.active is False and given.account_id == act.actor.id:
         raise Refused("own_account")
@@ -183,6 +183,7 @@ def change_account(act: Act, given: ChangeGiven) -> Made:
     if given.active is False:
         act.connection.execute(sa.update(TOKENS).where(
             TOKENS.c.account_id == given.account_id, TOKENS.c.revoked_at.is_(None)).values(revoked_at=act.now))
+        void_proposals(act, given.account_id)
     return Made(id=given.account_id)
 
 

@@ -10,6 +10,8 @@ from sandbox.acts.light import assess
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import drop_due, notify
+from sandbox.acts.trials import own_seat
+from sandbox.rules.access import Relation
 from sandbox.rules.cadence import end_of_day, local_day
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import Cause
@@ -96,7 +98,10 @@ def finish_corrective_item(act: Act, given: CorrectiveDone) -> Made:
 
 @act(on="corrective_item")
 def verify_corrective_item(act: Act, given: CorrectiveVerdict) -> Made:
-    """Another person than the doer looked: the item is closed, or is open again with what they found."""
+    """Another person than the doer looked, an officer or a member of the running panel: the item is closed, or is open
+    again with what they found."""
+    if act.relation is not Relation.OFFICER:
+        own_seat(act, "running")
     item = act.row(ITEMS, act.object_id or "")
     if item["done_at"] is None or item["verified_at"] is not None:
         raise Refused("item_not_waiting")

@@ -4,8 +4,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import sqlalchemy as sa
-
 from sandbox.acts.accounts import check_invitation, open_invitation, send_invitation
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.adoption import AdoptGiven, adopt_all
@@ -14,7 +12,7 @@ from sandbox.acts.moves import MoveGiven, carry_out, missing_needs, row_from
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import drop_due
 from sandbox.rules.facts import Decision
-from sandbox.store.accounts import ACCOUNTS, InvitationFields
+from sandbox.store.accounts import InvitationFields
 from sandbox.store.dues import DueKind
 from sandbox.store.fields import canonical
 from sandbox.store.votes import DECISIONS, DecisionVoteFields, Outcome, Value
@@ -49,17 +47,13 @@ def vote_on_decision(act: Act, given: DecisionVoteFields) -> Decided:
 
 
 def _check_open(act: Act, decision: Mapping[str, Any]) -> None:
-    """Waiting, not expired, unchanged, proposed by someone else whose account still stands."""
+    """Waiting, not expired, unchanged, proposed by someone else; of a disabled account none waits."""
     if decision["outcome"] != Outcome.WAITING:
         raise Refused("already_decided", outcome=decision["outcome"])
     if decision["proposed_by"] == act.actor.id:
         raise NotPermitted("own_proposal")
     if decision["expires_at"] <= act.now:
         raise Refused("decision_expired")
-    proposer = act.connection.execute(sa.select(ACCOUNTS.c.active).where(
-        ACCOUNTS.c.id == decision["proposed_by"])).scalar()
-    if proposer is not True and proposer != 1:
-        raise Refused("proposer_gone")
     kept = hashlib.sha256(canonical([decision["act"], decision["trial_id"], decision["given"]])).hexdigest()
     if kept != decision["digest"]:
         raise Refused("decision_changed")

@@ -10,7 +10,7 @@ from sandbox.acts.clocks import follow_move
 from sandbox.acts.coverage import begin_run
 from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
-from sandbox.acts.schedule import notify, put_due
+from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
 from sandbox.rules.cadence import end_of_working_days
 from sandbox.rules.clocks import CLOCKS as KNOWN
@@ -111,7 +111,7 @@ def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:
     """A decision that waits for another regulator; asked again while it waits, the same one is named."""
     waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(
         DECISIONS.c.trial_id == act.trial["id"], DECISIONS.c.move == row.name,
-        DECISIONS.c.outcome == Outcome.WAITING)).scalar()
+        DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)).scalar()
     decision = waiting or propose(act, "make_move", given.plain(), move=row.name)
     return Moved(outcome="proposed", state=row.source, decision=decision)
 
@@ -135,6 +135,15 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     put_due(act, DueKind.EXPIRE_DECISION, decision, expires, trial_id)
     notify(act, "decision_waits", role="regulator", dedupe=decision, move=move or name)
     return decision
+
+
+def void_proposals(act: Act, account_id: str) -> None:
+    """What this person proposed is void for good: whoever still wants it proposes it again."""
+    waiting = sa.select(DECISIONS.c.id).where(DECISIONS.c.proposed_by == account_id,
+                                              DECISIONS.c.outcome == Outcome.WAITING)
+    for decision in act.connection.execute(waiting).scalars().all():
+        act.update(DECISIONS, decision, outcome=Outcome.VOID.value)
+        drop_due(act, DueKind.EXPIRE_DECISION, decision)
 
 
 def trip(act: Act, cause: Cause) -> bool:

@@ -8,6 +8,7 @@ from sandbox.acts.schedule import drop_due, notify
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.panels import from_outside
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
 from sandbox.store.fields import Fields
 from sandbox.store.organisations import ORGANISATIONS
@@ -100,12 +101,16 @@ def recuse_reviewer(act: Act, given: RecusalGiven) -> Made:
 
 
 def end_seats(act: Act, account_id: str, reason: str | None, **more: object) -> None:
-    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all."""
+    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all. Their votes count no
+    more, and what they verified waits for somebody else."""
     _settle_requests(act, account_id, reason)
     open_seats = sa.select(SEATS.c.id).where(SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == account_id,
                                              SEATS.c.recused_at.is_(None))
     for seat in act.connection.execute(open_seats).scalars().all():
         act.update(SEATS, seat, recused_at=act.now, statement=reason, **more)
+    verified = sa.select(ITEMS.c.id).where(ITEMS.c.trial_id == act.trial["id"], ITEMS.c.verified_by == account_id)
+    for item in act.connection.execute(verified).scalars().all():
+        act.update(ITEMS, item, verified_by=None, verified_at=None)
 
 
 def _settle_requests(act: Act, account_id: str, reason: str | None) -> None:

@@ -246,8 +246,8 @@ def _reviewers(sight: _Sight) -> Step | None:
     scored = any(sheet.author == sight.actor.id for sheet in sight.facts.sections.get("score", ()))
     if sight.row["state"] == "exit_review" and "running" in seated and not scored:
         return Step("section", "score")
-    for matter in MATTERS.values():
-        asked = matter.panel in seated and sight.row["state"] in matter.states and _asked(sight, matter.name)
+    for matter in (one for one in MATTERS.values() if one.of_panel and one.panel in seated):
+        asked = sight.row["state"] in matter.states and _asked(sight, matter.name)
         if asked and not _has_voted(sight, matter.name):
             return Step("vote", matter.name)
     return None

@@ -154,7 +154,7 @@ def next_moves(connection: sa.Connection, row: Mapping[Any, Any], relation: Rela
     moves = moves_from(row["state"])
     facts = load_facts(connection, row, groups_for(moves), now, place)
     waiting = {d.move: d.id for d in connection.execute(sa.select(DECISIONS.c.move, DECISIONS.c.id).where(
-        DECISIONS.c.trial_id == row["id"], DECISIONS.c.outcome == "waiting"))}
+        DECISIONS.c.trial_id == row["id"], DECISIONS.c.outcome == "waiting", DECISIONS.c.expires_at > now))}
     return tuple(NextMove(move, may_move(move, relation), unmet(move, facts), waiting.get(move.name))
                  for move in moves)
 

@@ -14,9 +14,10 @@ from sandbox.rules import panels
 from sandbox.rules.cadence import TIERS, end_of_working_days
 from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
 from sandbox.rules.evaluation import evaluation
-from sandbox.rules.facts import Facts, Vote, parse_day
+from sandbox.rules.facts import Facts, parse_day
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
-from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS, Member
+from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
+from sandbox.rules.voting import approved, in_favour, members, quorum, seated, settled
 from sandbox.words import Word, word
 
 NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
@@ -42,36 +43,6 @@ class Need:
         """The statement, and in one more sentence what is missing."""
         stated, lacks = word(f"need.{self.name}"), self.lacks(facts) if self.lacks else ()
         return word("need.lacking", need=stated, lack=panels.said(lacks)) if lacks else stated
-
-
-def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
-    """At least `quorum` voted for or against, no body beyond its share, and two thirds of them in favour."""
-    return panels.carried(((v.body, v.value == "for") for v in votes if v.value in ("for", "against")), quorum)
-
-
-def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
-    """Votes of people who hold a seat that counts: a recused reviewer's vote does not."""
-    people = {seat.person for seat in facts.seats(panel)}
-    return [vote for vote in votes if vote.person in people]
-
-
-def members(facts: Facts, panel: str, number: int | None = None) -> list[Member]:
-    """Who sits on a panel, as its makeup is judged."""
-    return [Member(seat.constituency, seat.expertise, seat.external, seat.body) for seat in facts.seats(panel, number)]
-
-
-def quorum(facts: Facts) -> int:
-    """The tier's quorum; the strictest while no tier is set."""
-    return TIERS[facts.trial.tier or "R4"].quorum
-
-
-def approved(facts: Facts, kind: str) -> bool:
-    """The current version of the section was approved by a regulator other than its author."""
-    section = facts.section(kind)
-    return section is not None and any(
-        vote.value == "for" and vote.role == "regulator" and vote.person != section.author
-        for vote in facts.cast("approve", subject=kind, version=section.version)
-    )
 
 
 def all_yes(body: Mapping[str, Any], names: Iterable[str]) -> bool:
@@ -252,8 +223,9 @@ def recent_panel_opinion(facts: Facts) -> bool:
 
 
 def cause_mitigated(facts: Facts) -> bool:
-    """Mitigation verified by someone other than the doer; a voluntary pause or an end date alone needs none. Whatever
-    the cause, no critical corrective item is over seven days late: the trial would stop for it again."""
+    """Mitigation verified by an officer or a member of the running panel, not the doer; a voluntary pause or an end
+    date alone needs none. Whatever the cause, no critical corrective item is over seven days late: the trial would stop
+    for it again."""
     stop = facts.suspension
     if stop is not None and stop.critical_late:
         return False
@@ -262,9 +234,9 @@ def cause_mitigated(facts: Facts) -> bool:
     section = facts.section("mitigation")
     if stop is None or section is None or section.at < stop.at:
         return False
-    verified = facts.cast("verify", subject="mitigation", version=section.version)
     within = str(section.body["residual_tier"]) <= (facts.trial.tier or "R1")
-    return within and any(v.value == "for" and v.person != section.author for v in verified)
+    verified = facts.cast("verify", subject="mitigation", version=section.version)
+    return within and settled(verified, section, facts.seats("running"))
 
 
 def emergency_review_held(facts: Facts) -> bool:
@@ -307,9 +279,10 @@ def score_reached(facts: Facts) -> bool:
 
 
 def nothing_open(facts: Facts) -> bool:
-    """No open S1 or S2 incident, no clock overdue, no complaint unanswered past its limit."""
+    """No open S1 or S2 incident and none that a report counts without itemising, no clock overdue, no complaint
+    unanswered past its limit."""
     proof = facts.proof
-    return not (proof.open_grave or proof.overdue_clocks or proof.late_complaints)
+    return not (proof.open_grave or proof.unitemised or proof.overdue_clocks or proof.late_complaints)
 
 
 def exit_report_countersigned(facts: Facts) -> bool:
@@ -456,7 +429,7 @@ NEEDS = {row.name: row for row in (
     need(corrective_plan, "sections", holder="firm", meet="corrective_plan"),
     need(corrective_items_done, "sections", "items", holder="firm", meet="corrective_items"),
     need(recent_panel_opinion, "votes", "panel", "suspension", holder="reviewer", meet="votes:opinion"),
-    need(cause_mitigated, "sections", "votes", "suspension", holder="firm", meet="mitigation"),
+    need(cause_mitigated, "sections", "votes", "panel", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
     need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
     need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),

@@ -17,13 +17,19 @@ SEATS = (Relation.SEATED, Relation.CHAIR)
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What can be voted on, by whom, on which panel and in which states. `subject`: the vote names a section."""
+    """What can be voted on, by whom and in which states; a reviewer with a seat on which panel. `subjects`: the vote
+    names a section."""
 
     name: str
     by: tuple[Relation, ...]
     states: tuple[str, ...]
     panel: str | None = None
     subjects: tuple[str, ...] = ()
+
+    @property
+    def of_panel(self) -> bool:
+        """Whether a panel decides it, by quorum; not a matter that one person settles."""
+        return not self.subjects
 
 
 APPROVABLE_STATES = ("submitted", "ethics_review", "expert_rereview", "admitted", "trial", "tune", "suspended",
@@ -35,7 +41,8 @@ MATTERS = {row.name: row for row in (
     Matter("diligence", SEATS, ("winding_down",), panel="running"),
     Matter("sign", (Relation.OWNER, Relation.OFFICER), ("admitted",), subjects=("plan",)),
     Matter("approve", (Relation.OFFICER,), APPROVABLE_STATES, subjects=("consent", "exit_plan", "exposure")),
-    Matter("verify", (Relation.OFFICER, *SEATS), ("suspended", "retrospective"), subjects=("mitigation",)),
+    Matter("verify", (Relation.OFFICER, *SEATS), ("suspended", "retrospective"), panel="running",
+           subjects=("mitigation",)),
 )}
 MatterName = StrEnum("MatterName", {name.upper(): name for name in MATTERS})  # type: ignore[misc]
 

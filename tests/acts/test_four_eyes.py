@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from cast import PASSWORD, START, Cast, actor
 
 from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid
+from sandbox.acts.refusals import Invalid, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.store.corrective import ITEMS
 from sandbox.store.passwords import hash_password
 from sandbox.store.trials import SEATS
 
@@ -60,3 +61,74 @@ def test_who_is_external_follows_from_their_body(program: Program, acts: Acts, c
     with program.reading() as connection:
         external = {one.id: one.external for one in connection.execute(sa.select(SEATS))}
     assert [external[seat] for seat in seats] == [False, True]
+
+
+# Proposals
+
+
+@pytest.fixture
+def void(acts: Acts, cast: Cast, trial: str) -> Callable[[Actor], str]:
+    """`void(who)`: the decision that waits once this officer asks to void a stop that was none."""
+    acts.do("make_move", cast.zhou, {"move": "suspend"}, trial)
+    acts.do("file_section", cast.zhou, {"kind": "void", "body": {
+        "reason": "Another firm's machine", "adviser": "Shen", "firm_told": True}}, trial)
+    return lambda who: str(acts.do("make_move", who, {"move": "void_suspension"}, trial).decision)
+
+
+def test_what_a_disabled_officer_proposed_is_void_for_good_and_blocks_nobody(
+        acts: Acts, cast: Cast, void: Callable[[Actor], str]) -> None:
+    first = void(cast.lin)
+    for active in (False, True):
+        acts.do("change_account", cast.ada, {"account_id": cast.lin.id, "active": active})
+    with pytest.raises(Refused, match="already_decided"):
+        acts.do("vote_on_decision", cast.zhou, {"value": "for"}, first)
+    assert void(cast.zhou) != first
+
+
+def test_a_proposal_whose_time_ran_out_does_not_stand_for_a_new_one(
+        cast: Cast, clock: Shifted, void: Callable[[Actor], str]) -> None:
+    first = void(cast.lin)
+    clock.forward(START + 9 * DAY)
+    assert void(cast.lin) != first
+
+
+# Verdicts
+
+
+@pytest.fixture
+def done(acts: Acts, cast: Cast, trial: str) -> str:
+    """A corrective item that the firm says is done."""
+    item = acts.do("add_corrective_item", cast.lin, {
+        "what": "Guard rails", "owner": "Fang", "due_on": (START + 9 * DAY).date().isoformat()}, trial).id
+    acts.do("finish_corrective_item", cast.fang, {"done": "Mounted"}, item)
+    return str(item)
+
+
+def sit(acts: Acts, cast: Cast, trial: str, who: Actor, panel: str, *, answered: bool = True) -> str:
+    seat = acts.do("assign_reviewer", cast.lin, {"account_id": who.id, "panel": panel}, trial).id
+    if answered:
+        acts.do("answer_assignment", who, {"conflict": False, "accepted": True}, seat)
+    return str(seat)
+
+
+@pytest.mark.parametrize(("panel", "answered"), [("running", False), ("review", True)])
+def test_only_a_member_of_the_running_panel_verifies(acts: Acts, cast: Cast, trial: str, done: str, panel: str,
+                                                     answered: bool) -> None:
+    sit(acts, cast, trial, cast.rui, panel, answered=answered)
+    with pytest.raises(Refused, match="seat"):
+        acts.do("verify_corrective_item", cast.rui, {"accept": True, "verdict": "Seen"}, done)
+    acts.do("make_move", cast.zhou, {"move": "suspend"}, trial)
+    acts.do("file_section", cast.fang, {"kind": "mitigation", "body": {
+        "cause": "A gap", "mitigation": "Closed", "residual_tier": "R3"}}, trial)
+    with pytest.raises(Refused, match="seat"):
+        acts.do("cast_vote", cast.rui, {"matter": "verify", "subject": "mitigation", "value": "for"}, trial)
+
+
+def test_what_a_member_verified_who_then_steps_aside_waits_for_another(
+        program: Program, acts: Acts, cast: Cast, trial: str, done: str) -> None:
+    seat = sit(acts, cast, trial, cast.rui, "running")
+    acts.do("verify_corrective_item", cast.rui, {"accept": True, "verdict": "Seen"}, done)
+    acts.do("recuse_reviewer", cast.rui, {"reason": "Shares in the firm"}, seat)
+    with program.reading() as connection:
+        assert connection.execute(sa.select(ITEMS.c.done_at, ITEMS.c.verified_at)).one()[1] is None
+    acts.do("verify_corrective_item", cast.zhou, {"accept": True, "verdict": "Seen too"}, done)

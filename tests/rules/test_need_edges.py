@@ -332,6 +332,26 @@ def test_mitigation_is_of_this_stop_within_the_tier_and_verified_by_someone_else
     assert not holds("cause_mitigated", change)
 
 
+@pytest.mark.parametrize(("change", "verified"), [
+    (voted("verify", person="rui", role="reviewer"), True), (voted("verify", person="yu", role="reviewer"), False),
+])
+def test_mitigation_is_verified_by_an_officer_or_the_running_panel_alone(change, verified):
+    assert holds("cause_mitigated", change) is verified
+
+
+def test_one_members_word_does_not_outweigh_an_officers():
+    both = group("votes", lambda found: (*found, vote("verify", "rui", subject="mitigation")))
+    assert holds("cause_mitigated", both)
+    assert not holds("cause_mitigated", both, voted("verify", "against"))
+
+
+@pytest.mark.parametrize(("need", "kind"), [("consent_approved", "consent"), ("exit_plan_approved", "exit_plan")])
+def test_a_section_to_which_an_officer_objects_is_not_approved(need, kind):
+    objects = group("votes", lambda found: (*found, vote("approve", "zhou", "against", role="regulator", subject=kind)))
+    assert holds(need)
+    assert not holds(need, objects)
+
+
 def test_an_emergency_review_that_is_only_planned_is_not_held():
     planned = group("reviews", lambda found: tuple(replace(one, held_at=None) for one in found))
     assert not holds("emergency_review_held", planned)
@@ -412,7 +432,7 @@ def test_what_was_written_about_an_earlier_stop_says_nothing_of_this_one(need):
 # The end
 
 
-@pytest.mark.parametrize("count", ["open_grave", "overdue_clocks", "late_complaints"])
+@pytest.mark.parametrize("count", ["open_grave", "unitemised", "overdue_clocks", "late_complaints"])
 def test_each_thing_still_open_stands_in_the_way_of_a_norm(count):
     assert not holds("nothing_open", proof(**{count: 1}))
 

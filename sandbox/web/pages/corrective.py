@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts
+from sandbox.reads import accounts, trials
 from sandbox.reads import corrective as reads
 from sandbox.rules.access import Relation, Role
 from sandbox.store.corrective import CorrectiveChange, CorrectiveDone, CorrectiveFields, CorrectiveVerdict
@@ -15,6 +15,7 @@ from sandbox.web.guard import page
 from sandbox.web.pages import files
 from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
+from sandbox.web.pages.panel import sitting
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render
 from sandbox.web.pages.times import due, moment, now
 from sandbox.web.pages.tracks import back
@@ -23,7 +24,6 @@ from sandbox.web.reader import actor, program, t, titled
 
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 COLUMNS = (Column("item"), Column("due"), Column("item_state"), Column("owner"))
-SEATED = (Relation.SEATED, Relation.CHAIR)
 
 
 @page(PAGES, "/corrective-items", roles=READERS)
@@ -81,7 +81,8 @@ def corrective_item(item_id: str) -> Any:
                 for name in ("what", "acceptance_test", "done", "verdict") if one[name]]
         evidence = files.of_object(connection, one["trial_id"], item_id)
         return render(RecordPage(title=t("page.item.title"), over=back(row), sub=state_text(one), body=told,
-                                 tables=evidence, facts=_facts(connection, one), actions=_actions(one, row)))
+                                 tables=evidence, facts=_facts(connection, one),
+                                 actions=_actions(connection, one, row)))
 
 
 def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:
@@ -107,16 +108,22 @@ def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:
     return facts
 
 
-def _actions(one: Mapping[str, Any], row: Mapping[str, Any]) -> list[Plain]:
+def _actions(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any]) -> list[Plain]:
     officer, owner = row["relation"] is Relation.OFFICER, row["relation"] is Relation.OWNER
     waits, done = one["state"] in ("open", "overdue"), one["state"] == "done"
     ways = [("finish", waits and (officer or owner)), ("change", waits and officer),
-            ("verify", done and (officer or row["relation"] in SEATED) and one["done_by"] != actor().id)]
+            ("verify", done and one["done_by"] != actor().id and (officer or _sits(connection, row)))]
     evidence = {"label": t("page.file.new"), "url": url_for(
         "pages.new_file", trial_id=one["trial_id"], of="corrective_item", object=one["id"])}
     return [*({"label": t(f"page.item.do_{name}"), "url": url_for(f"pages.{name}_item", item_id=one["id"]),
                "kind": "main" if name != "change" else ""} for name, may in ways if may),
             *([evidence] if officer or owner else [])]
+
+
+def _sits(connection: sa.Connection, row: Mapping[str, Any]) -> bool:
+    """Whether the reader is on the running panel."""
+    there = sitting(trials.panel(connection, row["id"]), "running", row["panel_no"])
+    return any(seat["account_id"] == actor().id for seat in there)
 
 
 @page(PAGES, "/trials/<trial_id>/corrective-items/new", act="add_corrective_item", methods=("GET", "POST"))

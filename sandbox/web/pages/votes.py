@@ -155,10 +155,10 @@ def tally(row: Mapping[str, Any], matter: Matter, asked: Asked | None, given: It
     version = asked.version if asked and asked.subject else of_dossier
     seated = {seat["account_id"] for seat in seats if _sits(row, seat, matter)}
     counted = [one["value"] for one in given if version in (None, one["version"])
-               and (matter.panel is None or one["account_id"] in seated)]
+               and (one["role"] != Role.REVIEWER or one["account_id"] in seated)]
     figures = {value.value: counted.count(value.value) for value in Value}
     said_so = t("page.vote.tally", yes=figures["for"], no=figures["against"], none=figures["abstain"])
-    if matter.panel is None:
+    if not matter.of_panel:
         return said_so
     most = REREVIEWERS if matter.panel == "rereview" else TIERS[row["tier"] or "R4"].quorum
     return t("page.vote.tally_panel", tally=said_so, n=most)
