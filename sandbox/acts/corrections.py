@@ -5,10 +5,12 @@ from typing import Any
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.feedback import check_named, trip_by_rule
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused
 from sandbox.acts.usage import use
+from sandbox.store.clocks import ClockOutcome
 from sandbox.store.feedback import (
     CORRECTIONS,
     FEEDBACK,
@@ -94,4 +96,6 @@ def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
     if old["region"] != new.region:
         recount_places(act)
     trip_by_rule(act, new)
+    if tells_of_grave(old["events"], new.events):
+        look_at_grave(act, old["id"], ClockOutcome.VOID)
     assess(act)

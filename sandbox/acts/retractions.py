@@ -10,11 +10,13 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.coverage import recount
 from sandbox.acts.incidents import count_incident
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused, invalid
 from sandbox.acts.schedule import arm_feedback, drop_due, notify, running_panel
 from sandbox.acts.usage import use
+from sandbox.store.batches import KEPT
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.dues import DueKind
 from sandbox.store.feedback import FEEDBACK
@@ -79,8 +81,9 @@ def _ask(act: Act, given: RetractionFields, table: sa.Table, row: Mapping[str, A
 def _not_a_duplicate(act: Act, other: str | None, table: sa.Table, row: Mapping[str, Any]) -> str | None:
     """What is wrong with the one that is to stay: it is of the same trial, stays and is not being taken back itself,
     so that of two one is left; and an incident is of the same kind and class, or the graver could go for the milder."""
+    there = (KEPT,) if table is FEEDBACK else ()
     found = act.connection.execute(sa.select(table).where(
-        table.c.id == other, table.c.trial_id == row["trial_id"], table.c.id != row["id"])).mappings().first()
+        table.c.id == other, table.c.trial_id == row["trial_id"], table.c.id != row["id"], *there)).mappings().first()
     if found is None or found["retracted"]:
         return "unknown_id"
     if _waiting(act, table, found["id"]):
@@ -130,6 +133,8 @@ def _take_off_report(act: Act, report: Mapping[str, Any]) -> None:
     act.change_trial(reports=act.trial["reports"] - 1)
     recount_places(act)
     recount(act)
+    if tells_of_grave(report["events"]):
+        look_at_grave(act, report["id"], ClockOutcome.VOID)
     assess(act)
     arm_feedback(act, not_before=act.now + TO_FILE_ANEW)
 
@@ -142,4 +147,5 @@ def _take_off_incident(act: Act, incident: Mapping[str, Any]) -> None:
     drop_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"])
     for clock in open_clocks(act, incident["id"]).values():
         end_clock(act, clock, ClockOutcome.VOID, act.now)
+    look_at_grave(act, incident["id"])
     assess(act)

@@ -85,7 +85,7 @@ class LinesRefused(Exception):
         self.remarks = tuple(remarks)
 
 
-def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Sequence[tuple[str, bytes]],
+def run_import(program: Program, actor: Actor, mapping: IntakeMapping, files: Iterable[tuple[str, bytes]],
                terms: Terms, *, dry_run: bool = False) -> tuple[ImportReport, tuple[Word, ...]]:
     """Read, propose, adopt, keep. Returns the report and its refused and noted lines as words, refused first.
 

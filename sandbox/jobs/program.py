@@ -21,6 +21,7 @@ import sandbox.acts.corrective
 import sandbox.acts.decisions
 import sandbox.acts.duty
 import sandbox.acts.feedback
+import sandbox.acts.fees
 import sandbox.acts.files
 import sandbox.acts.held
 import sandbox.acts.incidents

@@ -6,7 +6,7 @@ unless the good lines are asked for alone."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -59,7 +59,7 @@ class RegisterReport(BaseModel):
     noted: tuple[Remarked, ...]
 
 
-def read_register(program: Program, actor: Actor, mapping: Mapping, files: Sequence[tuple[str, bytes]],
+def read_register(program: Program, actor: Actor, mapping: Mapping, files: Iterable[tuple[str, bytes]],
                   as_of: date | None = None, *, dry_run: bool = False,
                   partial: bool = False) -> tuple[RegisterReport, tuple[Word, ...]]:
     """Read, propose, keep. Returns the report and its refused and noted lines as words, refused first.

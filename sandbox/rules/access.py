@@ -138,6 +138,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("change_corrective_item", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("finish_corrective_item", FIRM, REGULATOR, of=(Relation.OWNER, Relation.OFFICER)),
     permission("verify_corrective_item", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS), scope=Scope.DECIDE),
+    permission("set_fee", REGULATOR, scope=Scope.DECIDE),
     permission("set_duty", REGULATOR, scope=Scope.DECIDE),
     permission("withdraw_duty", REGULATOR, scope=Scope.DECIDE),
     permission("acknowledge_alarm", REGULATOR, of=(Relation.OFFICER,)),

@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from sandbox.rules.reviewing import Sitting
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Code, Flag, Long, Short, Time, column_for, once_each
+from sandbox.store.types import JSON, Code, Flag, Long, Number, Short, Time, column_for, once_each
 
 
 class ReviewKind(StrEnum):
@@ -76,6 +76,7 @@ class OpinionFields(Fields):
         default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     recommendation: Verdict = Field(sa_column=column_for(Verdict))
     reason: Long
+    hours_spent: Annotated[Number, PydanticField(le=100)] | None = None
 
 
 class ConclusionFields(Fields):

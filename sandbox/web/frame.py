@@ -53,7 +53,8 @@ PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "corr
             "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents"),
             "alarm": "duty", "recusal": "reviews"}
 """Where a kind of task is dealt with, besides the board, which counts all."""
-PART_OF = {**dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents"), "alarms": "duty"}
+PART_OF = {**dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents"), "alarms": "duty",
+           **dict.fromkeys(("fees", "reviewers", "recusals", "seats"), "reviews")}
 """Pages that belong to a place whose address is another."""
 KINDS = {"error": "bad", "success": "good"}
 

@@ -172,6 +172,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
                                "starts_at": (START + 20 * DAY).isoformat(),
                                "ends_at": (START + 27 * DAY).isoformat()},
     "withdraw_duty": _plain,
+    "set_fee": lambda world: {"review_kind": "called", "valid_from": (START + 30 * DAY).date().isoformat()},
     "acknowledge_alarm": _plain,
     "describe_reviewer": lambda world: {"expertise": ["ai"]},
     "invite": lambda world: {"role": "reviewer", "constituency": "market",

@@ -4,7 +4,6 @@ A walk acts through a Hand (in this process, or over HTTP in a test), so it can 
 time are stories: generators that yield the instant at which they want to go on; whoever drives them moves the clock.
 """
 
-import math
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sandbox.jobs.demo.bodies import body
+from sandbox.jobs.demo.figures import invented
 from sandbox.rules.cadence import TIERS, local_day
 from sandbox.rules.dossier import required_sections
-from sandbox.rules.drift import BINS
 from sandbox.rules.facts import DAY
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
@@ -24,8 +23,6 @@ from sandbox.rules.reporting import Schedule
 Story = Iterator[datetime]
 TEST_EVERY = 25
 """Days between two tests of the kill switch, inside the thirty that a start asks for."""
-LIMITS = {"harm_S4": 0.01, "complaint": 0.01, "override": 0.1, "error": 0.08}
-"""Events a period reports and the rate agreed for each, as in the plan's body."""
 
 
 class Hand(Protocol):
@@ -50,6 +47,9 @@ class Hand(Protocol):
 
     def open_items(self, trial_id: str) -> list[str]:
         """Ids of corrective items that are not yet done, soonest due first."""
+
+    def open_clocks(self, trial_id: str, key: str) -> list[str]:
+        """Ids of the trial's clocks of this kind that run, soonest out first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,6 @@ class Habit:
 
 
 USUAL = Habit()
-LOW_SHARE = 0.3
-"""Events of an ordinary period, as a share of what was agreed."""
 
 
 class Walk:
@@ -310,42 +308,13 @@ class Walk:
         """Invented figures of one period, the same in every run."""
         uses = self.topic.rate_per_day * ((self.due - self.covered) / DAY) * habit.pace
         exposures = round(uses * self.chance.uniform(0.9, 1.1))
-        wholes = {"harm_S4": exposures, "complaint": exposures, "override": exposures // 5, "error": exposures // 10}
-        events = {name: min(whole, self._some(LIMITS[name] * habit.events.get(name, LOW_SHARE) * whole))
-                  for name, whole in wholes.items()}
         people = max(1, exposures // 3)
-        elders = exposures // 4
         return {
-            "period_start": self.covered.isoformat(), "period_end": self.due.isoformat(), "exposures": exposures,
-            "people": people, "people_new": int(people * self.topic.people / (self.topic.rate_per_day * self.days)),
-            "events": events, "reviewed": wholes["override"], "labelled": wholes["error"], "region": "演示市东区",
-            "groups": [
-                {"attribute": "年龄", "group": "60 岁以上", "n": elders, "favourable": int(elders * 0.82),
-                 **self._labelled(elders)},
-                {"attribute": "年龄", "group": "其他", "n": exposures - elders,
-                 "favourable": int((exposures - elders) * 0.85), **self._labelled(exposures - elders)},
-            ],
-            "metrics": {"accuracy": round(self.chance.uniform(0.91, 0.95), 3),
-                        "minutes": round(self.chance.uniform(9.0, 11.0), 1)},
-            "distributions": [{"name": name, "counts": self._binned(round(share * exposures))}
-                              for name, share in self.watched.items()],
-            "narrative": "本期运行平稳，改判均已逐条复核。（演示）",
+            "period_start": self.covered.isoformat(), "period_end": self.due.isoformat(), "people": people,
+            "people_new": int(people * self.topic.people / (self.topic.rate_per_day * self.days)),
+            "region": "演示市东区", "narrative": "本期运行平稳，改判均已逐条复核。（演示）",
+            **invented(self.chance, exposures, habit.events, self.watched),
         }
-
-    def _labelled(self, n: int) -> dict[str, int]:
-        """How often the labelled ones of a group were rated rightly and wrongly; of a trial that is watched."""
-        half = n // 2
-        return {"positives": half, "true_positives": int(half * 0.88), "negatives": n - half,
-                "false_positives": int((n - half) * 0.09)} if self.watched else {}
-
-    def _binned(self, cases: int) -> list[int]:
-        """So many cases over ten bins that are equally full."""
-        drawn = self.chance.choices(range(BINS), k=cases)
-        return [drawn.count(place) for place in range(BINS)]
-
-    def _some(self, mean: float) -> int:
-        """A count about this mean."""
-        return max(0, round(self.chance.gauss(mean, math.sqrt(mean))))
 
     def test_kill_switch(self) -> None:
         """A test of the kill switch today."""
@@ -471,6 +440,8 @@ class Walk:
         self.move("wind_down", who or self.firm, reason)
         yield self.morning(5)
         self.file("wind_down")
+        for clock in self.hand.open_clocks(self.trial, "C07"):
+            self.act("meet_clock", self.firm, clock, reference="算法备案已注销（演示）")
         self.file("gates", "regulator")
         self.file("exit_report", "regulator")
         yield self.morning(2)

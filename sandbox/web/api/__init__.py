@@ -30,6 +30,7 @@ from sandbox.web.api import (
     sections,
     timetable,
     trials,
+    workload,
 )
 from sandbox.web.api.endpoint import Endpoint, view_of
 
@@ -37,8 +38,8 @@ PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
     *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *duty.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows,
-    *registers.rows, *batches.rows, *lights.rows,
+    *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows, *accounts.rows, *messages.rows, *imports.rows,
+    *permits.rows, *registers.rows, *batches.rows, *lights.rows,
 )
 
 

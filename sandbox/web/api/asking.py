@@ -6,11 +6,13 @@ nobody wrote. Every refusal names its place.
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from math import isfinite
 from typing import IO, Annotated, Any
 
 from flask import request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from sandbox.store.faults import faults_of
@@ -98,8 +100,9 @@ def body() -> dict[str, Any]:
     return read_object(raw)
 
 
-def files() -> list[tuple[str, bytes]]:
-    """The files of a multipart body, under the name `files`, in the order they were sent. Raises Malformed."""
+def files() -> Iterator[tuple[str, bytes]]:
+    """The files of a multipart body, under the name `files`, in the order they were sent. They lie on disk, and each is
+    read when it is asked for. Raises Malformed."""
     request.max_content_length = MOST_FILES_BYTES
     if request.mimetype != "multipart/form-data":
         raise Malformed("unsupported_type", ("Content-Type", word("error.multipart")), status=415)
@@ -110,7 +113,12 @@ def files() -> list[tuple[str, bytes]]:
         raise Malformed("too_large", ("files", most), status=413) from error
     if not sent:
         raise Malformed("bad_request", ("files", word("error.missing")))
-    return [(one.filename or "", one.read()) for one in sent]
+    return one_by_one(sent)
+
+
+def one_by_one(sent: Iterable[FileStorage]) -> Iterator[tuple[str, bytes]]:
+    """Names and contents, no more than one of them in memory."""
+    return ((one.filename or "", one.read()) for one in sent)
 
 
 def attached(name: str) -> bytes | None:

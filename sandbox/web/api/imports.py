@@ -1,6 +1,7 @@
 """Importing by API: files and the name of a mapping, or a mapping of one's own; the same acts, and the same report, as
 by the command line."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, RootModel
@@ -57,7 +58,7 @@ def mapping_sent(name: str) -> Mapping:
     return delivered_mapping(name)
 
 
-def import_record(files: list[tuple[str, bytes]], query: Any, name: str) -> BaseModel:
+def import_record(files: Iterable[tuple[str, bytes]], query: Any, name: str) -> BaseModel:
     """Take over a record: propose the trials, and once a second regulator has voted, keep their past; or read a
     register's list. Sent again, it goes on where it stands and adds nothing twice.
 

@@ -76,6 +76,7 @@ class Opinion(Shape):
     answers: list[OpinionAnswer]
     recommendation: str
     reason: str
+    hours_spent: float | None
     at: datetime
 
 

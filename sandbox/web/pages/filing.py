@@ -156,7 +156,7 @@ def gone(url: str, text: str, kind: str = "good") -> Response:
     return redirect(url, 303)
 
 
-def asked(form: Form, act: str, model: type[BaseModel], on: str, *, title: str, sub: str, over: list[Plain],
+def asked(form: Form, act: str, model: type[BaseModel], on: str | None, *, title: str, sub: str, over: list[Plain],
           done: tuple[str | Callable[[Any], str], str], given: Mapping[str, Any] | None = None,
           aside: tuple[Plain, ...] = ()) -> Any:
     """A page that is the form of one act: shown, shown again with what is wrong, or done and gone on from. `done` says

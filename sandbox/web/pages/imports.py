@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import request, url_for
+from werkzeug.datastructures import FileStorage
 
 from sandbox.jobs.imports import ImportReport, Terms, run_import
 from sandbox.rules.intake import delivered_mapping, delivered_mappings
+from sandbox.web.api.asking import one_by_one
 from sandbox.web.guard import page
 from sandbox.web.pages.feedback import amount
 from sandbox.web.pages.filing import again, key
@@ -33,7 +35,8 @@ def adopt_record() -> Any:
     if faults:
         return _asked(again(form, faults))
     dry_run = "draft" in request.form
-    report, remarks = run_import(program(), actor(), delivered_mapping(mapping), files, Terms(), dry_run=dry_run)
+    report, remarks = run_import(program(), actor(), delivered_mapping(mapping), one_by_one(files), Terms(),
+                                 dry_run=dry_run)
     return render(_read(report, remarks, dry_run=dry_run))
 
 
@@ -42,9 +45,8 @@ def _mappings() -> list[str]:
     return [name for name in delivered_mappings() if delivered_mapping(name).register_of is None]
 
 
-def _files() -> list[tuple[str, bytes]]:
-    sent = [one for name in FILES if (one := request.files.get(name)) and one.filename]
-    return [(one.filename or "", one.read()) for one in sent]
+def _files() -> list[FileStorage]:
+    return [one for name in FILES if (one := request.files.get(name)) and one.filename]
 
 
 def _form() -> Form:

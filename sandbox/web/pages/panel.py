@@ -9,10 +9,11 @@ from flask import request, url_for
 
 from sandbox.acts.panel import CLOSED_FOR_APPEAL, RecusalGiven
 from sandbox.acts.refusals import Invalid, NotFound
-from sandbox.reads import accounts, trials
+from sandbox.reads import accounts, trials, workload
 from sandbox.rules.access import PERMISSIONS, Relation, Role, may
 from sandbox.rules.lifecycle import STATES
 from sandbox.rules.panels import Member, heard, required, unknown
+from sandbox.rules.workload import turn
 from sandbox.store.accounts import Expertise
 from sandbox.store.trials import Panel, SeatAnswer, SeatFields
 from sandbox.store.votes import MATTERS, SEATS, Matter
@@ -88,7 +89,7 @@ def _form(connection: sa.Connection, row: Mapping[str, Any]) -> Form:
 
 
 def _reviewers(connection: sa.Connection) -> list[Plain]:
-    """Everyone who can be asked, by name, with what tells them apart."""
+    """Everyone who can be asked, whose turn it is first, with what tells them apart."""
     found: list[dict[str, Any]] = []
     cursor: str | None = None
     while True:
@@ -97,9 +98,11 @@ def _reviewers(connection: sa.Connection) -> list[Plain]:
         cursor = part.next
         if cursor is None:
             break
+    carried = workload.loads(connection, [one["id"] for one in found])
     return [{"value": one["id"], "label": " · ".join(filter(None, (
-        one["name"], one["organisation"], t(f"constituency.{one['constituency']}"), _expertise(one))))}
-        for one in sorted(found, key=lambda one: (one["name"] or "", one["id"]))]
+        one["name"], one["organisation"], t(f"constituency.{one['constituency']}"), _expertise(one),
+        t("page.panel.carries", n=carried[one["id"]].trials))))}
+        for one in sorted(found, key=lambda one: (turn(carried[one["id"]]), one["name"] or "", one["id"]))]
 
 
 def _expertise(row: Mapping[str, Any]) -> str:

@@ -6,12 +6,14 @@ from datetime import date
 from typing import Any, ClassVar
 
 from flask import request, url_for
+from werkzeug.datastructures import FileStorage
 
 from sandbox.jobs.imports import LinesRefused
 from sandbox.jobs.registers import RegisterReport, read_register
 from sandbox.rules.intake import BadMapping, delivered_mapping, delivered_mappings, read_mapping
 from sandbox.rules.intake import Mapping as IntakeMapping
 from sandbox.rules.registers import EntryKind
+from sandbox.web.api.asking import one_by_one
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import again, key
 from sandbox.web.pages.lights import number
@@ -51,8 +53,8 @@ def read_register_list() -> Any:
         return _asked(again(form, faults))
     dry_run = "draft" in request.form
     try:
-        report, told = read_register(program(), actor(), mapping, files, day, dry_run=dry_run,
-                                  partial=request.form.get("partial") == "1")
+        report, told = read_register(program(), actor(), mapping, one_by_one(files), day, dry_run=dry_run,
+                                     partial=request.form.get("partial") == "1")
     except LinesRefused as refused:
         return render(_refused(refused), 422)
     return render(_read(report, told, dry_run=dry_run))
@@ -93,14 +95,13 @@ def _back() -> Plain:
     return {"text": t("nav.registers"), "url": url_for("pages.registers_page")}
 
 
-Given = tuple[dict[str, list[str]], IntakeMapping | None, list[tuple[str, bytes]], date | None]
+Given = tuple[dict[str, list[str]], IntakeMapping | None, list[FileStorage], date | None]
 
 
 def _given() -> Given:
     """What was sent, and what is wrong with it by field."""
     faults: dict[str, list[str]] = {}
-    files = [(one.filename or "", one.read()) for name in ("list", "log") if (one := request.files.get(name))
-             and one.filename]
+    files = [one for name in ("list", "log") if (one := request.files.get(name)) and one.filename]
     if not files:
         faults["list"] = [said(word("error.missing"))]
     return faults, _mapping(faults), files, _day(faults)

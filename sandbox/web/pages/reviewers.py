@@ -1,17 +1,51 @@
-"""Reviewers: what each stands for, and putting that right."""
+"""Reviewers: what each carries and stands for, and putting that right."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import url_for
 
 from sandbox.acts.refusals import NotFound
-from sandbox.reads import accounts
+from sandbox.reads import accounts, workload
 from sandbox.rules.access import Role
-from sandbox.store.accounts import ReviewerFields
+from sandbox.store.accounts import Expertise, ReviewerFields
+from sandbox.web.codec import choice
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, form_of
-from sandbox.web.pages.shapes import PAGES
+from sandbox.web.pages.lights import number
+from sandbox.web.pages.lists import Column, Listing, listed, wanted
+from sandbox.web.pages.shapes import PAGES, Plain
 from sandbox.web.reader import actor, program, t
+
+READERS = (Role.REGULATOR, Role.ADMINISTRATOR)
+COLUMNS = (Column("reviewer"), Column("side"), Column("trials", num=True), Column("judged", num=True),
+           Column("waiting", num=True), Column("hours", num=True))
+
+
+@page(PAGES, "/reviewers", roles=READERS)
+def reviewers() -> Any:
+    """Who can be seated, and what each carries already."""
+    q = wanted("q")
+    return listed(Listing(
+        name="reviewers", endpoint="pages.reviewers", q=q or "", columns=COLUMNS, cells=_cells, plain=_plain,
+        filters=[], page=lambda connection, cursor, limit: workload.reviewers(connection, actor(), cursor, limit, q=q)))
+
+
+def _cells(one: Mapping[str, Any]) -> Plain:
+    load = one["load"]
+    known = [choice(Expertise(each)) for each in one["expertise"]]
+    return {"reviewer": {"text": one["name"] or one["id"], "sub": one["organisation"] or "",
+                         "url": url_for("pages.describe_reviewer", account_id=one["id"])},
+            "side": {"text": t(f"constituency.{one['constituency']}"),
+                     "sub": t("page.panel.expertise", what=known) if known else t("page.accounts.knows_nothing")},
+            "trials": str(load.trials), "judged": str(load.held), "waiting": str(load.due), "hours": number(load.hours)}
+
+
+def _plain(one: Mapping[str, Any]) -> Plain:
+    load = one["load"]
+    return {"reviewer": one["name"] or one["id"], "organisation": one["organisation"], "side": one["constituency"],
+            "expertise": ", ".join(one["expertise"]), "trials": load.trials, "judged": load.held, "waiting": load.due,
+            "hours": load.hours}
 
 
 @page(PAGES, "/reviewers/<account_id>/description", act="describe_reviewer", methods=("GET", "POST"))

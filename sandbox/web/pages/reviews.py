@@ -60,10 +60,16 @@ def reviews_list() -> Any:
     """Reviews of every trial this person sees, soonest due first."""
     chosen = {name: wanted(name) for name in ("kind", "state", "q")}
     return listed(Listing(
-        name="reviews", endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS, cells=_cells,
-        plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+        name="reviews", actions=_ways(), endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS,
+        cells=_cells, plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
         page=lambda connection, cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit,
                                                                **chosen)))
+
+
+def _ways() -> list[Plain]:
+    """To what reviewers carry and are paid, for those who may know."""
+    places = {Role.REGULATOR: ("reviewers", "fee_sheet"), Role.REVIEWER: ("fee_sheet",)}.get(actor().role, ())
+    return [{"label": t(f"page.{name}.go"), "url": url_for(f"pages.{name}")} for name in places]
 
 
 def _cells(row: Mapping[str, Any]) -> Plain:
