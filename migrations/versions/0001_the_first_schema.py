@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_1952b638'
+revision = '0001_384ca902'
 down_revision = None
 
 
@@ -37,6 +37,18 @@ def upgrade() -> None:
     with op.batch_alter_table('dues', schema=None) as batch_op:
         batch_op.create_index('ix_dues_at_id', ['at', 'id'], unique=False)
         batch_op.create_index('ix_dues_trial_id', ['trial_id'], unique=False)
+
+    op.create_table('fees',
+    sa.Column('review_kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('fee', Exact(), nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('valid_from', sa.Date(), nullable=False),
+    sa.Column('set_by', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_fees'))
+    )
+    with op.batch_alter_table('fees', schema=None) as batch_op:
+        batch_op.create_index('ix_fees_review_kind_valid_from', ['review_kind', 'valid_from'], unique=False)
 
     op.create_table('holds',
     sa.Column('id', sa.String(), nullable=False),
@@ -1148,6 +1160,7 @@ def upgrade() -> None:
     sa.Column('answers', JSON, nullable=False),
     sa.Column('recommendation', sa.Enum('continue', 'adjust', 'tune', 'suspend', 'exit', 'cannot_judge', name='verdict', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('reason', sa.String(length=8000), nullable=False),
+    sa.Column('hours_spent', sa.Float(), nullable=True),
     sa.Column('review_id', sa.String(), nullable=False),
     sa.Column('account_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
@@ -1547,6 +1560,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_holds_released_at'))
 
     op.drop_table('holds')
+    with op.batch_alter_table('fees', schema=None) as batch_op:
+        batch_op.drop_index('ix_fees_review_kind_valid_from')
+
+    op.drop_table('fees')
     with op.batch_alter_table('dues', schema=None) as batch_op:
         batch_op.drop_index('ix_dues_trial_id')
         batch_op.drop_index('ix_dues_at_id')
