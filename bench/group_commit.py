@@ -35,7 +35,7 @@ from sandbox.store.feedback import FEEDBACK, Feedback, FeedbackFields
 from sandbox.store.fields import canonical
 from sandbox.store.ids import new_id
 from sandbox.store.log import LOG, LogEntry, LogNode, current_tree, digest, leaf_hash, verify
-from sandbox.store.trials import COUNTERS, TRIALS, Counter, Limit, Trial
+from sandbox.store.trials import COUNTERS, TRIALS, USED, Counter, Limit, Trial, Used
 
 CALLERS = (1, 8, 64)
 ROUNDS = 5
@@ -176,6 +176,12 @@ def _count(session: Session, of: City, trial: Trial, given: FeedbackFields) -> N
             session.add(counter)
         counter.events += sum(given.events.get(name, 0) for name in events_of(indicator))
         counter.exposures += denominator(indicator, given.model_dump())
+    used = session.get(Used, (trial.id, number))
+    if used is None:
+        used = Used(trial_id=trial.id, period=number)
+        session.add(used)
+    used.volume += given.exposures or 0
+    used.people += given.people_new or 0
 
 
 def _assess(session: Session, of: City, trial: Trial) -> None:
@@ -243,6 +249,7 @@ def check(of: City, next_of: dict[str, int]) -> None:
         exposed = one(sa.select(sa.func.sum(COUNTERS.c.exposures)).where(COUNTERS.c.indicator == "harm_any"))
         events = one(sa.select(sa.func.sum(COUNTERS.c.events)).where(COUNTERS.c.indicator == "harm_any"))
         assert exposed == one(sa.select(sa.func.sum(TRIALS.c.used_volume))) == 250 * accepted
+        assert exposed == one(sa.select(sa.func.sum(USED.c.volume)))
         assert events == sum(1 + (number - 1) // 50 for number in next_of.values() if number)
         assert verify(connection).problems == ()
 

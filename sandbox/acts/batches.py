@@ -12,6 +12,7 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, tell
 from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import use_places
 from sandbox.acts.refusals import Refused
@@ -140,6 +141,8 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
             forget_groups(act, epoch)
     for report in given.odd:
         trip_by_rule(act, report)
+    if given.batch_id and tells_of_grave(*(one.events for one in given.sums)):
+        look_at_grave(act, given.batch_id)
     light = assess(act)
     due = rearm(act, owed)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,

@@ -34,20 +34,21 @@ class ClockStood(Done):
     outcome: str | None = None
 
 
-def start_clock(act: Act, key: str, object_id: str, start: datetime) -> str:
-    """Start one of the CLOCKS for an object; one that was void runs again. Returns its id."""
+def start_clock(act: Act, key: str, object_id: str, start: datetime, *, again: bool = False) -> str:
+    """Start one of the CLOCKS for an object; one that was void runs again, and with `again` one that was done. Returns
+    its id."""
     due = max(deadline(KNOWN[key], start, act.zone, act.place.calendar), start)
-    return _run(act, key, object_id, start, due)
+    return _run(act, key, object_id, start, due, again)
 
 
-def _run(act: Act, key: str, object_id: str, start: datetime, due: datetime) -> str:
+def _run(act: Act, key: str, object_id: str, start: datetime, due: datetime, again: bool = False) -> str:
     kept = act.connection.execute(sa.select(CLOCKS.c.id, CLOCKS.c.outcome).where(
         CLOCKS.c.object_id == object_id, CLOCKS.c.key == key)).first()
     if kept is None:
         clock = act.id("ck")
         act.insert(CLOCKS, {"id": clock, "trial_id": act.trial["id"], "object_id": object_id, "key": key,
                             "started_at": start, "due_at": due})
-    elif kept.outcome == ClockOutcome.VOID:
+    elif kept.outcome == ClockOutcome.VOID or again and kept.outcome == ClockOutcome.DONE:
         clock = kept.id
         act.update(CLOCKS, clock, started_at=start, due_at=due, ended_at=None, outcome=None, ended_by=None)
     else:
@@ -103,7 +104,7 @@ def follow_section(act: Act, kind: str, section_id: str, body: Mapping[str, Any]
     if kind != "filings" or not _has(body, FilingStatus.DUE):
         _end_all(act, ended_by(section=kind), ClockOutcome.DONE)
     for key in started_by(act.place.profile, section=kind):
-        if not _running_of_trial(act, (key,)):
+        if not running_of_trial(act, (key,)):
             start_clock(act, key, section_id, act.now)
 
 
@@ -112,7 +113,7 @@ def time_exit(act: Act) -> None:
     that is shorter."""
     end = act.trial["ends_at"]
     due = deadline(KNOWN["C22"], end, act.zone, act.place.calendar)
-    running = _running_of_trial(act, ("C22",))
+    running = running_of_trial(act, ("C22",))
     for clock in running:
         act.update(CLOCKS, clock.id, due_at=max(due, clock.started_at))
         arm_clock(act, clock.id, clock.started_at, max(due, clock.started_at))
@@ -120,14 +121,15 @@ def time_exit(act: Act) -> None:
         _run(act, "C22", act.trial["id"], act.now, due)
 
 
-def _running_of_trial(act: Act, keys: Iterable[str]) -> list[Any]:
+def running_of_trial(act: Act, keys: Iterable[str]) -> list[Any]:
+    """The trial's clocks of these keys that run: id and start."""
     query = sa.select(CLOCKS.c.id, CLOCKS.c.started_at).where(
         CLOCKS.c.trial_id == act.trial["id"], CLOCKS.c.key.in_(list(keys)), CLOCKS.c.ended_at.is_(None))
     return list(act.connection.execute(query).all())
 
 
 def _end_all(act: Act, keys: tuple[str, ...], outcome: ClockOutcome, **more: str) -> None:
-    for clock in _running_of_trial(act, keys) if keys else ():
+    for clock in running_of_trial(act, keys) if keys else ():
         end_clock(act, clock.id, outcome, act.now, **more)
 
 

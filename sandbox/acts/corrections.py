@@ -5,10 +5,12 @@ from typing import Any
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.feedback import check_named, trip_by_rule
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused
 from sandbox.acts.usage import use
+from sandbox.store.clocks import ClockOutcome
 from sandbox.store.feedback import (
     CORRECTIONS,
     FEEDBACK,
@@ -56,14 +58,17 @@ def _as_given(report: Mapping[str, Any]) -> FeedbackFields:
 
 
 def softens(old: Mapping[str, Any], new: FeedbackFields) -> bool:
-    """Fewer events, another denominator, group, distribution, version or region, or less used of a cap: each can lower
-    the evidence or make room, so only what adds events or words counts at once."""
+    """Fewer events or people, another denominator, group, distribution, measure, version or region, less used of a cap,
+    or words taken away: each can lower the evidence, make room or make light of what was told, so only what adds
+    events, people, measures or words counts at once."""
     fewer = any(new.events.get(name, 0) < number for name, number in (old["events"] or {}).items())
-    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people_new", "hours", "money"))
+    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people", "people_new", "hours", "money"))
     plain, was = new.plain(), _as_given(old).plain()
+    unsaid = any(plain["metrics"].get(name) != value for name, value in was["metrics"].items()) \
+        or (was["narrative"] or "") not in (plain["narrative"] or "")
     other = any(plain[name] != was[name] for name in (
         "exposures", "reviewed", "labelled", "groups", "distributions", "model_version", "region"))
-    return fewer or less or other
+    return fewer or less or unsaid or other
 
 
 @act(on="correction")
@@ -94,4 +99,6 @@ def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
     if old["region"] != new.region:
         recount_places(act)
     trip_by_rule(act, new)
+    if tells_of_grave(old["events"], new.events):
+        look_at_grave(act, old["id"], ClockOutcome.VOID)
     assess(act)

@@ -11,6 +11,7 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
 from sandbox.acts.drift import check_distributions
 from sandbox.acts.holding import HeldBack, hold_back, put_right
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
 from sandbox.acts.places import known_sites, outside
@@ -84,6 +85,8 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     use(act, report)
     act.change_trial(reports=act.trial["reports"] + 1)
     trip_by_rule(act, given)
+    if tells_of_grave(given.events):
+        look_at_grave(act, report["id"])
     light = assess(act)
     due = rearm(act, before)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)

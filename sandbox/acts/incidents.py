@@ -13,6 +13,7 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
 from sandbox.acts.effects import call_emergency_review
+from sandbox.acts.itemising import look_at_grave
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
 from sandbox.acts.refusals import Refused, invalid
@@ -74,6 +75,8 @@ def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     act.change_trial(incidents=act.trial["incidents"] + 1)
     count_incident(act, incident)
     _grave(act, incident)
+    if case_of(incident).grave:
+        look_at_grave(act, incident["id"])
     _start_clocks(act, incident, aware)
     light = assess(act)
     notify(act, "incident_filed", role="regulator", dedupe=incident["id"], severity=given.severity or given.kind)
@@ -195,6 +198,7 @@ def _reclass(act: Act, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     if itemises(old) != itemises(new):
         count_incident(act, old, -1)
         count_incident(act, new)
+        look_at_grave(act, old["id"])
     if (case_of(old).grave, old["severity"]) != (case_of(new).grave, new["severity"]):
         _grave(act, new)
 

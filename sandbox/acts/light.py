@@ -29,6 +29,7 @@ from sandbox.rules.risk import (
     BUDGETED,
     ENGINE,
     EVERYTHING,
+    GRAVE_EVENTS,
     INDICATORS,
     MORE_QUIET,
     QUIET,
@@ -114,9 +115,13 @@ def count(act: Act, report: Mapping[str, Any], epoch: int, sign: int = 1) -> Non
     """Add a report's events and denominators to the counters of its period, or take them off again."""
     told = report.get("events") or {}
     indicators = limits_of(act)
-    for indicator in (*indicators, BUDGETED) if act.trial["budget"] and BUDGETED not in indicators else indicators:
+    counted = (*indicators, BUDGETED) if act.trial["budget"] and BUDGETED not in indicators else indicators
+    for indicator in counted:
         add(act, epoch, indicator, at=report["period_start"], exposures=sign * denominator(indicator, report),
             events=sign * sum([told.get(name, 0) for name in events_of(indicator)]))
+    for name in GRAVE_EVENTS:
+        if told.get(name) and name not in counted:
+            add(act, epoch, name, at=report["period_start"], events=sign * told[name])
     if act.trial["background_rate"] is not None:
         add(act, epoch, EVERYTHING, at=report["period_start"], exposures=sign * (report["exposures"] or 0.0),
             events=sign * sum([number for name, number in told.items() if in_everything(name)]))

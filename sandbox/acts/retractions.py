@@ -10,6 +10,7 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.coverage import recount
 from sandbox.acts.incidents import count_incident
+from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import recount_places
 from sandbox.acts.refusals import Refused, invalid
@@ -132,6 +133,8 @@ def _take_off_report(act: Act, report: Mapping[str, Any]) -> None:
     act.change_trial(reports=act.trial["reports"] - 1)
     recount_places(act)
     recount(act)
+    if tells_of_grave(report["events"]):
+        look_at_grave(act, report["id"], ClockOutcome.VOID)
     assess(act)
     arm_feedback(act, not_before=act.now + TO_FILE_ANEW)
 
@@ -144,4 +147,5 @@ def _take_off_incident(act: Act, incident: Mapping[str, Any]) -> None:
     drop_due(act, DueKind.GRAVE_UNMITIGATED, incident["id"])
     for clock in open_clocks(act, incident["id"]).values():
         end_clock(act, clock, ClockOutcome.VOID, act.now)
+    look_at_grave(act, incident["id"])
     assess(act)

@@ -14,7 +14,7 @@ from sandbox.reads.steps import Step, next_steps
 from sandbox.reads.trials import LIGHT_ORDER, lines
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.clocks import ended_by, is_said
+from sandbox.rules.clocks import ended_by, is_step
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
@@ -177,7 +177,7 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
 def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
     """Clocks that this side has to meet and to say so, of each incident the one that runs out first; those of the
     procedure once they are near, each by itself. What a step ends is told by the step."""
-    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and is_said(clock)]
+    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and not is_step(clock)]
     near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
     query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))

@@ -130,6 +130,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType({
     "authority_told": _acts("meet_clock"), "handling_ended": _acts("update_incident"),
     "mitigated": _acts("update_incident"), "complaint_answered": _acts("update_incident", "meet_clock"),
     "reported": _acts("meet_clock", "file_final_report"), "told": _acts("meet_clock", "file_incident"),
+    "grave_counted": _acts("file_feedback", "file_batch", "correct_feedback", "decide_correction", "decide_retraction",
+                           "update_incident"),
+    "grave_itemised": _KNOWN_OF,
     "met": _acts("meet_clock"), "year_ended": Event(absent="reports of the sandbox"),
     "sandbox_started": Event(absent="reports of the sandbox"),
     "consent_withdrawn": Event(absent="withdrawals of consent"),
@@ -208,6 +211,7 @@ CLOCKS = _by_key((
     Clock("D11", "A4", "change_requested", 15, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
     Clock("D11", "A5", "change_requested", 10, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
     Clock("D11", "A7", "change_requested", 5, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
+    Clock("D12", "", "grave_counted", 24, Unit.HOURS, "grave_itemised", _FIRM, "", Mark.OURS),
 ))
 """C rows are those of `clocks.json`; D rows the day counts that the lifecycle and FORMS.md name besides."""
 
@@ -236,6 +240,11 @@ def paused_by(move: str) -> tuple[str, ...]:
 def is_said(clock: Clock) -> bool:
     """Whether a person may say that the duty was done; otherwise the move, section or review that does it ends it."""
     return "meet_clock" in EVENTS[clock.ends_on].acts
+
+
+def is_step(clock: Clock) -> bool:
+    """Whether a move or a section is the end of it, which people are told of as their next step."""
+    return bool(EVENTS[clock.ends_on].moves or EVENTS[clock.ends_on].sections)
 
 
 def _is(event: str, move: str = "", section: str = "") -> bool:

@@ -128,6 +128,7 @@ class Proof:
     reports_on_time: tuple[int, int] = (0, 0)
     incidents_told: tuple[int, int] = (0, 0)
     open_grave: int = 0
+    unitemised: int = 0
     late_complaints: int = 0
     overdue_clocks: int = 0
 

@@ -279,9 +279,10 @@ def score_reached(facts: Facts) -> bool:
 
 
 def nothing_open(facts: Facts) -> bool:
-    """No open S1 or S2 incident, no clock overdue, no complaint unanswered past its limit."""
+    """No open S1 or S2 incident and none that a report counts without itemising, no clock overdue, no complaint
+    unanswered past its limit."""
     proof = facts.proof
-    return not (proof.open_grave or proof.overdue_clocks or proof.late_complaints)
+    return not (proof.open_grave or proof.unitemised or proof.overdue_clocks or proof.late_complaints)
 
 
 def exit_report_countersigned(facts: Facts) -> bool:

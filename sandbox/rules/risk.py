@@ -24,6 +24,8 @@ ALPHA, ALPHA_YELLOW = 0.05, 0.20
 """The chance per epoch of a false red, the budget's part included, and of a false yellow: red at 20, yellow at 5."""
 BUDGET_SHARE = 0.2
 """The hard budget's part of alpha where there is one: 0.01 of 0.05, which leaves 0.04 to the statistics (red at 25)."""
+GRAVE_EVENTS = ("harm_S1", "harm_S2")
+"""Each of these that a report counts has to be an incident of its own."""
 BUDGETED = "harm_S2"
 """What the hard budget counts."""
 RED = 1.0 / ALPHA

@@ -12,6 +12,7 @@ from sandbox.rules.cadence import TIERS
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.incident_clocks import GRAVE, NEAR_MISS
 from sandbox.rules.jurisdiction import Jurisdiction
+from sandbox.rules.risk import GRAVE_EVENTS
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
@@ -21,7 +22,7 @@ from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.reviews import OPINIONS, REVIEWS
 from sandbox.store.sections import SECTION_ROWS, SECTIONS
-from sandbox.store.trials import SEATS, SUSPENSIONS, TRIALS
+from sandbox.store.trials import COUNTERS, SEATS, SUSPENSIONS, TRIALS
 from sandbox.store.votes import VOTES
 
 
@@ -142,8 +143,9 @@ def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.P
     filed = _filed(connection, rows)
     clocks = _by_trial(connection, rows, CLOCKS, where=(CLOCKS.c.outcome.is_distinct_from(ClockOutcome.VOID),))
     grave, told = _open_grave(connection, rows), _told(connection, rows, clocks, now)
-    overdue = _overdue_reports(connection, rows, now)
-    return {row["id"]: _proof(row, filed.get(row["id"], (0, 0)), told[row["id"]], grave.get(row["id"], 0),
+    overdue, beyond = _overdue_reports(connection, rows, now), unitemised(connection, [row["id"] for row in rows])
+    return {row["id"]: _proof(row, filed.get(row["id"], (0, 0)), told[row["id"]],
+                              (grave.get(row["id"], 0), beyond.get(row["id"], 0)),
                               clocks[row["id"]], overdue, now) for row in rows}
 
 
@@ -155,12 +157,12 @@ def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
         query.group_by(FEEDBACK.c.trial_id))}
 
 
-def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: int, clocks: Sequence[Any],
-           overdue: set[str], now: datetime) -> f.Proof:
+def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: tuple[int, int],
+           clocks: Sequence[Any], overdue: set[str], now: datetime) -> f.Proof:
     late = [one.key for one in clocks if one.ended_at is None and missed(one._mapping, now) and one.first_at is None
             and "firm" in KNOWN[one.key].owners]
     complaints = late.count("C25.answer")
-    return f.Proof(reports_due(row, now), filed[1], filed, told, grave, complaints,
+    return f.Proof(reports_due(row, now), filed[1], filed, told, *grave, complaints,
                    (row["id"] in overdue) + len(late) - complaints)
 
 
@@ -170,6 +172,16 @@ def _open_grave(connection: sa.Connection, rows: Rows) -> dict[str, int]:
         INCIDENTS.c.trial_id.in_([row["id"] for row in rows]), INCIDENTS.c.state != "closed",
         INCIDENTS.c.severity.in_(GRAVE))
     return {one[0]: one[1] for one in connection.execute(query.group_by(INCIDENTS.c.trial_id))}
+
+
+def unitemised(connection: sa.Connection, trials: Sequence[str]) -> dict[str, int]:
+    """S1 and S2 that reports count in a period beyond those itemised in it, by trial."""
+    beyond = sa.func.sum(COUNTERS.c.events) - sa.func.sum(COUNTERS.c.itemised)
+    of_period = sa.select(COUNTERS.c.trial_id, beyond.label("beyond")).where(
+        COUNTERS.c.trial_id.in_(trials), COUNTERS.c.epoch > 0, COUNTERS.c.indicator.in_(GRAVE_EVENTS)).group_by(
+        COUNTERS.c.trial_id, COUNTERS.c.indicator, COUNTERS.c.period).having(beyond > 0).subquery()
+    query = sa.select(of_period.c.trial_id, sa.func.sum(of_period.c.beyond)).group_by(of_period.c.trial_id)
+    return {trial: int(number) for trial, number in connection.execute(query)}
 
 
 def _told(connection: sa.Connection, rows: Rows, clocks: Mapping[str, Sequence[Any]],

@@ -14,13 +14,15 @@ from sandbox.acts.refusals import Invalid, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import trials as reads
+from sandbox.reads.board import own_tasks
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES
+from sandbox.store.facts import facts_of_many
 from sandbox.store.incidents import INCIDENT_VERSIONS
 from sandbox.store.reviews import REVIEWS
-from sandbox.store.trials import COUNTERS
+from sandbox.store.trials import COUNTERS, TRIALS
 
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 
 
 @pytest.fixture
@@ -112,6 +114,34 @@ def dues(program: Program, incident: str) -> set[str]:
         return set(connection.execute(sa.select(DUES.c.kind).where(DUES.c.object_id == incident)).scalars())
 
 
+def test_grave_harm_that_a_report_counts_is_filed_as_an_incident_within_a_day(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    filed = acts.do("file_feedback", cast.fang, report(events={"harm_S2": 2}), trial).id
+    due = clock() + DAY
+    assert clocks(program, filed) == {"D12"} and open_things(program, trial) == (2, 0)
+    with program.reading() as connection:
+        assert due in [one.due_at for one in own_tasks(connection, cast.fang, clock()) if one.kind == "clock"]
+    acts.do("file_incident", cast.fang, incident(severity="S2"), trial)
+    clock.forward(due + HOUR)
+    assert open_things(program, trial) == (1, 1)
+    second = acts.do("file_incident", cast.fang, incident(severity="S2"), trial).id
+    assert open_things(program, trial) == (0, 0)
+    acts.do("update_incident", cast.lin, {"severity": "S3"}, second)
+    assert open_things(program, trial) == (1, 0) and "D12" in clocks(program, second)
+    fewer = {"report": report(events={"harm_S2": 1}), "reason": "Counted twice"}
+    asked = acts.do("correct_feedback", cast.fang, fewer, filed).id
+    acts.do("decide_correction", cast.lin, {"accept": True, "reason": "The shift book"}, asked)
+    assert open_things(program, trial) == (0, 0) and "D12" not in clocks(program, second)
+
+
+def open_things(program: Program, trial: str) -> tuple[int, int]:
+    """Counted beyond what is itemised, and clocks that ran out: each stands in the way of a norm."""
+    with program.reading() as connection:
+        row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trial)).mappings().one()
+        found = facts_of_many(connection, [row], {"proof"}, program.clock(), program.settings.place)[trial].proof
+    return found.unitemised, found.overdue_clocks
+
+
 def test_harm_cannot_be_filed_as_an_indicator(acts: Acts, cast: Cast, trial: str) -> None:
     with pytest.raises(Invalid):
         acts.do("file_incident", cast.fang, incident(kind="event", indicator="harm_S1"), trial)
@@ -133,13 +163,26 @@ def test_an_event_that_is_misspelt_is_refused_by_name(acts: Acts, cast: Cast, tr
 
 
 @pytest.mark.parametrize("changed", [{"exposures": 0.0}, {"model_version": "9.9"}, {"people_new": 1},
-                                     {"events": {"complaint": 1}}])
+                                     {"events": {"complaint": 1}}, {"people": 7}, {"metrics": {"accuracy": 0.99}},
+                                     {"metrics": {}}, {"narrative": "All went well"}, {"narrative": None}])
 def test_a_correction_that_makes_room_or_lowers_evidence_waits_for_an_officer(
         acts: Acts, cast: Cast, trial: str, changed: dict[str, Any]) -> None:
-    given = report(people_new=5, events={"complaint": 2})
+    given = report(people=8, people_new=5, events={"complaint": 2}, metrics={"accuracy": 0.8},
+                   narrative="A bump on the crossing")
     filed = acts.do("file_feedback", cast.fang, given, trial).id
     assert acts.do("correct_feedback", cast.fang, {"report": {**given, **changed}, "reason": "Wrong"},
                    filed).state == "waiting"
+
+
+@pytest.mark.parametrize("changed", [
+    {"events": {"complaint": 3, "error": 1}}, {"people": 9}, {"metrics": {"accuracy": 0.8, "minutes": 9.0}},
+    {"narrative": "A bump on the crossing, and another on the kerb"}])
+def test_a_correction_that_only_adds_counts_at_once(
+        acts: Acts, cast: Cast, trial: str, changed: dict[str, Any]) -> None:
+    given = report(people=8, events={"complaint": 2}, metrics={"accuracy": 0.8}, narrative="A bump on the crossing")
+    filed = acts.do("file_feedback", cast.fang, given, trial).id
+    assert acts.do("correct_feedback", cast.fang, {"report": {**given, **changed}, "reason": "More is known"},
+                   filed).state == "applied"
 
 
 def test_a_correction_is_not_accepted_over_a_newer_one(acts: Acts, cast: Cast, trial: str) -> None:

@@ -432,7 +432,7 @@ def test_what_was_written_about_an_earlier_stop_says_nothing_of_this_one(need):
 # The end
 
 
-@pytest.mark.parametrize("count", ["open_grave", "overdue_clocks", "late_complaints"])
+@pytest.mark.parametrize("count", ["open_grave", "unitemised", "overdue_clocks", "late_complaints"])
 def test_each_thing_still_open_stands_in_the_way_of_a_norm(count):
     assert not holds("nothing_open", proof(**{count: 1}))
 
