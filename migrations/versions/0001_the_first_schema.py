@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_57aacd93'
+revision = '0001_c127f2d9'
 down_revision = None
 
 
@@ -666,6 +666,7 @@ def upgrade() -> None:
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('move', sa.String(), nullable=True),
     sa.Column('given', JSON, nullable=False),
+    sa.Column('basis', JSON, nullable=False),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('proposed_by', sa.String(), nullable=False),
     sa.Column('proposed_at', Instant(), nullable=False),
