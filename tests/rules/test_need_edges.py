@@ -100,7 +100,8 @@ def committees(day: str = "2026-05-01", *, seen: bool = True) -> list[Change]:
     """A city hospital's committee approved the trial, of whose panel nobody voted; and a regulator looked at it."""
     filing = filed("ethics_approval", {"committee": "City hospital", "number": "7", "approved_on": day})
     looked = (vote("approve", "lin", role="regulator", subject="ethics_approval"),) if seen else ()
-    return [voted("ethics", None, None, None), says("exposure", money=None), group("sections", lambda found: {**found, "ethics_approval": (filing,)}),
+    return [voted("ethics", None, None, None), trial(listed=False),
+            group("sections", lambda found: {**found, "ethics_approval": (filing,)}),
             group("votes", lambda found: (*found, *looked))]
 
 
