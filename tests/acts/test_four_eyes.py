@@ -142,6 +142,21 @@ def test_who_wants_the_same_again_is_named_the_same_proposal(world: World) -> No
     assert one.move("admit")["decision"] == one.move("admit", "regulator2")["decision"]
 
 
+# Accounts
+
+
+@pytest.mark.parametrize("role", ["firm", "reviewer", "department"])
+def test_whoever_decides_never_holds_the_link_of_an_invitation(acts: Acts, cast: Cast, role: str) -> None:
+    given = {"email": "xu@people.example", "name": "Xu", "role": role, "organisation_id": cast.fang.organisation_id,
+             **({"constituency": "industry", "expertise": ["trade"]} if role == "reviewer" else {})}
+    first = acts.do("invite", cast.lin, given)
+    link = acts.do("invite", cast.ada, given)
+    again = acts.do("invite", cast.zhou, given)
+    assert (first.secret, again.secret) == (None, None) and first.id == link.id == again.id
+    opened = acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": link.secret, "password": hash_password(PASSWORD)})
+    assert opened.id
+
+
 # Verdicts
 
 
