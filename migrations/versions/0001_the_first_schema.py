@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_c127f2d9'
+revision = '0001_ef2599dc'
 down_revision = None
 
 
@@ -121,7 +121,7 @@ def upgrade() -> None:
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('title_hant', sa.String(), nullable=True),
     sa.Column('title_en', sa.String(), nullable=True),
-    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', 'guide', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('whole', sa.Boolean(), nullable=False),
     sa.Column('source_url', sa.String(), nullable=True),
     sa.Column('licence', sa.String(), nullable=True),
@@ -252,7 +252,7 @@ def upgrade() -> None:
     sa.Column('occurred', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('register_name', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', 'guide', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('order', sa.String(), nullable=True),
