@@ -46,12 +46,12 @@ def claims(run: Run) -> list[Claim]:
             pass
         with _served(Path(folder)) as server:
             free = iter(plan["trials"])
-            sent = [_sent(server, plan, next(free), LINES)]  # the first of a server is slow
-            pairs, held = [], server.memory_mb()
-            for place in range(run.rounds):
-                sent.append(_sent(server, plan, next(free), LINES))
-                pairs.append((LINES / sent[-1][1], LINES / _bare_s(Path(bare), place, now)))
-            held = max(held, server.memory_mb())
+            # the first of a server is slow, and fills the writer's page cache, whose size is fixed
+            sent, pairs = [_sent(server, plan, next(free), MANY * LINES)], []
+            with _most(server) as held:
+                for place in range(run.rounds):
+                    sent.append(_sent(server, plan, next(free), LINES))
+                    pairs.append((LINES / sent[-1][1], LINES / _bare_s(Path(bare), place, now)))
             with _most(server) as most:
                 sent.append(_sent(server, plan, next(free), MANY * LINES))
             waits, beside = _beside(server, plan, list(free), run)
@@ -61,8 +61,8 @@ def claims(run: Run) -> list[Claim]:
     p99 = percentile(waits, 0.99) * 1000
     return [Claim(f"a batch of {LINES:,} lines over HTTP against bare inserts", ours, raw, median_ratio(pairs), 0.4,
                   "/s"),
-            Claim(f"memory of a batch of {MANY * LINES:,} lines against {LINES:,}", most[0], held, most[0] / held, 1.1,
-                  "MB", at_most=True),
+            Claim(f"memory of a batch of {MANY * LINES:,} lines against {LINES:,}", most[0], held[0],
+                  most[0] / held[0], 1.1, "MB", at_most=True),
             Claim("single filings beside batches, p99", p99, None, p99, 250.0, "ms", at_most=True)]
 
 
@@ -124,11 +124,11 @@ def _bare_s(folder: Path, place: int, now: datetime) -> float:
 @contextmanager
 def _most(server: Served) -> Iterator[list[float]]:
     """The most that the server held meanwhile."""
-    most, done = [server.memory_mb()], threading.Event()
+    most, done = [server.own_mb()], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.02):
-            most[0] = max(most[0], server.memory_mb())
+            most[0] = max(most[0], server.own_mb())
 
     watcher = threading.Thread(target=watch)
     watcher.start()

@@ -37,7 +37,14 @@ class Served:
 
     def memory_mb(self) -> float:
         """What it holds in memory; what its processes share counts once."""
-        shares = (path.with_name("smaps_rollup").read_text().partition("Pss:")[2] for path, _ in self._processes())
+        return self._memory_mb("Pss:")
+
+    def own_mb(self) -> float:
+        """That without files: pages of the database's file are the kernel's, and counted in no limit."""
+        return self._memory_mb("Pss_Anon:")
+
+    def _memory_mb(self, kind: str) -> float:
+        shares = (path.with_name("smaps_rollup").read_text().partition(kind)[2] for path, _ in self._processes())
         return sum(int(share.split()[0]) for share in shares) / 1024
 
     def _stats(self) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, ValidationInfo, field_validator, model_validator
 from pydantic import Field as PydanticField
 from sqlmodel import Field
 
@@ -28,6 +28,22 @@ class GroupRow(Fields):
     positives: Whole | None = None
     false_positives: Whole | None = None
     negatives: Whole | None = None
+
+    @field_validator("favourable", "positives", "negatives")
+    @classmethod
+    def _part_of_its_whole(cls, value: int | None, info: ValidationInfo) -> int | None:
+        """No more than all of them: favourable outcomes of n, those found of all who were so."""
+        name = info.field_name or ""
+        part, whole = PARTS[name]
+        known = {**info.data, name: value}
+        if known.get(part) is not None and known.get(whole) is not None and known[part] > known[whole]:
+            raise ValueError("part_above_whole")
+        return value
+
+
+PARTS = {"favourable": ("favourable", "n"), "positives": ("true_positives", "positives"),
+         "negatives": ("false_positives", "negatives")}
+"""Where it is seen that a part is more than its whole: at the later of the two."""
 
 
 class FeedbackFields(Fields):
@@ -54,6 +70,20 @@ class FeedbackFields(Fields):
     model_version: Short | None = None
     narrative: Long | None = None
     nil: Flag = False
+
+    @field_validator("people_new")
+    @classmethod
+    def _new_among_them(cls, new: int | None, info: ValidationInfo) -> int | None:
+        if new is not None and info.data.get("people") is not None and new > info.data["people"]:
+            raise ValueError("new_above_people")
+        return new
+
+    @field_validator("groups")
+    @classmethod
+    def _each_group_once(cls, rows: list[GroupRow]) -> list[GroupRow]:
+        if len({(row.attribute, row.group) for row in rows}) < len(rows):
+            raise ValueError("group_twice")
+        return rows
 
     @model_validator(mode="after")
     def _one_period(self) -> "FeedbackFields":

@@ -99,7 +99,8 @@ class DecisionVoteFields(Fields):
 
 
 class DecisionRow(Row, table=True):
-    """An act that waits for a second regulator: what would be done, and the digest that the vote confirms."""
+    """An act that waits for a second regulator: what would be done, what that rests on (the basis of a move), and the
+    digest of both that the vote confirms."""
 
     __tablename__ = "decisions"
     __table_args__ = (
@@ -113,6 +114,7 @@ class DecisionRow(Row, table=True):
     trial_id: str | None = Field(default=None, foreign_key="trials.id", index=True)
     move: str | None = None
     given: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    basis: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
     digest: str
     proposed_by: str
     proposed_at: datetime = Field(sa_column=when(nullable=False))

@@ -134,10 +134,10 @@ def test_evidence_alone_calls_one_when_the_light_turns(program: Program, acts: A
     trial, = adopted(1)
     clock.forward(START + 6 * HOUR)
     report(acts, cast, trial, clock, exposures=100.0, events={"harm_S3": 2})
-    assert called(program) == [("yellow", "yellow", "open")]
+    assert called(program) == [("yellow", "evidence", "open")]
     clock.forward(clock() + 2 * HOUR)
     report(acts, cast, trial, clock, exposures=1.0)
-    assert called(program) == [("yellow", "yellow", "open")]
+    assert called(program) == [("yellow", "evidence", "open")]
 
 
 def test_a_review_called_by_the_regulator_keeps_the_reason_given(program: Program, acts: Acts, cast: Cast,

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from cast import PASSWORD, START, Cast, actor
+from world import World
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, Refused
@@ -90,6 +91,27 @@ def test_a_proposal_whose_time_ran_out_does_not_stand_for_a_new_one(
     first = void(cast.lin)
     clock.forward(START + 9 * DAY)
     assert void(cast.lin) != first
+
+
+def test_what_a_decision_rests_on_may_not_change_before_the_second_word(world: World) -> None:
+    one = world.walk(tier="R3")
+    world.go(one.judged())
+    first = one.move("admit")["decision"]
+    one.file("tier", "regulator", tier="R1")
+    with pytest.raises(Refused, match="basis_changed"):
+        one.act("vote_on_decision", "regulator2", first, value="for")
+    assert one.state == "ethics_review"
+    again = one.move("admit", "regulator2")["decision"]
+    with pytest.raises(Refused, match="already_decided"):
+        one.act("vote_on_decision", "regulator2", first, value="for")
+    one.act("vote_on_decision", "regulator", again, value="for")
+    assert one.state == "admitted"
+
+
+def test_who_wants_the_same_again_is_named_the_same_proposal(world: World) -> None:
+    one = world.walk()
+    world.go(one.judged())
+    assert one.move("admit")["decision"] == one.move("admit", "regulator2")["decision"]
 
 
 # Verdicts

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from cast import START, Cast
+from pydantic import ValidationError
 
 from sandbox.acts.act import Acts
 from sandbox.jobs.clock import Shifted
@@ -73,6 +74,26 @@ def test_without_names_in_the_plan_the_reference_is_the_largest_of_the_first_two
                   [("sex", "m", 50, 48), ("sex", "f", 60, 3)], [("age", "old", 5, 1), ("age", "young", 9, 8)])
     assert names(found) == [("age", "old", "young"), ("sex", "f", "m")]
     assert [(one.n, one.reference_n) for one in found.lines] == [(5, 9), (110, 110)]
+
+
+ROW = {"attribute": "sex", "group": "f", "n": 1, "favourable": 1}
+
+
+@pytest.mark.parametrize(("more", "field"), [
+    ({"groups": [{**ROW, "favourable": 5}]}, ("groups", 0, "favourable")),
+    ({"groups": [{**ROW, "true_positives": 2, "positives": 1}]}, ("groups", 0, "positives")),
+    ({"groups": [{**ROW, "false_positives": 2, "negatives": 1}]}, ("groups", 0, "negatives")),
+    ({"groups": [ROW, {**ROW, "group": "m"}, ROW]}, ("groups",)),
+    ({"people": 5, "people_new": 6}, ("people_new",))])
+def test_what_cannot_be_is_refused_by_its_field(
+        acts: Acts, cast: Cast, adopted: Callable[..., list[str]], clock: Shifted, more: dict[str, Any],
+        field: tuple[Any, ...]) -> None:
+    trial, = adopted(1)
+    clock.forward(START + DAY)
+    with pytest.raises(ValidationError) as refused:
+        acts.do("file_feedback", cast.fang, {"period_start": START.isoformat(), "exposures": 9.0,
+                                             "period_end": (START + SHIFT).isoformat(), **more}, trial)
+    assert [one["loc"] for one in refused.value.errors()] == [field]
 
 
 def test_the_evidence_of_groups_told_together_is_the_mean_of_each_from_both_sides(

@@ -111,8 +111,11 @@ def test_a_filing_that_is_due_has_ten_working_days_from_the_start_and_ends_when_
     assert stand(world, one)["C05"] == "running"
     one.file("filings", filings=[{"filing": "算法备案", "status": "done", "number": "7"}])
     assert stand(world, one)["C05"] == "done"
-    one.move("wind_down", one.firm)
+    way_out = one.wound_down()
+    next(way_out)
     assert (stand(world, one)["C07"], stand(world, one)["C22"]) == ("running", "void")
+    world.go(way_out)
+    assert stand(world, one)["C07"] == "done"
 
 
 def test_an_appeal_is_a_right_that_passes_without_a_reproach(world: World) -> None:

@@ -31,7 +31,7 @@ its report is late, and is reminded of, and so is the test of its kill switch.""
 KINDS = {DueKind.OPEN_REVIEW, DueKind.REMIND_REVIEW, DueKind.FEEDBACK_LATE, DueKind.REMIND_FEEDBACK,
          DueKind.REMIND_KILL_SWITCH}
 AT_ONCE = 250
-LONGEST_S = 120
+LONGEST_S = 300
 
 
 def indebted(settings: Settings, trials: int) -> Program:

@@ -104,6 +104,10 @@ class Wire:
         found = self.ask("GET", f"{API}/trials/{trial_id}/corrective-items?state=open", "regulator")
         return [one["id"] for one in found["items"]]
 
+    def open_clocks(self, trial_id: str, key: str) -> list[str]:
+        found = self.ask("GET", f"{API}/trials/{trial_id}/clocks?state=running", "regulator")
+        return [one["id"] for one in found["items"] if one["key"] == key]
+
     # What a test looks at
 
     def moves(self, trial_id: str) -> list[str]:

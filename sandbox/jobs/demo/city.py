@@ -21,7 +21,7 @@ from sandbox.jobs.demo.people import People, enter_people, issue_tokens
 from sandbox.jobs.demo.walks import Story, Walk
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.tick import beat, tick
-from sandbox.reads import corrective, records, trials
+from sandbox.reads import clocks, corrective, records, trials
 from sandbox.reads.accounts import any_account
 from sandbox.reads.pages import MOST
 from sandbox.rules.access import SYSTEM_ACTOR
@@ -112,6 +112,11 @@ class Inside:
         with self.program.reading() as connection:
             found = corrective.items(connection, SYSTEM_ACTOR, self.now(), trial_id=trial_id, state="open")
         return [one["id"] for one in found.items]
+
+    def open_clocks(self, trial_id: str, key: str) -> list[str]:
+        with self.program.reading() as connection:
+            found = clocks.clocks(connection, SYSTEM_ACTOR, self.now(), trial_id=trial_id, running=True)
+        return [one.row["id"] for one in found.items if one.rule.key == key]
 
 
 @dataclass

@@ -48,6 +48,9 @@ class Hand(Protocol):
     def open_items(self, trial_id: str) -> list[str]:
         """Ids of corrective items that are not yet done, soonest due first."""
 
+    def open_clocks(self, trial_id: str, key: str) -> list[str]:
+        """Ids of the trial's clocks of this kind that run, soonest out first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:
@@ -437,6 +440,8 @@ class Walk:
         self.move("wind_down", who or self.firm, reason)
         yield self.morning(5)
         self.file("wind_down")
+        for clock in self.hand.open_clocks(self.trial, "C07"):
+            self.act("meet_clock", self.firm, clock, reference="算法备案已注销（演示）")
         self.file("gates", "regulator")
         self.file("exit_report", "regulator")
         yield self.morning(2)
