@@ -83,6 +83,7 @@ def _form(connection: sa.Connection, row: Mapping[str, Any]) -> Form:
     form = form_of(SeatFields, url_for("pages.assign_reviewer", trial_id=row["id"]), t("page.panel.offer"),
                    values={"panel": SITTING.get(row["state"])})
     fields = {one["name"]: one for one in form.fields}
+    fields["panel"]["choices"] = [one for one in fields["panel"]["choices"] if one["value"] != Panel.DEPUTY]
     if may(actor(), "assign_reviewer"):
         fields["account_id"].update(kind="choice", label=t("page.panel.whom"), choices=_reviewers(connection))
     return form
@@ -259,6 +260,7 @@ class SeatPage(PageContext):
     facts: list[Plain]
     form: Form | None
     points: list[str]
+    deputy_url: str | None
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -353,7 +355,8 @@ def _seat_page(row: Mapping[str, Any], held: Mapping[str, Any], form: Form | Non
         over=back(row, {"text": t("page.tab.panel"), "url": url_for("pages.panel", trial_id=row["id"])}),
         sub=t("page.seat.asks") if asks else t(f"page.panel.answer_{how}"), facts=_seat_facts(row, held, mine=mine),
         form=form, points=[t(f"page.seat.point_{point}") for point in ("access", "vote", "leave")] if asks else [],
-        errors=form.errors if form else {})
+        deputy_url=url_for("pages.name_deputy", seat_id=held["id"])
+        if how == "accepted" and held["panel"] == Panel.RUNNING else None, errors=form.errors if form else {})
 
 
 def _seat_facts(row: Mapping[str, Any], held: Mapping[str, Any], *, mine: bool) -> list[Plain]:
