@@ -18,7 +18,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import Facts
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import ROWS, Move
-from sandbox.rules.needs import NEEDS, groups_for, unmet
+from sandbox.rules.needs import NEEDS, by_committee, groups_for, unmet
 from sandbox.store.facts import facts_of_many
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SEATS, TRIALS, Panel
@@ -186,6 +186,8 @@ def _toward(sight: _Sight, ahead: NextMove) -> Step:
 def _meeting(sight: _Sight, need: str) -> Step | None:
     """What the person can do for a need that does not hold."""
     meet, party = NEEDS[need].meet, PARTY.get(sight.relation)
+    if need == "panel_in_favour" and by_committee(sight.facts):
+        return _vote(sight, "approve", "ethics_approval")
     if meet.startswith("votes:"):
         panel = MATTERS[meet.removeprefix("votes:")].panel
         lacking = party == "regulator" and panel is not None and (sight.short_of(panel) or sight.unfit(panel, need))

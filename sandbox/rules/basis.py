@@ -29,12 +29,12 @@ SECTIONS_OF: Mapping[str, tuple[str, ...]] = {
 }
 """The sections that meet a need; `dossier_complete` asks for those of the procedure, the rest need none."""
 BESIDE: Mapping[str, tuple[str, ...]] = {
-    "dossier_complete": ("commitment",), "panel_in_favour": ("ethics_approval",),
+    "dossier_complete": ("commitment",), "panel_in_favour": ("ethics_approval", "exposure", "data_assessment"),
     "evidence_sufficient": ("plan",), "score_reached": ("system", "plan", "results"),
 }
 """Sections that a need judges too, though they were filed long before and do not meet it."""
 MATTERS_OF: Mapping[str, tuple[str, ...]] = {
-    "panel_in_favour": ("ethics",), "rereview_in_favour": ("ethics", "rereview"), "plan_locked": ("sign",),
+    "panel_in_favour": ("approve", "ethics"), "rereview_in_favour": ("ethics", "rereview"), "plan_locked": ("sign",),
     "exposure_limited": ("approve",), "consent_approved": ("approve",), "exit_plan_approved": ("approve",),
     "recent_panel_opinion": ("opinion",), "cause_mitigated": ("verify",), "diligent": ("diligence",),
 }

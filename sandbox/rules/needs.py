@@ -11,8 +11,8 @@ from math import ceil
 from typing import Any
 
 from sandbox.rules import panels
-from sandbox.rules.cadence import TIERS, end_of_working_days
-from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
+from sandbox.rules.cadence import TIERS, end_of_working_days, local_day
+from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, bars_simplified, dimensions_missing, required_sections
 from sandbox.rules.evaluation import evaluation
 from sandbox.rules.facts import Facts, parse_day
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
@@ -71,14 +71,29 @@ def tier_set(facts: Facts) -> bool:
 
 
 def panel_in_favour(facts: Facts) -> bool:
-    """Quorum and two thirds of the first panel, which knows what its tier asks, one external; an ethics committee's
-    approval where simplified."""
-    approval = facts.body("ethics_approval")
-    if facts.trial.simplified and approval:
+    """Quorum and two thirds of the first panel, which knows what its tier asks, one external; or, in the simplified
+    procedure, an ethics committee's approval that a regulator has looked at."""
+    if by_committee(facts) and approved(facts, "ethics_approval"):
         return True
     votes = seated(facts, "review", facts.cast("ethics", version=facts.trial.dossier_version))
     knowing = panels.knowing(facts.trial.tier, members(facts, "review"))
     return knowing and in_favour(votes, quorum(facts)) and any(vote.external for vote in votes)
+
+
+def by_committee(facts: Facts) -> bool:
+    """An ethics committee's approval is filed that can stand for the panel: given by now, and the trial is one for the
+    simplified procedure. Of R2 that shows once its data are assessed."""
+    given, trial = parse_day(facts.body("ethics_approval").get("approved_on")), facts.trial
+    data = facts.body("data_assessment")
+    barred = bars_simplified(trial.tier, listed=trial.listed, exposure=facts.body("exposure"), data=data)
+    known = trial.tier == "R1" or bool(data)
+    return trial.simplified and known and not barred and given is not None \
+        and given <= local_day(facts.now, facts.place.zone)
+
+
+def lacks_of_review(facts: Facts) -> Sequence[Word]:
+    """What the first panel lacks; where a committee's approval is to stand for it, that a regulator approves that."""
+    return (word("lack.ethics_approval"),) if by_committee(facts) else lacks_of("review")(facts)
 
 
 def listed(facts: Facts) -> bool:
@@ -123,13 +138,15 @@ def exposure_limited(facts: Facts) -> bool:
 
 
 def safeguards_in_place(facts: Facts) -> bool:
-    """Each medium risk has a safeguard with an owner; the four mandatory ones stand; the kill switch was tested."""
+    """Each medium risk has a safeguard with an owner; the four mandatory ones stand; the kill switch was tested.
+    Outside the simplified procedure the risks are told."""
     risks = facts.body("risks").get("risks", ())
+    told = facts.trial.simplified or bool(risks)
     guarded = all(r.get("safeguard") and r.get("owner") for r in risks if r["likelihood"] * r["severity"] >= 6)
     tested = parse_day(facts.body("kill_switch").get("tested_on"))
     # A local day may be a day ahead of UTC's.
     recent = tested is not None and -1 <= (facts.now.date() - tested).days <= KILL_SWITCH_DAYS
-    return guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
+    return told and guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
 
 
 def panel_assigned(facts: Facts) -> bool:
@@ -410,7 +427,7 @@ NEEDS = {row.name: row for row in (
     need(eligible, "sections", holder="regulator", meet="eligibility"),
     need(tier_set, holder="regulator", meet="tier"),
     need(panel_in_favour, "sections", "votes", "panel", holder="reviewer", meet="votes:ethics",
-         lacks=lacks_of("review")),
+         lacks=lacks_of_review),
     need(listed, holder="regulator", meet="tier"),
     need(not_listed, "sections", holder="regulator", meet="tier"),
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),

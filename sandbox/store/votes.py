@@ -40,7 +40,8 @@ MATTERS = {row.name: row for row in (
     Matter("opinion", SEATS, ("tune", "retrospective"), panel="running"),
     Matter("diligence", SEATS, ("winding_down",), panel="running"),
     Matter("sign", (Relation.OWNER, Relation.OFFICER), ("admitted",), subjects=("plan",)),
-    Matter("approve", (Relation.OFFICER,), APPROVABLE_STATES, subjects=("consent", "exit_plan", "exposure")),
+    Matter("approve", (Relation.OFFICER,), APPROVABLE_STATES,
+           subjects=("consent", "exit_plan", "exposure", "ethics_approval")),
     Matter("verify", (Relation.OFFICER, *SEATS), ("suspended", "retrospective"), panel="running",
            subjects=("mitigation",)),
 )}

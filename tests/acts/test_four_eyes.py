@@ -9,7 +9,7 @@ from cast import PASSWORD, START, Cast, actor
 from world import World
 
 from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid, Refused
+from sandbox.acts.refusals import Invalid, Refused, Unmet
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
@@ -64,6 +64,34 @@ def test_who_is_external_follows_from_their_body(program: Program, acts: Acts, c
     assert [external[seat] for seat in seats] == [False, True]
 
 
+# The simplified procedure
+
+
+def test_a_firm_cannot_choose_the_simplified_procedure_for_a_grave_trial(world: World) -> None:
+    one = world.walk(tier="R4", simplified=True)
+    world.go(one.accepted())
+    assert world.trial(one)["simplified"] is False
+    with pytest.raises(Unmet) as refused:
+        one.move("send_to_rereview")
+    assert "panel_in_favour" in refused.value.needs
+    one.returned()
+    with pytest.raises(Invalid, match="simplified"):
+        one.act("change_trial", one.firm, simplified=True)
+
+
+def test_a_committees_approval_counts_once_a_regulator_has_looked_at_it(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.accepted())
+    with pytest.raises(Invalid, match="approved_on"):
+        one.file("ethics_approval", approved_on=(one.today() + DAY).isoformat())
+    with pytest.raises(Unmet) as refused:
+        one.move("admit")
+    assert "panel_in_favour" in refused.value.needs
+    one.vote("approve", "regulator", subject="ethics_approval")
+    one.by_two("admit")
+    assert one.state == "admitted"
+
+
 # Proposals
 
 
@@ -112,6 +140,21 @@ def test_who_wants_the_same_again_is_named_the_same_proposal(world: World) -> No
     one = world.walk()
     world.go(one.judged())
     assert one.move("admit")["decision"] == one.move("admit", "regulator2")["decision"]
+
+
+# Accounts
+
+
+@pytest.mark.parametrize("role", ["firm", "reviewer", "department"])
+def test_whoever_decides_never_holds_the_link_of_an_invitation(acts: Acts, cast: Cast, role: str) -> None:
+    given = {"email": "xu@people.example", "name": "Xu", "role": role, "organisation_id": cast.fang.organisation_id,
+             **({"constituency": "industry", "expertise": ["trade"]} if role == "reviewer" else {})}
+    first = acts.do("invite", cast.lin, given)
+    link = acts.do("invite", cast.ada, given)
+    again = acts.do("invite", cast.zhou, given)
+    assert (first.secret, again.secret) == (None, None) and first.id == link.id == again.id
+    opened = acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": link.secret, "password": hash_password(PASSWORD)})
+    assert opened.id
 
 
 # Verdicts

@@ -16,6 +16,7 @@ from tests.rules.facts_met import (
     BODIES,
     DAY,
     NOW,
+    Change,
     dated,
     filed,
     group,
@@ -95,13 +96,39 @@ def test_the_strictest_quorum_is_asked_while_no_tier_is_set():
     assert not holds("panel_in_favour", trial(tier=None))
 
 
+def committees(day: str = "2026-05-01", *, seen: bool = True) -> list[Change]:
+    """A city hospital's committee approved the trial, of whose panel nobody voted; and a regulator looked at it."""
+    filing = filed("ethics_approval", {"committee": "City hospital", "number": "7", "approved_on": day})
+    looked = (vote("approve", "lin", role="regulator", subject="ethics_approval"),) if seen else ()
+    return [voted("ethics", None, None, None), trial(listed=False),
+            group("sections", lambda found: {**found, "ethics_approval": (filing,)}),
+            group("votes", lambda found: (*found, *looked))]
+
+
 def test_an_ethics_approval_stands_for_the_panel_in_the_simplified_procedure_only():
-    approval = group("sections", lambda found: {**found, "ethics_approval": (
-        filed("ethics_approval", {"committee": "City hospital", "number": "7", "approved_on": "2026-05-01"}),)})
-    nobody = voted("ethics", None, None, None)
-    assert holds("panel_in_favour", trial(simplified=True), approval, nobody)
-    assert not holds("panel_in_favour", approval, nobody)
-    assert not holds("panel_in_favour", trial(simplified=True), nobody)
+    assert holds("panel_in_favour", trial(simplified=True), *committees())
+    assert not holds("panel_in_favour", *committees())
+    assert holds("panel_in_favour", trial(simplified=True, tier="R1"), *committees(), without("data_assessment"))
+    assert not holds("panel_in_favour", trial(simplified=True), voted("ethics", None, None, None))
+
+
+@pytest.mark.parametrize("change", [
+    trial(tier="R3"), trial(tier="R4"), trial(tier=None), trial(listed=True), says("data_assessment", minors=True),
+    says("data_assessment", sensitive_data=True), without("data_assessment"), says("exposure", money=5.0),
+    says("exposure", autonomy="no_human"),
+])
+def test_no_approval_stands_for_the_panel_where_the_procedure_is_not_for_the_trial(change):
+    assert not holds("panel_in_favour", trial(simplified=True), *committees(), change)
+
+
+def test_an_ethics_approval_is_of_a_day_gone_by_and_a_regulator_has_looked_at_it():
+    assert not holds("panel_in_favour", trial(simplified=True), *committees("2031-01-01"))
+    assert not holds("panel_in_favour", trial(simplified=True), *committees(seen=False))
+
+
+def test_outside_the_simplified_procedure_a_start_asks_for_the_risks():
+    assert not holds("safeguards_in_place", without("risks"))
+    assert holds("safeguards_in_place", without("risks"), trial(simplified=True))
 
 
 def test_the_answer_that_a_trial_is_not_listed_must_be_signed():

@@ -203,8 +203,10 @@ class Walk:
             self.act("answer_assignment", who, seat, conflict=False, accepted=True)
 
     def reviewed(self, value: str = "for") -> Story:
-        """The first panel seated, its votes cast; nothing to do where an ethics approval stands for it."""
-        if not self.simplified:
+        """The first panel seated, its votes cast; or the ethics approval that stands for it looked at."""
+        if self.simplified:
+            self.vote("approve", "regulator", subject="ethics_approval")
+        else:
             yield from self.seated("review", self.members)
             yield from self.voted("ethics", value)
 
