@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_ef2599dc'
+revision = '0001_66f05d9a'
 down_revision = None
 
 
@@ -872,6 +872,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.create_index('ix_reviews_due', ['due_at', 'id'], unique=False, sqlite_where=sa.text("state IN ('planned', 'open')"), postgresql_where=sa.text("state IN ('planned', 'open')"))
+        batch_op.create_index('ix_reviews_held', ['held_at'], unique=False, sqlite_where=sa.text('held_at IS NOT NULL'), postgresql_where=sa.text('held_at IS NOT NULL'))
         batch_op.create_index('ix_reviews_trial_id_due_at', ['trial_id', 'due_at'], unique=False)
 
     op.create_table('seats',
@@ -1172,6 +1173,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    with op.batch_alter_table('opinions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_opinions_account_id'), ['account_id'], unique=False)
+
     op.create_table('recusals',
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
@@ -1352,6 +1356,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_recusals_trial_id'))
 
     op.drop_table('recusals')
+    with op.batch_alter_table('opinions', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_opinions_account_id'))
+
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
@@ -1401,6 +1408,7 @@ def downgrade() -> None:
     op.drop_table('seats')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.drop_index('ix_reviews_trial_id_due_at')
+        batch_op.drop_index('ix_reviews_held', sqlite_where=sa.text('held_at IS NOT NULL'), postgresql_where=sa.text('held_at IS NOT NULL'))
         batch_op.drop_index('ix_reviews_due', sqlite_where=sa.text("state IN ('planned', 'open')"), postgresql_where=sa.text("state IN ('planned', 'open')"))
 
     op.drop_table('reviews')

@@ -416,6 +416,6 @@ def test_a_member_of_the_running_panel_names_a_deputy_on_their_seat(at: Desks, c
         page = at(cast.rui).get(f"{path}?lang={language}")
         assert cast.mei.id in page.text and cast.rui.id not in page.text
     assert at(cast.rui).send(path, {"account_id": cast.mei.id}).location == f"/trials/{trial}/panel"
-    assert "Deputies of the running panel" in text_of(at(cast.fang).get(f"/trials/{trial}/panel?lang=en").text)
+    assert "deputy of Rui" in text_of(at(cast.fang).get(f"/trials/{trial}/panel?lang=en").text)
     assert at(cast.rui).send(path, {"account_id": cast.shen.id}).status_code == 422
     assert [at(who).get(path).status_code for who in (cast.lin, cast.mei, cast.fang)] == [200, 404, 403]

@@ -175,13 +175,13 @@ def _groups(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> list[P
 
 def _group(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...], panel: str, number: int, *, now: bool) -> Plain:
     held = [seat for seat in seats if (seat["panel"], seat["panel_no"]) == (panel, number)]
-    name = word(f"choice.Panel.{panel}")
+    name, members = word(f"choice.Panel.{panel}"), {seat["id"]: seat["name"] or "" for seat in seats}
     title = t("page.panel.fresh", what=name, number=number) if number > 1 else said(name)
-    return {"id": f"h-{panel}-{number}", "title": title, "rows": [_seat_row(row, seat) for seat in held],
+    return {"id": f"h-{panel}-{number}", "title": title, "rows": [_seat_row(row, seat, members) for seat in held],
             "needs": _lacks(row, panel, sitting(held, panel, number)) if now else []}
 
 
-def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
+def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any], members: Mapping[str, str]) -> Plain:
     """Who sits there; a department reads the sides alone."""
     named = row["relation"] in SEES_NAMES
     opens = row["relation"] is Relation.OFFICER or seat["account_id"] == actor().id
@@ -191,6 +191,8 @@ def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
     who = {"text": seat["name"] or "", "sub": seat["organisation"] or "", "url": url} if named else \
         t("page.panel.unnamed")
     marks = [t(f"page.panel.is_{mark}") for mark in ("chair", "external") if seat[mark]]
+    if named and seat["deputy_of"]:
+        marks.append(t("page.panel.deputy_for", name=members[seat["deputy_of"]]))
     return {"reviewer": who, "answer": _answer(seat),
             "side": {"text": t(f"constituency.{seat['constituency']}"),
                      "sub": " · ".join([*filter(None, (_expertise(seat),)), *marks])}}
