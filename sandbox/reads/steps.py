@@ -44,7 +44,8 @@ SPREAD = {
 """Needs that several sections meet together."""
 TIME_MEETS = ("public_notice_given",)
 """Needs that only have to wait once their section is filed."""
-SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
+SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify",
+              "retrospective": "sign", "wind_down": "sign"}
 """Sections that count once someone else's vote stands beside them."""
 
 
@@ -235,7 +236,7 @@ def _vote(sight: _Sight, name: str, subject: str | None = None) -> Step | None:
     if sight.relation not in matter.by or sight.row["state"] not in matter.states:
         return None
     filed = sight.facts.section(subject) if subject else None
-    own = filed is not None and filed.author == sight.actor.id and name in ("approve", "verify")
+    own = filed is not None and filed.author == sight.actor.id and (name, subject) != ("sign", "plan")
     version = filed.version if filed else 0 if subject else sight.row["dossier_version"]
     if own or version == 0 or sight.voted(name, subject, version):
         return None

@@ -37,6 +37,7 @@ MATTERS_OF: Mapping[str, tuple[str, ...]] = {
     "panel_in_favour": ("approve", "ethics"), "rereview_in_favour": ("ethics", "rereview"), "plan_locked": ("sign",),
     "exposure_limited": ("approve",), "consent_approved": ("approve",), "exit_plan_approved": ("approve",),
     "recent_panel_opinion": ("opinion",), "cause_mitigated": ("verify",), "diligent": ("diligence",),
+    "retrospective_complete": ("sign",), "wound_down": ("sign",),
 }
 """The matters on which a need counts votes."""
 COLUMNS = ("tier", "listed", "environment", "simplified")

@@ -17,7 +17,7 @@ from sandbox.rules.evaluation import evaluation
 from sandbox.rules.facts import Facts, parse_day
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
 from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
-from sandbox.rules.voting import approved, in_favour, members, quorum, seated, settled
+from sandbox.rules.voting import approved, in_favour, members, quorum, seated, settled, signed
 from sandbox.words import Word, word
 
 NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
@@ -124,11 +124,7 @@ def reasons_given(facts: Facts) -> bool:
 
 def plan_locked(facts: Facts) -> bool:
     """Firm and regulator both signed this version of the plan."""
-    plan = facts.section("plan")
-    if plan is None:
-        return False
-    signed = {v.role for v in facts.cast("sign", subject="plan", version=plan.version) if v.value == "for"}
-    return {"firm", "regulator"} <= signed
+    return {"firm", "regulator"} <= signed(facts, "plan")
 
 
 def exposure_limited(facts: Facts) -> bool:
@@ -266,12 +262,14 @@ def emergency_review_held(facts: Facts) -> bool:
 
 
 def retrospective_complete(facts: Facts) -> bool:
-    """The report is filed since the suspension, by both, or by the regulator alone after the firm stayed away."""
+    """The report is filed since the suspension and both sides stand by that version: one by filing it, the other by its
+    signature; or the regulator alone after the firm stayed away."""
     stop = facts.suspension
     section = facts.section("retrospective")
     if stop is None or section is None or section.at < stop.at:
         return False
-    return section.body.get("firm_took_part") is True or _silent_since(facts, facts.trial.state_since)
+    sides = {section.role} | signed(facts, "retrospective")
+    return "regulator" in sides and ("firm" in sides or _silent_since(facts, facts.trial.state_since))
 
 
 def _silent_since(facts: Facts, at: datetime) -> bool:
@@ -336,9 +334,11 @@ def time_left(facts: Facts) -> bool:
 
 
 def wound_down(facts: Facts) -> bool:
-    """Every item of the checklist is done, or recorded as lawful or not verifiable with reason and owner."""
-    items = facts.body("wind_down")
-    return bool(items) and all(
+    """Every item of the checklist is done, or recorded as lawful or not verifiable with reason and owner; a regulator
+    filed or signed it as it stands."""
+    filed, items = facts.section("wind_down"), facts.body("wind_down")
+    looked_at = filed is not None and "regulator" in {filed.role} | signed(facts, "wind_down")
+    return looked_at and all(
         items[f"{name}_status"] == "done" or items.get(f"{name}_reason")
         for name in ("users_told", "access_closed", "recall", "outputs_reversed", "data_deleted", "complaints_closed")
     )
@@ -448,7 +448,7 @@ NEEDS = {row.name: row for row in (
     need(recent_panel_opinion, "votes", "panel", "suspension", holder="reviewer", meet="votes:opinion"),
     need(cause_mitigated, "sections", "votes", "panel", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
-    need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
+    need(retrospective_complete, "sections", "votes", "suspension", holder="firm", meet="retrospective"),
     need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),
     need(score_reached, "sections", "panel", "proof", "items", holder="reviewer", meet="score"),
     need(nothing_open, "proof", holder="firm", meet="incidents"),
@@ -456,7 +456,7 @@ NEEDS = {row.name: row for row in (
     need(all_constituencies_scored, "sections", "panel", holder="reviewer", meet="score"),
     need(two_regulators, "suspension", "decision", holder="regulator", meet="decision"),
     need(time_left, holder="regulator", meet="clock"),
-    need(wound_down, "sections", holder="firm", meet="wind_down"),
+    need(wound_down, "sections", "votes", holder="firm", meet="wind_down"),
     need(failure_form_complete, "sections", holder="firm", meet="failure_form"),
     need(diligent, "sections", "votes", "panel", holder="reviewer", meet="votes:diligence"),
     need(ground_chosen, "sections", holder="regulator", meet="termination"),

@@ -197,3 +197,34 @@ def test_what_a_member_verified_who_then_steps_aside_waits_for_another(
     with program.reading() as connection:
         assert connection.execute(sa.select(ITEMS.c.done_at, ITEMS.c.verified_at)).one()[1] is None
     acts.do("verify_corrective_item", cast.zhou, {"accept": True, "verdict": "Seen too"}, done)
+
+
+# Both sides
+
+
+@pytest.mark.parametrize(("author", "other"), [("firm", "regulator"), ("regulator", "firm")])
+def test_neither_side_writes_the_retrospective_for_both(world: World, author: str, other: str) -> None:
+    one = world.walk()
+    world.go(one.started())
+    one.move("suspend", "regulator")
+    world.go(one.mitigated())
+    one.move("open_retrospective")
+    one.file("retrospective", author)
+    one.vote("sign", author, subject="retrospective")
+    with pytest.raises(Unmet) as refused:
+        one.move("wind_down", one.firm)
+    assert tuple(refused.value.needs) == ("retrospective_complete",)
+    one.vote("sign", other, subject="retrospective")
+    assert one.move("wind_down", one.firm)["state"] == "winding_down"
+
+
+def test_a_firm_does_not_overwrite_the_checklist_that_an_officer_signed(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.started())
+    world.go(one.wound_down())
+    one.file("wind_down")
+    with pytest.raises(Unmet) as refused:
+        one.move("close_withdrawn")
+    assert tuple(refused.value.needs) == ("wound_down",)
+    one.vote("sign", "regulator", subject="wind_down")
+    assert one.move("close_withdrawn")["state"] == "withdrawn"

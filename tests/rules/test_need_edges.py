@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
-from sandbox.rules.facts import Item, ReviewFacts, parse_day
+from sandbox.rules.facts import Facts, Item, ReviewFacts, parse_day
 from sandbox.rules.jurisdiction import CITY, Jurisdiction, Profile
 from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.working_days import Calendar
@@ -384,15 +384,49 @@ def test_an_emergency_review_that_is_only_planned_is_not_held():
     assert not holds("emergency_review_held", planned)
 
 
+def written_by(kind: str, role: str) -> Change:
+    """The section is of this side, and nobody signed it."""
+    def change(facts: Facts) -> Facts:
+        mine = tuple(replace(one, role=role) for one in facts.sections[kind])
+        votes = tuple(one for one in facts.votes if one.subject != kind)
+        return replace(facts, groups={**facts.groups, "sections": {**facts.sections, kind: mine}, "votes": votes})
+    return change
+
+
+def signs(kind: str, role: str, version: int = 1) -> Change:
+    return group("votes", lambda found: (*found, vote("sign", role, role=role, subject=kind, version=version)))
+
+
+@pytest.mark.parametrize(("author", "other"), [("firm", "regulator"), ("regulator", "firm")])
+def test_one_side_writes_the_retrospective_and_the_other_signs_that_version(author, other):
+    alone = written_by("retrospective", author)
+    assert not holds("retrospective_complete", alone)
+    assert not holds("retrospective_complete", alone, signs("retrospective", author))
+    assert not holds("retrospective_complete", alone, signs("retrospective", other, version=2))
+    assert holds("retrospective_complete", alone, signs("retrospective", other))
+
+
+def test_a_firm_cannot_complete_its_retrospective_alone_however_long_nobody_answers():
+    long_ago = trial(state_since=NOW - 60 * DAY)
+    assert not holds("retrospective_complete", written_by("retrospective", "firm"), long_ago)
+
+
+def test_the_checklist_of_the_way_out_is_a_regulators_or_signed_by_one():
+    assert holds("wound_down", written_by("wind_down", "regulator"))
+    assert not holds("wound_down", written_by("wind_down", "firm"))
+    assert not holds("wound_down", written_by("wind_down", "firm"), signs("wind_down", "firm"))
+    assert holds("wound_down", written_by("wind_down", "firm"), signs("wind_down", "regulator"))
+
+
 @pytest.mark.parametrize(("days", "complete"), [(15, True), (14, False)])
 def test_the_regulator_completes_the_report_alone_after_ten_working_days_of_silence(days, complete):
-    alone = says("retrospective", firm_took_part=False)
+    alone = written_by("retrospective", "regulator")
     assert holds("retrospective_complete", alone, trial(state_since=NOW - days * DAY)) is complete
 
 
 def test_working_days_of_silence_are_those_of_the_sandbox_s_own_place():
     """Ten working days from Monday 28 September: China has its golden week in between, Germany one Saturday off."""
-    alone, since = says("retrospective", firm_took_part=False), datetime(2026, 9, 28, 1, tzinfo=UTC)
+    alone, since = written_by("retrospective", "regulator"), datetime(2026, 9, 28, 1, tzinfo=UTC)
     german = Jurisdiction(Profile.EU_AUTHORITY, ZoneInfo("Europe/Berlin"), Calendar("DE"))
     for place, waits in ((CITY, [11, 12, 15]), (german, [11, 12])):
         assert [day for day in (11, 12, 15, 16, 19) if not holds(
