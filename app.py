@@ -398,7 +398,7 @@ COMMANDS = {command.name: command for command in (
     Command("schedule", schedule, "what fires on a trial in the next 90 days, and to whom",
             lambda parser: parser.add_argument("trial", metavar="TRIAL", help="the trial's number, such as ES-0001")),
     Command("move", move_house, "move the database to another address, PostgreSQL's or back", move_arguments),
-    Command("verify", verify_log, "recompute the log; exit 0 when it is intact, 1 when not"),
+    Command("verify", verify_log, "recompute the log, and the log alone; exit 0 when it is intact, 1 when not"),
 )}
 
 

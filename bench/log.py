@@ -65,10 +65,8 @@ def _scanned_s(of: City) -> float:
 def check(of: City, entries: int) -> None:
     """An entry that is changed is seen: the figure is of a check that checks."""
     with of.program.writer.begin() as connection:
-        connection.exec_driver_sql(f"DROP TRIGGER IF EXISTS {LOG.name}_no_update")
-        trigger = connection.exec_driver_sql(
-            "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (LOG.name,)).scalars().all()
-        for name in trigger:
+        for name in connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ?", (LOG.name,)).scalars().all():
             connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
         connection.execute(sa.update(LOG).where(LOG.c.seq == entries // 2).values(actor_id="ac_somebody"))
     with of.program.reading() as connection:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import group_commit
+from bench import group_commit, log
 from bench.city import city, report
-from bench.claim import Claim, Machine, median_ratio, percentile
+from bench.claim import Claim, Machine, Run, median_ratio, percentile
 from sandbox.store.feedback import FeedbackFields
 
 
@@ -26,6 +26,11 @@ def test_the_truth_is_looked_at_and_a_lost_filing_would_be_seen(tmp_path: Path):
         group_commit.check(one, {one.trials[0]: 3})
         with pytest.raises(AssertionError):
             group_commit.check(one, {one.trials[0]: 4})
+
+
+def test_the_bench_of_the_log_checks_a_check_that_would_see_a_change(tmp_path: Path):
+    claims = log.claims(Run(0.1, 1, log.SLICE, "sqlite", tmp_path))
+    assert [claim.unit for claim in claims] == ["/s", "s", "us"] and all(claim.ours > 0 for claim in claims)
 
 
 def test_the_reports_of_a_trial_follow_each_other():

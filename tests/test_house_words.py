@@ -17,6 +17,7 @@ import sandbox.acts
 import sandbox.store
 from sandbox.acts.act import ACTS
 from sandbox.rules.access import PERMISSIONS, Constituency, Role
+from sandbox.rules.basis import COLUMNS
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.clocks import CLOCKS
 from sandbox.rules.lifecycle import MOVE_NAMES, STATES, TRIGGERS, Cause, Stage
@@ -64,6 +65,7 @@ NAMED = {
     "role": sorted({*Role, *(owner for clock in CLOCKS.values() for owner in clock.owners)}),
     "light": sorted(Light), "indicator": sorted(INDICATORS), "tier": sorted(TIERS), "clock": sorted(CLOCKS),
     "field": FIELD_NAMES, "choice.MatterName": sorted(MATTERS),
+    "basis": [*COLUMNS, "causes", *(f"vote.{matter}" for matter in sorted(MATTERS))],
 }
 PYTHON = {str(path.relative_to(HOUSE)): path.read_text(encoding="utf-8")
           for path in (HOUSE / "app.py", *sorted((HOUSE / "sandbox").rglob("*.py")))}

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_41181348'
+revision = '0001_66f05d9a'
 down_revision = None
 
 
@@ -121,7 +121,7 @@ def upgrade() -> None:
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('title_hant', sa.String(), nullable=True),
     sa.Column('title_en', sa.String(), nullable=True),
-    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', 'guide', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('whole', sa.Boolean(), nullable=False),
     sa.Column('source_url', sa.String(), nullable=True),
     sa.Column('licence', sa.String(), nullable=True),
@@ -252,7 +252,7 @@ def upgrade() -> None:
     sa.Column('occurred', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('register_name', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('system', 'incident', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('system', 'incident', 'guide', name='entrykind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('organisation_id', sa.String(), nullable=True),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('order', sa.String(), nullable=True),
@@ -666,6 +666,7 @@ def upgrade() -> None:
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('move', sa.String(), nullable=True),
     sa.Column('given', JSON, nullable=False),
+    sa.Column('basis', JSON, nullable=False),
     sa.Column('digest', sa.String(), nullable=False),
     sa.Column('proposed_by', sa.String(), nullable=False),
     sa.Column('proposed_at', Instant(), nullable=False),
@@ -871,10 +872,11 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.create_index('ix_reviews_due', ['due_at', 'id'], unique=False, sqlite_where=sa.text("state IN ('planned', 'open')"), postgresql_where=sa.text("state IN ('planned', 'open')"))
+        batch_op.create_index('ix_reviews_held', ['held_at'], unique=False, sqlite_where=sa.text('held_at IS NOT NULL'), postgresql_where=sa.text('held_at IS NOT NULL'))
         batch_op.create_index('ix_reviews_trial_id_due_at', ['trial_id', 'due_at'], unique=False)
 
     op.create_table('seats',
-    sa.Column('panel', sa.Enum('review', 'rereview', 'running', name='panel', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('panel', sa.Enum('review', 'rereview', 'running', 'deputy', name='panel', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('chair', sa.Boolean(), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -888,14 +890,18 @@ def upgrade() -> None:
     sa.Column('statement', sa.String(), nullable=True),
     sa.Column('recused_at', Instant(), nullable=True),
     sa.Column('objected', sa.Boolean(), nullable=False),
+    sa.Column('deputy_of', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint("(panel = 'deputy') = (deputy_of IS NOT NULL)", name=op.f('ck_seats_deputy_of_somebody')),
     sa.ForeignKeyConstraint(['account_id'], ['accounts.id'], name=op.f('fk_seats_account_id')),
+    sa.ForeignKeyConstraint(['deputy_of'], ['seats.id'], name=op.f('fk_seats_deputy_of')),
     sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_seats_trial_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_seats')),
     sa.UniqueConstraint('trial_id', 'account_id', 'panel', 'panel_no', name=op.f('uq_seats_trial_id_account_id_panel_panel_no'))
     )
     with op.batch_alter_table('seats', schema=None) as batch_op:
         batch_op.create_index('ix_seats_account_id_trial_id', ['account_id', 'trial_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_seats_deputy_of'), ['deputy_of'], unique=False)
 
     op.create_table('sections',
     sa.Column('id', sa.String(), nullable=False),
@@ -1167,6 +1173,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_opinions_review_id')),
     sa.PrimaryKeyConstraint('review_id', 'account_id', name=op.f('pk_opinions'))
     )
+    with op.batch_alter_table('opinions', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_opinions_account_id'), ['account_id'], unique=False)
+
     op.create_table('recusals',
     sa.Column('reason', sa.String(length=8000), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
@@ -1347,6 +1356,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_recusals_trial_id'))
 
     op.drop_table('recusals')
+    with op.batch_alter_table('opinions', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_opinions_account_id'))
+
     op.drop_table('opinions')
     op.drop_table('incident_versions')
     op.drop_table('final_reports')
@@ -1390,11 +1402,13 @@ def downgrade() -> None:
     op.drop_table('states')
     op.drop_table('sections')
     with op.batch_alter_table('seats', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_seats_deputy_of'))
         batch_op.drop_index('ix_seats_account_id_trial_id')
 
     op.drop_table('seats')
     with op.batch_alter_table('reviews', schema=None) as batch_op:
         batch_op.drop_index('ix_reviews_trial_id_due_at')
+        batch_op.drop_index('ix_reviews_held', sqlite_where=sa.text('held_at IS NOT NULL'), postgresql_where=sa.text('held_at IS NOT NULL'))
         batch_op.drop_index('ix_reviews_due', sqlite_where=sa.text("state IN ('planned', 'open')"), postgresql_where=sa.text("state IN ('planned', 'open')"))
 
     op.drop_table('reviews')

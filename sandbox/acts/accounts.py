@@ -33,7 +33,8 @@ FIRST_REGULATORS = 2
 
 
 class Invited(Done):
-    """The invitation and its one-time secret; or the decision that a second regulator must confirm."""
+    """The invitation, and for administrators its one-time secret; or the decision that a second regulator must
+    confirm."""
 
     id: str | None = None
     secret: str | None = None
@@ -42,17 +43,20 @@ class Invited(Done):
 
 @act()
 def invite(act: Act, given: InvitationFields) -> Invited:
-    """Invite a person, or renew the link of who is invited already. Regulators come by an administrator's invitation
-    alone, from the third on confirmed by a regulator, who never gets the link: nobody can hold two of their seats."""
-    if act.actor.role is Role.REGULATOR and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
+    """Invite a person, or renew the link of who is invited already. The link is the administrator's alone, who decides
+    nothing: whoever votes could take a firm's signature or a reviewer's seat with it. Regulators come by an
+    administrator's invitation alone, from the third on confirmed by a regulator."""
+    decides = act.actor.role is Role.REGULATOR
+    if decides and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
         raise NotPermitted("not_permitted")
     check_invitation(act, given)
     open_one = open_invitation(act, given)
     if open_one:
-        return renew_invitation(act, open_one)
+        return Invited(id=open_one) if decides else renew_invitation(act, open_one)
     if given.role is Role.REGULATOR and regulators(act) >= FIRST_REGULATORS:
         return Invited(decision=propose(act, "invite", given.plain()))
-    return send_invitation(act, given)
+    sent = send_invitation(act, given)
+    return sent.model_copy(update={"secret": None}) if decides else sent
 
 
 def open_invitation(act: Act, given: InvitationFields) -> str | None:

@@ -58,14 +58,17 @@ def _as_given(report: Mapping[str, Any]) -> FeedbackFields:
 
 
 def softens(old: Mapping[str, Any], new: FeedbackFields) -> bool:
-    """Fewer events, another denominator, group, distribution, version or region, or less used of a cap: each can lower
-    the evidence or make room, so only what adds events or words counts at once."""
+    """Fewer events or people, another denominator, group, distribution, measure, version or region, less used of a cap,
+    or words taken away: each can lower the evidence, make room or make light of what was told, so only what adds
+    events, people, measures or words counts at once."""
     fewer = any(new.events.get(name, 0) < number for name, number in (old["events"] or {}).items())
-    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people_new", "hours", "money"))
+    less = any((getattr(new, name) or 0) < (old[name] or 0) for name in ("people", "people_new", "hours", "money"))
     plain, was = new.plain(), _as_given(old).plain()
+    unsaid = any(plain["metrics"].get(name) != value for name, value in was["metrics"].items()) \
+        or (was["narrative"] or "") not in (plain["narrative"] or "")
     other = any(plain[name] != was[name] for name in (
         "exposures", "reviewed", "labelled", "groups", "distributions", "model_version", "region"))
-    return fewer or less or other
+    return fewer or less or unsaid or other
 
 
 @act(on="correction")

@@ -1,6 +1,5 @@
 """The second regulator's word: the vote that makes what another proposed, in the vote's own act."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,14 +7,16 @@ from sandbox.acts.accounts import check_invitation, open_invitation, send_invita
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.adoption import AdoptGiven, adopt_all
 from sandbox.acts.keys import RotateGiven, retire
-from sandbox.acts.moves import MoveGiven, carry_out, missing_needs, row_from
+from sandbox.acts.moves import MoveGiven, carry_out, facts_for, proposal_digest, row_from
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import drop_due
+from sandbox.rules.basis import basis_of, basis_word, changed
 from sandbox.rules.facts import Decision
+from sandbox.rules.needs import unmet
 from sandbox.store.accounts import InvitationFields
 from sandbox.store.dues import DueKind
-from sandbox.store.fields import canonical
 from sandbox.store.votes import DECISIONS, DecisionVoteFields, Outcome, Value
+from sandbox.words import word
 
 
 class Decided(Done):
@@ -30,7 +31,8 @@ class Decided(Done):
 
 @act()
 def vote_on_decision(act: Act, given: DecisionVoteFields) -> Decided:
-    """Confirm or refuse what another regulator proposed. Needs are checked again; what they lack keeps it waiting."""
+    """Confirm or refuse what another regulator proposed. Needs are checked again, and that they rest on what they
+    rested on then; what they lack, or what has changed, keeps it waiting."""
     decision = act.row(DECISIONS, act.object_id or "")
     _check_open(act, decision)
     if given.value is Value.ABSTAIN:
@@ -54,17 +56,20 @@ def _check_open(act: Act, decision: Mapping[str, Any]) -> None:
         raise NotPermitted("own_proposal")
     if decision["expires_at"] <= act.now:
         raise Refused("decision_expired")
-    kept = hashlib.sha256(canonical([decision["act"], decision["trial_id"], decision["given"]])).hexdigest()
-    if kept != decision["digest"]:
+    kept = (decision[name] for name in ("act", "trial_id", "given", "basis"))
+    if proposal_digest(*kept) != decision["digest"]:
         raise Refused("decision_changed")
 
 
 def _move(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
     given = MoveGiven.model_validate(decision["given"])
     row = row_from(act, given.move)
-    missing = missing_needs(act, row, Decision(decision["proposed_by"], act.actor.id))
+    facts = facts_for(act, row, Decision(decision["proposed_by"], act.actor.id))
+    missing = unmet(row, facts)
     if missing:
         raise Unmet(row.name, missing)
+    if other := changed(decision["basis"], basis_of(row, facts)):
+        raise Refused("basis_changed", word("refused.basis_changed", what=[basis_word(name) for name in other]))
     act.caused(row.name, lambda sub: carry_out(sub, row, given.reason))
     return {"move": row.name}
 

@@ -43,7 +43,8 @@ class HeldBack(BaseModel):
 
 
 def hold_back(act: Act, given: FeedbackFields, take: Take) -> HeldBack | None:
-    """Keep a checked report as held where it would stop the trial and is implausible; None where it counts at once."""
+    """Keep a checked report as held where it would stop the trial and is implausible; None where it counts at once.
+    One day is given to a time and place, however often what was held is filed anew."""
     if ("suspend", act.trial["state"]) not in ROWS or any(name.startswith("harm_") for name in given.events):
         return None
     doubts = _doubts(act, given)
@@ -54,9 +55,13 @@ def hold_back(act: Act, given: FeedbackFields, take: Take) -> HeldBack | None:
     for one in same:
         if one["body"] == given.plain():  # sent again, perhaps by a machine that knows no 409
             return _told(one)
+    applies_at = min((one["applies_at"] for one in (*same, *_of_span(act, given, HeldState.WITHDRAWN))),
+                     default=act.now + WAITS)
+    if applies_at <= act.now:  # taken back and filed again: it has had its day
+        return None
     held = {"id": act.id("hf"), "trial_id": act.trial["id"], "state": HeldState.WAITING.value, "body": given.plain(),
             "doubts": list(doubts), "causes": list(causes), "author_id": act.actor.id, "at": act.now,
-            "applies_at": min((one["applies_at"] for one in same), default=act.now + WAITS)}
+            "applies_at": applies_at}
     put_right(act, given)
     act.insert(HELD, held)
     put_due(act, DueKind.APPLY_HELD, held["id"], held["applies_at"], act.trial["id"])
@@ -115,8 +120,12 @@ def _waiting(act: Act, given: FeedbackFields) -> list[dict[str, Any]]:
     """Filings held for the same time and place; hardly ever is there any, and every filing asks."""
     if _any_held.run(act.connection, {"trial_id": act.trial["id"]}).fetchone() is None:
         return []
+    return _of_span(act, given, HeldState.WAITING)
+
+
+def _of_span(act: Act, given: FeedbackFields, state: HeldState) -> list[dict[str, Any]]:
     rows = act.connection.execute(sa.select(HELD).where(
-        HELD.c.trial_id == act.trial["id"], HELD.c.state == HeldState.WAITING).order_by(HELD.c.id)).mappings().all()
+        HELD.c.trial_id == act.trial["id"], HELD.c.state == state).order_by(HELD.c.id)).mappings().all()
     return [dict(row) for row in rows if _same(FeedbackFields.model_validate(row["body"]), given)]
 
 

@@ -12,9 +12,10 @@ from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, sus
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
+from sandbox.rules.basis import basis_of
 from sandbox.rules.cadence import end_of_working_days
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.facts import Decision
+from sandbox.rules.facts import Decision, Facts
 from sandbox.rules.lifecycle import (
     CAUSE_BY_PARTY,
     NEEDS_NO_REVIEW,
@@ -60,9 +61,10 @@ def make_move(act: Act, given: MoveGiven) -> Moved:
     assert act.relation is not None
     if not may_move(row, act.relation):
         raise NotPermitted("not_your_move", move=row.name)
-    missing = missing_needs(act, row)
+    facts = facts_for(act, row)
+    missing = unmet(row, facts)
     if list(missing) == ["two_regulators"]:
-        return propose_move(act, row, given)
+        return propose_move(act, row, given, basis_of(row, facts))
     if missing:
         raise Unmet(row.name, missing)
     act.logged_as = row.name
@@ -79,10 +81,14 @@ def row_from(act: Act, name: str) -> Move:
     return row
 
 
-def missing_needs(act: Act, row: Move, decision: Decision | None = None) -> dict[str, Word]:
+def missing_needs(act: Act, row: Move) -> dict[str, Word]:
     """Every need of the move that does not hold now, with its sentence."""
-    facts = load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
-    return unmet(row, facts)
+    return unmet(row, facts_for(act, row))
+
+
+def facts_for(act: Act, row: Move, decision: Decision | None = None) -> Facts:
+    """What the move's needs judge, as it stands now."""
+    return load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
 
 
 def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | None = None) -> None:
@@ -107,19 +113,24 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
     follow_move(act, row.name, move)
 
 
-def propose_move(act: Act, row: Move, given: MoveGiven) -> Moved:
-    """A decision that waits for another regulator; asked again while it waits, the same one is named."""
-    waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(
+def propose_move(act: Act, row: Move, given: MoveGiven, basis: dict[str, Any]) -> Moved:
+    """A decision that waits for another regulator; asked again while it waits, the same one is named. Where what it
+    rested on has changed it is void, and another takes its place."""
+    waiting = act.connection.execute(sa.select(DECISIONS.c.id, DECISIONS.c.basis).where(
         DECISIONS.c.trial_id == act.trial["id"], DECISIONS.c.move == row.name,
-        DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)).scalar()
-    decision = waiting or propose(act, "make_move", given.plain(), move=row.name)
+        DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)).first()
+    if waiting is not None and waiting.basis != basis:
+        _void(act, waiting.id)
+        waiting = None
+    decision = waiting.id if waiting else propose(act, "make_move", given.plain(), row.name, basis)
     return Moved(outcome="proposed", state=row.source, decision=decision)
 
 
-def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None) -> str:
-    """Keep what would be done and its digest, for three working days; returns the decision's id."""
-    trial_id = act.trial.get("id")
-    digest = hashlib.sha256(canonical([name, trial_id, given])).hexdigest()
+def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None,
+            basis: dict[str, Any] | None = None) -> str:
+    """Keep what would be done, what that rests on, and the digest of both, for three working days; returns its id."""
+    trial_id, basis = act.trial.get("id"), basis or {}
+    digest = proposal_digest(name, trial_id, given, basis)
     act.logged_as = f"propose_{move or name}"
     same = (DECISIONS.c.digest == digest, DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)
     waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(*same)).scalar()
@@ -128,7 +139,7 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     decision = act.id("de")
     expires = end_of_working_days(act.now, DECIDE_WITHIN, act.place)
     act.insert(DECISIONS, {
-        "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given,
+        "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given, "basis": basis,
         "digest": digest, "proposed_by": act.actor.id, "proposed_at": act.now, "expires_at": expires,
         "outcome": Outcome.WAITING.value,
     })
@@ -137,13 +148,22 @@ def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None)
     return decision
 
 
+def proposal_digest(name: str, trial_id: str | None, given: Any, basis: Any) -> str:
+    """The digest of a proposal, which the vote confirms."""
+    return hashlib.sha256(canonical([name, trial_id, given, basis])).hexdigest()
+
+
 def void_proposals(act: Act, account_id: str) -> None:
     """What this person proposed is void for good: whoever still wants it proposes it again."""
     waiting = sa.select(DECISIONS.c.id).where(DECISIONS.c.proposed_by == account_id,
                                               DECISIONS.c.outcome == Outcome.WAITING)
     for decision in act.connection.execute(waiting).scalars().all():
-        act.update(DECISIONS, decision, outcome=Outcome.VOID.value)
-        drop_due(act, DueKind.EXPIRE_DECISION, decision)
+        _void(act, decision)
+
+
+def _void(act: Act, decision: str) -> None:
+    act.update(DECISIONS, decision, outcome=Outcome.VOID.value)
+    drop_due(act, DueKind.EXPIRE_DECISION, decision)
 
 
 def trip(act: Act, cause: Cause) -> bool:

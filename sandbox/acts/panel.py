@@ -14,7 +14,7 @@ from sandbox.store.fields import Fields
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.recusals import RECUSALS, RecusalState
 from sandbox.store.scenarios import SCENARIOS
-from sandbox.store.trials import SEATS, SeatAnswer, SeatFields
+from sandbox.store.trials import SEATS, DeputyFields, Panel, SeatAnswer, SeatFields
 from sandbox.store.types import Long
 
 CLOSED_FOR_APPEAL = ("declined", "terminated")
@@ -24,29 +24,60 @@ CLOSED_FOR_APPEAL = ("declined", "terminated")
 def assign_reviewer(act: Act, given: SeatFields) -> Made:
     """Offer a seat. While an appeal is open the seat is on the fresh panel. Nobody reviews and re-reviews one trial,
     and nobody of the firm's own body sits on it; whether a member is external follows from the body they are of."""
+    if given.panel is Panel.DEPUTY:
+        raise invalid("panel", "deputies_are_named")
+    return Made(id=_offer(act, given))
+
+
+@act(on="seat")
+def name_deputy(act: Act, given: DeputyFields) -> Made:
+    """Offer another reviewer to stand in for a member of the running panel: by the member, or by a regulator. The same
+    checks hold, the deputy answers the same questions, and judges only what the member does not."""
+    seat = act.row(SEATS, act.object_id or "")
+    if act.relation is not Relation.OFFICER and seat["account_id"] != act.actor.id:
+        raise NotPermitted("not_your_seat")
+    if seat["panel"] != Panel.RUNNING or seat["accepted"] is not True or seat["recused_at"] is not None:
+        raise Refused("no_seat_for_a_deputy")
+    if act.connection.execute(sa.select(SEATS.c.id).where(
+            SEATS.c.deputy_of == seat["id"], SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False))).first():
+        raise Refused("has_a_deputy")
+    return Made(id=_offer(act, SeatFields(account_id=given.account_id, panel=Panel.DEPUTY), deputy_of=seat["id"]))
+
+
+def _offer(act: Act, given: SeatFields, deputy_of: str | None = None) -> str:
+    """A seat offered to a reviewer who may hold it."""
     person = act.connection.execute(sa.select(ACCOUNTS).where(
         ACCOUNTS.c.id == given.account_id, ACCOUNTS.c.role == Role.REVIEWER, ACCOUNTS.c.active)).mappings().first()
     if person is None:
         raise invalid("account_id", "unknown_id")
     external = _from_outside(act, person["organisation_id"])
     number = act.trial["panel_no"] + (act.trial["state"] in CLOSED_FOR_APPEAL)
-    held = act.connection.execute(sa.select(SEATS.c.panel, SEATS.c.panel_no).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == given.account_id)).all()
-    if (given.panel, number) in [(seat.panel, seat.panel_no) for seat in held]:
-        raise Refused("already_seated")
-    if {"review", "rereview"} == {given.panel, *(s.panel for s in held if s.panel != "running")} - {"running"}:
-        raise Refused("double_role")
-    if act.trial["state"] in CLOSED_FOR_APPEAL and held:
-        raise Refused("earlier_panel")
+    _check_roles(act, given, number)
     _check_body(act, given.panel, person["organisation_id"])
     seat = act.id("st")
     act.insert(SEATS, {
         **given.model_dump(mode="json"), "id": seat, "trial_id": act.trial["id"], "panel_no": number, "at": act.now,
         "organisation_id": person["organisation_id"], "constituency": person["constituency"],
-        "external": external,
+        "external": external, "deputy_of": deputy_of,
     })
     notify(act, "seat_offered", account=given.account_id, dedupe=seat, panel=given.panel)
-    return Made(id=seat)
+    return seat
+
+
+def _check_roles(act: Act, given: SeatFields, number: int) -> None:
+    """Nobody sits twice on a panel, nor as member and deputy; nobody reviews and re-reviews; nobody of an earlier panel
+    sits on an appeal's."""
+    held = act.connection.execute(sa.select(SEATS.c.panel, SEATS.c.panel_no, SEATS.c.recused_at).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == given.account_id)).all()
+    accompanying = {Panel.RUNNING, Panel.DEPUTY}
+    beside = accompanying if given.panel in accompanying else set()
+    if any(seat.panel_no == number and (seat.panel == given.panel or seat.panel in beside and seat.recused_at is None)
+           for seat in held):
+        raise Refused("already_seated")
+    if {"review", "rereview"} == {given.panel, *(seat.panel for seat in held)} - accompanying:
+        raise Refused("double_role")
+    if act.trial["state"] in CLOSED_FOR_APPEAL and held:
+        raise Refused("earlier_panel")
 
 
 def _check_body(act: Act, panel: str, body: str | None) -> None:
@@ -101,13 +132,16 @@ def recuse_reviewer(act: Act, given: RecusalGiven) -> Made:
 
 
 def end_seats(act: Act, account_id: str, reason: str | None, **more: object) -> None:
-    """End every seat the person holds on the trial: a conflict on one panel is a conflict on all. Their votes count no
-    more, and what they verified waits for somebody else."""
+    """End every seat the person holds on the trial, with those of their deputies: a conflict on one panel is a conflict
+    on all. Their votes count no more, and what they verified waits for somebody else."""
     _settle_requests(act, account_id, reason)
     open_seats = sa.select(SEATS.c.id).where(SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == account_id,
                                              SEATS.c.recused_at.is_(None))
     for seat in act.connection.execute(open_seats).scalars().all():
         act.update(SEATS, seat, recused_at=act.now, statement=reason, **more)
+        for deputy in act.connection.execute(sa.select(SEATS.c.id).where(
+                SEATS.c.deputy_of == seat, SEATS.c.recused_at.is_(None))).scalars().all():
+            act.update(SEATS, deputy, recused_at=act.now)
     verified = sa.select(ITEMS.c.id).where(ITEMS.c.trial_id == act.trial["id"], ITEMS.c.verified_by == account_id)
     for item in act.connection.execute(verified).scalars().all():
         act.update(ITEMS, item, verified_by=None, verified_at=None)

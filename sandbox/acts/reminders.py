@@ -33,7 +33,7 @@ from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
 from sandbox.store.duty import ALARMS, DUTIES
-from sandbox.store.reviews import REVIEWS, SITTERS, ReviewState
+from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS, ReviewState
 from sandbox.store.trials import SEATS, Panel
 
 LATE_AFTER = timedelta(hours=1)
@@ -104,9 +104,22 @@ def owed_review(act: Act, review_id: str) -> Owed | None:
     panel = [("account", one.account) for one in panel_of(act)]
     on_duty = [("account", account) for account in act.connection.execute(
         sa.select(SITTERS.c.account_id).where(SITTERS.c.review_id == review_id)).scalars()]
+    asked = on_duty or panel
     return Owed(review["due_at"], interval_of(act, review), {
-        "reviewer": on_duty or panel, "officer": [("role", Role.REGULATOR.value)],
+        "reviewer": asked, "officer": [("role", Role.REGULATOR.value)],
+        "deputy": _deputies(act, review_id, [name for _, name in asked]),
         "substitute": [one for one in panel if one not in on_duty]}, {})
+
+
+def _deputies(act: Act, review_id: str, asked: list[str]) -> list[Party]:
+    """Who stands in for those who are asked and have not judged."""
+    member = SEATS.alias("members")
+    judged = sa.select(OPINIONS.c.account_id).where(OPINIONS.c.review_id == review_id)
+    query = sa.select(SEATS.c.account_id).join(member, member.c.id == SEATS.c.deputy_of).where(
+        member.c.trial_id == act.trial["id"], member.c.account_id.in_(asked), member.c.account_id.not_in(judged),
+        member.c.recused_at.is_(None), SEATS.c.accepted.is_(True), SEATS.c.recused_at.is_(None),
+        SEATS.c.objected.is_(False), SEATS.c.account_id.not_in(judged))
+    return [("account", account) for account in act.connection.execute(query.order_by(SEATS.c.id)).scalars()]
 
 
 # Feedback

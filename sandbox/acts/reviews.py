@@ -33,6 +33,7 @@ from sandbox.store.reviews import (
     ReviewState,
 )
 from sandbox.store.sections import DRAFTS
+from sandbox.store.trials import SEATS, Panel
 from sandbox.store.types import Long, Raw
 from sandbox.words import word
 
@@ -44,7 +45,7 @@ CAN_BE_CALLED = ("trial", "tune", "suspended", "retrospective", "exit_review")
 def give_opinion(act: Act, given: OpinionFields) -> Made:
     """One reviewer's verdict on an open review; given again it replaces the former, until the review is held."""
     review = _open_review(act)
-    own_seat(act, "running")
+    _check_seat(act, review["id"])
     if given.conflict:
         end_seats(act, act.actor.id, given.reason, conflict=True)
         return Made(id=review["id"])
@@ -57,6 +58,19 @@ def give_opinion(act: Act, given: OpinionFields) -> Made:
     return Made(id=review["id"])
 
 
+def _check_seat(act: Act, review: str) -> None:
+    """A member of the running panel judges, or their deputy; never both of them on one review."""
+    seats = {seat["panel"]: seat for seat in act.connection.execute(sa.select(SEATS).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == act.actor.id, SEATS.c.accepted.is_(True),
+        SEATS.c.panel_no == act.trial["panel_no"], SEATS.c.recused_at.is_(None))).mappings()}
+    mine = seats.get(Panel.DEPUTY) or own_seat(act, "running")
+    other = SEATS.c.id == mine["deputy_of"] if mine["deputy_of"] else SEATS.c.deputy_of == mine["id"]
+    judged = sa.select(OPINIONS.c.account_id).join(SEATS, SEATS.c.account_id == OPINIONS.c.account_id).where(
+        OPINIONS.c.review_id == review, other)
+    if act.connection.execute(judged).first():
+        raise Refused("judged_by_deputy" if mine["deputy_of"] is None else "judged_by_member")
+
+
 class OpinionDraft(Fields):
     """What was typed so far, unchecked."""
 
@@ -67,7 +81,7 @@ class OpinionDraft(Fields):
 def draft_opinion(act: Act, given: OpinionDraft) -> Made:
     """Keep an opinion's form as it stands; giving the opinion removes it."""
     review = _open_review(act)
-    own_seat(act, "running")
+    _check_seat(act, review["id"])
     _drop_draft(act, review["id"])
     act.connection.execute(sa.insert(DRAFTS).values(
         trial_id=act.trial["id"], kind=review["id"], account_id=act.actor.id, raw=given.raw, at=act.now))

@@ -13,8 +13,9 @@ from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Stale, invalid
 from sandbox.acts.schedule import arm_kill_switch
 from sandbox.rules.access import Relation
 from sandbox.rules.cadence import local_day
+from sandbox.rules.dossier import bars_simplified
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.store.facts import load_facts
+from sandbox.store.facts import load_facts, sections
 from sandbox.store.fields import Fields
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
@@ -79,8 +80,17 @@ def change_trial(act: Act, given: TrialChangeGiven) -> Changed:
     for name in ("title", "simplified"):
         if values.get(name, ...) is None:
             raise invalid(name, "missing")
+    if values.get("simplified") and act.trial["tier"] and _barred(act):
+        raise invalid("simplified", "not_simplified")
     act.change_trial(**values)
     return Changed(id=act.trial["id"], version=act.trial["version"] + 1)
+
+
+def _barred(act: Act) -> bool:
+    """Whether what the firm and the officer filed speaks against the simplified procedure (简易程序)."""
+    filed = {kind: found[-1].body for kind, found in sections(act.connection, act.trial, act.now).items()}
+    return bars_simplified(act.trial["tier"], listed=act.trial["listed"], exposure=filed.get("exposure", {}),
+                           data=filed.get("data_assessment", {}))
 
 
 class SectionGiven(Fields):
@@ -136,10 +146,14 @@ def check_scenario(act: Act, exposure: Mapping[str, Any]) -> None:
         raise Invalid(*over)
 
 
-def check_tested(act: Act, test: Mapping[str, Any]) -> None:
-    """A test of the kill switch lies behind, or its clock could be set for years ahead."""
-    if date.fromisoformat(test["tested_on"]) > local_day(act.now, act.zone):
-        raise invalid("tested_on", "in_future")
+def happened(name: str) -> Callable[[Act, Mapping[str, Any]], None]:
+    """What was tested or approved lies behind, or a clock could be set for years ahead."""
+
+    def check(act: Act, body: Mapping[str, Any]) -> None:
+        if date.fromisoformat(body[name]) > local_day(act.now, act.zone):
+            raise invalid(name, "in_future")
+
+    return check
 
 
 def check_answer(act: Act, answer: Mapping[str, Any]) -> None:
@@ -149,7 +163,8 @@ def check_answer(act: Act, answer: Mapping[str, Any]) -> None:
 
 
 CHECKS: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
-    "exposure": check_scenario, "kill_switch": check_tested, "countersignature": check_answer,
+    "exposure": check_scenario, "kill_switch": happened("tested_on"),
+    "ethics_approval": happened("approved_on"), "countersignature": check_answer,
 }
 """What of a section depends on its trial and its author, beyond its own fields."""
 
@@ -174,6 +189,7 @@ def _columns_from(act: Act, kind: str, body: dict[str, Any]) -> None:
     """What of a section is searched, capped or clocked is also a column of the trial."""
     if kind == "tier":
         act.change_trial(tier=body["tier"], listed=body["listed"], environment=body["environment"])
+        act.change_trial(simplified=act.trial["simplified"] and not _barred(act))
     elif kind == "kill_switch" and act.trial["state"] in RUNNING:
         arm_kill_switch(act)
         act.change_trial()

@@ -119,7 +119,7 @@ def _tally_of(connection: sa.Connection, table: sa.Table) -> Tally:
 
 
 def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    found = connection.execution_options(yield_per=CHUNK).execute(sa.select(table))
+    found = connection.execute(sa.select(table), execution_options={"yield_per": CHUNK})
     return (dict(row) for row in found.mappings())
 
 

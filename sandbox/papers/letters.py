@@ -10,7 +10,7 @@ from sandbox.rules.notices import sentence
 from sandbox.words import say, word
 
 ONE = 1
-ASKED = ("reviewer", "substitute", *DUTY)
+ASKED = ("reviewer", "deputy", "substitute", *DUTY)
 """In these capacities a reader is asked for something: their link opens the review or the alarm without a password."""
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sandbox.reads.risk import schedule, thresholds_of
 from sandbox.rules.epoch import Row, Usage, Watch, finding, steps, together, trail
 from sandbox.rules.risk import ENGINE, Light, denominator_of, events_of, light, too_early
-from sandbox.store.batches import KEPT
+from sandbox.store.batches import COUNTS
 from sandbox.store.evidence import ASSESSMENTS, EPOCHS, LATE_REDS, watches
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS, itemises
@@ -97,7 +97,7 @@ def epoch_by(connection: sa.Connection, row: Mapping[Any, Any], at: datetime) ->
 def _part(connection: sa.Connection, trial_id: str, number: int, opens: datetime, as_of: datetime) -> Any:
     """Reports that ended and incidents that occurred in a period up to an instant."""
     reports = connection.execute(sa.select(FEEDBACK).where(
-        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch == number, KEPT, FEEDBACK.c.period_start >= opens,
+        FEEDBACK.c.trial_id == trial_id, FEEDBACK.c.epoch == number, COUNTS, FEEDBACK.c.period_start >= opens,
         FEEDBACK.c.period_end <= as_of)).mappings().all()
     happened = connection.execute(sa.select(INCIDENTS).where(
         INCIDENTS.c.trial_id == trial_id, INCIDENTS.c.epoch == number, INCIDENTS.c.kind != "near_miss",

@@ -62,6 +62,12 @@ def alarms(connection: sa.Connection, actor: Actor, cursor: str | None = None,
     return keyset(connection, _alarms(actor, None), ALARMS.c.id, cursor, _plain, limit)
 
 
+def unanswered(connection: sa.Connection, actor: Actor) -> tuple[str, ...]:
+    """Ids of alarms that nobody has acknowledged, for regulators."""
+    query = sa.select(ALARMS.c.id).where(ALARMS.c.acknowledged_at.is_(None)).order_by(ALARMS.c.answer_by)
+    return tuple(connection.execute(query).scalars()) if actor.role in EVERYTHING else ()
+
+
 def alarm(connection: sa.Connection, actor: Actor, alarm_id: str) -> dict[str, Any] | None:
     """One alarm, or None."""
     row = connection.execute(_alarms(actor, None).where(ALARMS.c.id == alarm_id)).mappings().first()

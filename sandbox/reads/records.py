@@ -175,7 +175,8 @@ def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str,
         CONTACTS, CONTACTS.c.account_id == OPINIONS.c.account_id).where(
         OPINIONS.c.review_id == review_id).order_by(OPINIONS.c.at)).mappings().all()
     asked = sitting_on(connection, row)
-    complete = bool(asked) and {one["account_id"] for one in asked} <= {one["account_id"] for one in given}
+    judged = _judged_for(connection, row, {one["account_id"] for one in given})
+    complete = bool(asked) and {one["account_id"] for one in asked} <= judged
     open_to = given if row["state"] == "held" or complete else [
         one for one in given if one["account_id"] == actor.id]
     moved = connection.execute(sa.select(REVIEW_DATES).where(
@@ -197,6 +198,14 @@ def answers_before(connection: sa.Connection, trial_id: str, before: str) -> dic
             by = found.setdefault(one["question"], {})
             by[one["finding"]] = by.get(one["finding"], 0) + 1
     return found
+
+
+def _judged_for(connection: sa.Connection, review: Mapping[Any, Any], given: set[str]) -> set[str]:
+    """Who has judged, with those for whom their deputy has."""
+    member = SEATS.alias("members")
+    query = sa.select(member.c.account_id).join(SEATS, SEATS.c.deputy_of == member.c.id).where(
+        member.c.trial_id == review["trial_id"], SEATS.c.account_id.in_(given))
+    return given | set(connection.execute(query).scalars()) if given else given
 
 
 def sitting_on(connection: sa.Connection, review: Mapping[Any, Any]) -> list[dict[str, Any]]:

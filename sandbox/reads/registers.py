@@ -1,5 +1,6 @@
 """Registers as people may know them: published records, read by everyone signed in; who cites them, by whom sees it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor
 from sandbox.rules.intake.table import fold
+from sandbox.rules.registers import EntryKind
 from sandbox.store.accounts import CONTACTS
 from sandbox.store.organisations import ALIASES, ORGANISATIONS
 from sandbox.store.registers import CHANGES, CITATIONS, ENTRIES, PROPOSALS, REGISTERS, VERSIONS, EntryFields
@@ -122,6 +124,30 @@ def entry(connection: sa.Connection, entry_id: str) -> dict[str, Any] | None:
         CHANGES.c.register_name == row["register_name"], CHANGES.c.entry_key == row["key"]).order_by(
             CHANGES.c.place.desc())).mappings()
     return {**_plain(row), "versions": [dict(one) for one in versions], "history": [dict(one) for one in history]}
+
+
+HEADING = "False"
+"""The status of an entry that only stands above others, in a list that says which are to be judged."""
+
+
+def guides(connection: sa.Connection) -> tuple[dict[str, Any], ...]:
+    """Registers of what a reviewer may think of, each with its `entries` in the order of their numbers; none where none
+    was read in."""
+    rows = connection.execute(sa.select(REGISTERS).where(REGISTERS.c.kind == EntryKind.GUIDE).order_by(
+        REGISTERS.c.name)).mappings().all()
+    found: dict[str, list[dict[str, Any]]] = {row["name"]: [] for row in rows}
+    query = sa.select(ENTRIES.c.register_name, ENTRIES.c.key, ENTRIES.c.title, ENTRIES.c.description,
+                      ENTRIES.c.last_seen_on, REGISTERS.c.whole, REGISTERS.c.read_on).join(
+        REGISTERS, REGISTERS.c.name == ENTRIES.c.register_name).where(
+        ENTRIES.c.register_name.in_(list(found)), ENTRIES.c.status.is_distinct_from(HEADING))
+    for one in map(dict, connection.execute(query).mappings() if found else ()):
+        found[one["register_name"]] += [] if left_out(one) else [one]
+    return tuple({**row, "entries": sorted(found[row["name"]], key=_numbered)} for row in rows if found[row["name"]])
+
+
+def _numbered(one: Mapping[Any, Any]) -> list[tuple[int, str]]:
+    """GOVERN 1.2 before GOVERN 1.10."""
+    return [(int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", one["key"])]
 
 
 def entry_of(connection: sa.Connection, register_name: str, entry_id: str) -> dict[str, Any] | None:

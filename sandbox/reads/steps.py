@@ -18,7 +18,7 @@ from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import Facts
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import ROWS, Move
-from sandbox.rules.needs import NEEDS, groups_for, unmet
+from sandbox.rules.needs import NEEDS, by_committee, groups_for, unmet
 from sandbox.store.facts import facts_of_many
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SEATS, TRIALS, Panel
@@ -44,7 +44,8 @@ SPREAD = {
 """Needs that several sections meet together."""
 TIME_MEETS = ("public_notice_given",)
 """Needs that only have to wait once their section is filed."""
-SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify"}
+SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve", "mitigation": "verify",
+              "retrospective": "sign", "wind_down": "sign"}
 """Sections that count once someone else's vote stands beside them."""
 
 
@@ -186,6 +187,8 @@ def _toward(sight: _Sight, ahead: NextMove) -> Step:
 def _meeting(sight: _Sight, need: str) -> Step | None:
     """What the person can do for a need that does not hold."""
     meet, party = NEEDS[need].meet, PARTY.get(sight.relation)
+    if need == "panel_in_favour" and by_committee(sight.facts):
+        return _vote(sight, "approve", "ethics_approval")
     if meet.startswith("votes:"):
         panel = MATTERS[meet.removeprefix("votes:")].panel
         lacking = party == "regulator" and panel is not None and (sight.short_of(panel) or sight.unfit(panel, need))
@@ -233,7 +236,7 @@ def _vote(sight: _Sight, name: str, subject: str | None = None) -> Step | None:
     if sight.relation not in matter.by or sight.row["state"] not in matter.states:
         return None
     filed = sight.facts.section(subject) if subject else None
-    own = filed is not None and filed.author == sight.actor.id and name in ("approve", "verify")
+    own = filed is not None and filed.author == sight.actor.id and (name, subject) != ("sign", "plan")
     version = filed.version if filed else 0 if subject else sight.row["dossier_version"]
     if own or version == 0 or sight.voted(name, subject, version):
         return None

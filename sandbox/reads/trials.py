@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from sandbox.reads.pages import Page, keyset
 from sandbox.rules.access import Actor, Relation, may_move
+from sandbox.rules.basis import basis_of
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import groups_for, unmet
@@ -157,6 +158,12 @@ def next_moves(connection: sa.Connection, row: Mapping[Any, Any], relation: Rela
         DECISIONS.c.trial_id == row["id"], DECISIONS.c.outcome == "waiting", DECISIONS.c.expires_at > now))}
     return tuple(NextMove(move, may_move(move, relation), unmet(move, facts), waiting.get(move.name))
                  for move in moves)
+
+
+def basis(connection: sa.Connection, row: Mapping[Any, Any], move: Move, now: datetime,
+          place: Jurisdiction) -> dict[str, Any]:
+    """What a move from the trial's state rests on now."""
+    return basis_of(move, load_facts(connection, row, groups_for([move]), now, place))
 
 
 def days_used(row: Mapping[Any, Any], now: datetime) -> float:

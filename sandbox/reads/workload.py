@@ -31,6 +31,19 @@ def reviewers(connection: sa.Connection, actor: Actor, cursor: str | None = None
     return Page(tuple({**one, "load": carried[one["id"]]} for one in found.items), found.next, found.looked)
 
 
+def candidates(connection: sa.Connection, actor: Actor) -> tuple[dict[str, Any], ...]:
+    """Active reviewers by name, with body and side alone: for reviewers, who name a deputy, and for regulators."""
+    if actor.role not in (Role.REVIEWER, *EVERYTHING):
+        return ()
+    query = sa.select(ACCOUNTS.c.id, ACCOUNTS.c.constituency, CONTACTS.c.name,
+                      ORGANISATIONS.c.name.label("organisation")).outerjoin(
+        CONTACTS, CONTACTS.c.account_id == ACCOUNTS.c.id).outerjoin(
+        ORGANISATIONS, ORGANISATIONS.c.id == ACCOUNTS.c.organisation_id)
+    rows = connection.execute(query.where(ACCOUNTS.c.role == Role.REVIEWER, ACCOUNTS.c.active).order_by(
+        CONTACTS.c.name, ACCOUNTS.c.id)).mappings()
+    return tuple(dict(row) for row in rows)
+
+
 def loads(connection: sa.Connection, account_ids: Collection[str]) -> dict[str, Load]:
     """What each of these reviewers carries, in as many queries as for one; the caller has narrowed to them."""
     seats = {row.account_id: row for row in connection.execute(_seats(account_ids))}

@@ -114,6 +114,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("assign_reviewer", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("answer_assignment", REVIEWER, of=SEATS),
     permission("recuse_reviewer", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
+    permission("name_deputy", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS)),
     permission("ask_recusal", FIRM, of=(Relation.OWNER,)),
     permission("decide_recusal", REGULATOR, of=(Relation.OFFICER,), scope=Scope.DECIDE),
     permission("file_batch", FIRM, of=(Relation.OWNER,)),

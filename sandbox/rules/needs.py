@@ -11,13 +11,13 @@ from math import ceil
 from typing import Any
 
 from sandbox.rules import panels
-from sandbox.rules.cadence import TIERS, end_of_working_days
-from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, dimensions_missing, required_sections
+from sandbox.rules.cadence import TIERS, end_of_working_days, local_day
+from sandbox.rules.dossier import MANDATORY_SAFEGUARDS, bars_simplified, dimensions_missing, required_sections
 from sandbox.rules.evaluation import evaluation
 from sandbox.rules.facts import Facts, parse_day
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, NEEDS_RETROSPECTIVE, Cause, Move
 from sandbox.rules.panels import CONSTITUENCIES, REREVIEWERS
-from sandbox.rules.voting import approved, in_favour, members, quorum, seated, settled
+from sandbox.rules.voting import approved, in_favour, members, quorum, seated, settled, signed
 from sandbox.words import Word, word
 
 NOTICE_DAYS, KILL_SWITCH_DAYS, OPINION_DAYS, APPEAL_DAYS, STOPPED_DAYS = 7, 30, 30, 30, 14
@@ -71,14 +71,29 @@ def tier_set(facts: Facts) -> bool:
 
 
 def panel_in_favour(facts: Facts) -> bool:
-    """Quorum and two thirds of the first panel, which knows what its tier asks, one external; an ethics committee's
-    approval where simplified."""
-    approval = facts.body("ethics_approval")
-    if facts.trial.simplified and approval:
+    """Quorum and two thirds of the first panel, which knows what its tier asks, one external; or, in the simplified
+    procedure, an ethics committee's approval that a regulator has looked at."""
+    if by_committee(facts) and approved(facts, "ethics_approval"):
         return True
     votes = seated(facts, "review", facts.cast("ethics", version=facts.trial.dossier_version))
     knowing = panels.knowing(facts.trial.tier, members(facts, "review"))
     return knowing and in_favour(votes, quorum(facts)) and any(vote.external for vote in votes)
+
+
+def by_committee(facts: Facts) -> bool:
+    """An ethics committee's approval is filed that can stand for the panel: given by now, and the trial is one for the
+    simplified procedure. Of R2 that shows once its data are assessed."""
+    given, trial = parse_day(facts.body("ethics_approval").get("approved_on")), facts.trial
+    data = facts.body("data_assessment")
+    barred = bars_simplified(trial.tier, listed=trial.listed, exposure=facts.body("exposure"), data=data)
+    known = trial.tier == "R1" or bool(data)
+    return trial.simplified and known and not barred and given is not None \
+        and given <= local_day(facts.now, facts.place.zone)
+
+
+def lacks_of_review(facts: Facts) -> Sequence[Word]:
+    """What the first panel lacks; where a committee's approval is to stand for it, that a regulator approves that."""
+    return (word("lack.ethics_approval"),) if by_committee(facts) else lacks_of("review")(facts)
 
 
 def listed(facts: Facts) -> bool:
@@ -109,11 +124,7 @@ def reasons_given(facts: Facts) -> bool:
 
 def plan_locked(facts: Facts) -> bool:
     """Firm and regulator both signed this version of the plan."""
-    plan = facts.section("plan")
-    if plan is None:
-        return False
-    signed = {v.role for v in facts.cast("sign", subject="plan", version=plan.version) if v.value == "for"}
-    return {"firm", "regulator"} <= signed
+    return {"firm", "regulator"} <= signed(facts, "plan")
 
 
 def exposure_limited(facts: Facts) -> bool:
@@ -123,13 +134,15 @@ def exposure_limited(facts: Facts) -> bool:
 
 
 def safeguards_in_place(facts: Facts) -> bool:
-    """Each medium risk has a safeguard with an owner; the four mandatory ones stand; the kill switch was tested."""
+    """Each medium risk has a safeguard with an owner; the four mandatory ones stand; the kill switch was tested.
+    Outside the simplified procedure the risks are told."""
     risks = facts.body("risks").get("risks", ())
+    told = facts.trial.simplified or bool(risks)
     guarded = all(r.get("safeguard") and r.get("owner") for r in risks if r["likelihood"] * r["severity"] >= 6)
     tested = parse_day(facts.body("kill_switch").get("tested_on"))
     # A local day may be a day ahead of UTC's.
     recent = tested is not None and -1 <= (facts.now.date() - tested).days <= KILL_SWITCH_DAYS
-    return guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
+    return told and guarded and recent and all_yes(facts.body("safeguards"), MANDATORY_SAFEGUARDS)
 
 
 def panel_assigned(facts: Facts) -> bool:
@@ -249,12 +262,14 @@ def emergency_review_held(facts: Facts) -> bool:
 
 
 def retrospective_complete(facts: Facts) -> bool:
-    """The report is filed since the suspension, by both, or by the regulator alone after the firm stayed away."""
+    """The report is filed since the suspension and both sides stand by that version: one by filing it, the other by its
+    signature; or the regulator alone after the firm stayed away."""
     stop = facts.suspension
     section = facts.section("retrospective")
     if stop is None or section is None or section.at < stop.at:
         return False
-    return section.body.get("firm_took_part") is True or _silent_since(facts, facts.trial.state_since)
+    sides = {section.role} | signed(facts, "retrospective")
+    return "regulator" in sides and ("firm" in sides or _silent_since(facts, facts.trial.state_since))
 
 
 def _silent_since(facts: Facts, at: datetime) -> bool:
@@ -319,9 +334,11 @@ def time_left(facts: Facts) -> bool:
 
 
 def wound_down(facts: Facts) -> bool:
-    """Every item of the checklist is done, or recorded as lawful or not verifiable with reason and owner."""
-    items = facts.body("wind_down")
-    return bool(items) and all(
+    """Every item of the checklist is done, or recorded as lawful or not verifiable with reason and owner; a regulator
+    filed or signed it as it stands."""
+    filed, items = facts.section("wind_down"), facts.body("wind_down")
+    looked_at = filed is not None and "regulator" in {filed.role} | signed(facts, "wind_down")
+    return looked_at and all(
         items[f"{name}_status"] == "done" or items.get(f"{name}_reason")
         for name in ("users_told", "access_closed", "recall", "outputs_reversed", "data_deleted", "complaints_closed")
     )
@@ -410,7 +427,7 @@ NEEDS = {row.name: row for row in (
     need(eligible, "sections", holder="regulator", meet="eligibility"),
     need(tier_set, holder="regulator", meet="tier"),
     need(panel_in_favour, "sections", "votes", "panel", holder="reviewer", meet="votes:ethics",
-         lacks=lacks_of("review")),
+         lacks=lacks_of_review),
     need(listed, holder="regulator", meet="tier"),
     need(not_listed, "sections", holder="regulator", meet="tier"),
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
@@ -431,7 +448,7 @@ NEEDS = {row.name: row for row in (
     need(recent_panel_opinion, "votes", "panel", "suspension", holder="reviewer", meet="votes:opinion"),
     need(cause_mitigated, "sections", "votes", "panel", "suspension", holder="firm", meet="mitigation"),
     need(emergency_review_held, "reviews", "suspension", holder="reviewer", meet="reviews"),
-    need(retrospective_complete, "sections", "suspension", holder="firm", meet="retrospective"),
+    need(retrospective_complete, "sections", "votes", "suspension", holder="firm", meet="retrospective"),
     need(evidence_sufficient, "sections", "reviews", "proof", holder="firm", meet="results"),
     need(score_reached, "sections", "panel", "proof", "items", holder="reviewer", meet="score"),
     need(nothing_open, "proof", holder="firm", meet="incidents"),
@@ -439,7 +456,7 @@ NEEDS = {row.name: row for row in (
     need(all_constituencies_scored, "sections", "panel", holder="reviewer", meet="score"),
     need(two_regulators, "suspension", "decision", holder="regulator", meet="decision"),
     need(time_left, holder="regulator", meet="clock"),
-    need(wound_down, "sections", holder="firm", meet="wind_down"),
+    need(wound_down, "sections", "votes", holder="firm", meet="wind_down"),
     need(failure_form_complete, "sections", holder="firm", meet="failure_form"),
     need(diligent, "sections", "votes", "panel", holder="reviewer", meet="votes:diligence"),
     need(ground_chosen, "sections", holder="regulator", meet="termination"),

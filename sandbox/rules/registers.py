@@ -4,10 +4,12 @@ from enum import StrEnum
 
 
 class EntryKind(StrEnum):
-    """What a register lists: systems in use, or things that happened."""
+    """What a register lists: systems in use, things that happened, or what a reviewer may think of beside the tier's
+    own questions."""
 
     SYSTEM = "system"
     INCIDENT = "incident"
+    GUIDE = "guide"
 
 
 class EntryStage(StrEnum):

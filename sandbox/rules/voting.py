@@ -41,3 +41,11 @@ def settled(votes: Iterable[Vote], section: Section, sitting: Iterable[Seat] = (
     officers = {v.value for v in votes if v.role == "regulator" and v.person != section.author}
     others = {v.value for v in votes if v.person in people and v.person != section.author}
     return "for" in officers | others and "against" not in officers
+
+
+def signed(facts: Facts, kind: str) -> set[str]:
+    """The sides that signed the section as it stands; whoever takes their signature back has not."""
+    section = facts.section(kind)
+    if section is None:
+        return set()
+    return {vote.role for vote in facts.cast("sign", subject=kind, version=section.version) if vote.value == "for"}

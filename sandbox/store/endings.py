@@ -75,7 +75,8 @@ class ItemStatus(StrEnum):
 
 
 class WindDownFields(Fields):
-    """The wind-down checklist (退出收尾). What is not done has a reason and an owner."""
+    """The wind-down checklist (退出收尾). What is not done has a reason and an owner. The firm's counts once an officer
+    has signed that version."""
 
     users_told_status: ItemStatus
     users_told_reason: Short | None = None

@@ -110,6 +110,8 @@ class ReviewRow(Row, table=True):
     __table_args__ = (
         sa.CheckConstraint("(state = 'held') = (held_at IS NOT NULL)", name="held_has_time"),
         sa.Index("ix_reviews_trial_id_due_at", "trial_id", "due_at"),
+        sa.Index("ix_reviews_held", "held_at", sqlite_where=sa.text("held_at IS NOT NULL"),
+                 postgresql_where=sa.text("held_at IS NOT NULL")),
         sa.Index("ix_reviews_due", "due_at", "id", sqlite_where=sa.text("state IN ('planned', 'open')"),
                  postgresql_where=sa.text("state IN ('planned', 'open')")),
     )
@@ -160,7 +162,7 @@ class Opinion(OpinionFields, Row, table=True):
 
     __tablename__ = "opinions"
     review_id: str = Field(primary_key=True, foreign_key="reviews.id")
-    account_id: str = Field(primary_key=True, foreign_key="accounts.id")
+    account_id: str = Field(primary_key=True, foreign_key="accounts.id", index=True)
     at: datetime = Field(sa_column=when(nullable=False))
 
 

@@ -50,7 +50,7 @@ class VoidFields(Fields):
 
 
 class RetrospectiveFields(Fields):
-    """The report of the post-suspension review (中止复盘)."""
+    """The report of the post-suspension review (中止复盘): one side files it, the other signs that version."""
 
     events: Long
     causes: Long
@@ -58,7 +58,6 @@ class RetrospectiveFields(Fields):
     safeguards_worked: Long
     decision: Long
     lessons: Long
-    firm_took_part: Flag
 
 
 class ExternalCauseFields(Fields):

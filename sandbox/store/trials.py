@@ -192,11 +192,13 @@ class SuspensionRow(Row, table=True):
 
 
 class Panel(StrEnum):
-    """The panels of a trial: first review, independent re-review, and the one that accompanies the running trial."""
+    """The panels of a trial: first review, independent re-review, and the one that accompanies the running trial; and
+    the deputies of that one's members, who count only where they judge in a member's stead."""
 
     REVIEW = "review"
     REREVIEW = "rereview"
     RUNNING = "running"
+    DEPUTY = "deputy"
 
 
 class SeatFields(Fields):
@@ -205,6 +207,12 @@ class SeatFields(Fields):
     account_id: Short
     panel: Panel = Field(sa_column=column_for(Panel))
     chair: Flag = False
+
+
+class DeputyFields(Fields):
+    """Who stands in for a member of the running panel."""
+
+    account_id: Short
 
 
 class SeatAnswer(Fields):
@@ -222,6 +230,7 @@ class SeatRow(SeatFields, Row, table=True):
     __tablename__ = "seats"
     __table_args__ = (
         sa.UniqueConstraint("trial_id", "account_id", "panel", "panel_no"),
+        sa.CheckConstraint("(panel = 'deputy') = (deputy_of IS NOT NULL)", name="deputy_of_somebody"),
         sa.Index("ix_seats_account_id_trial_id", "account_id", "trial_id"),
     )
     id: str = Field(primary_key=True)
@@ -236,6 +245,7 @@ class SeatRow(SeatFields, Row, table=True):
     statement: str | None = None
     recused_at: datetime | None = Field(default=None, sa_column=when())
     objected: bool = False
+    deputy_of: str | None = Field(default=None, foreign_key="seats.id", index=True)
     at: datetime = Field(sa_column=when(nullable=False))
 
 

@@ -39,8 +39,10 @@ MATTERS = {row.name: row for row in (
     Matter("rereview", SEATS, ("expert_rereview",), panel="rereview"),
     Matter("opinion", SEATS, ("tune", "retrospective"), panel="running"),
     Matter("diligence", SEATS, ("winding_down",), panel="running"),
-    Matter("sign", (Relation.OWNER, Relation.OFFICER), ("admitted",), subjects=("plan",)),
-    Matter("approve", (Relation.OFFICER,), APPROVABLE_STATES, subjects=("consent", "exit_plan", "exposure")),
+    Matter("sign", (Relation.OWNER, Relation.OFFICER), ("admitted", "retrospective", "winding_down"),
+           subjects=("plan", "retrospective", "wind_down")),
+    Matter("approve", (Relation.OFFICER,), APPROVABLE_STATES,
+           subjects=("consent", "exit_plan", "exposure", "ethics_approval")),
     Matter("verify", (Relation.OFFICER, *SEATS), ("suspended", "retrospective"), panel="running",
            subjects=("mitigation",)),
 )}
@@ -99,7 +101,8 @@ class DecisionVoteFields(Fields):
 
 
 class DecisionRow(Row, table=True):
-    """An act that waits for a second regulator: what would be done, and the digest that the vote confirms."""
+    """An act that waits for a second regulator: what would be done, what that rests on (the basis of a move), and the
+    digest of both that the vote confirms."""
 
     __tablename__ = "decisions"
     __table_args__ = (
@@ -113,6 +116,7 @@ class DecisionRow(Row, table=True):
     trial_id: str | None = Field(default=None, foreign_key="trials.id", index=True)
     move: str | None = None
     given: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
+    basis: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
     digest: str
     proposed_by: str
     proposed_at: datetime = Field(sa_column=when(nullable=False))

@@ -103,7 +103,8 @@ def accounts() -> Any:
 
 @page(pages, "/accounts/invite", act="invite", methods=("GET", "POST"))
 def invite() -> Any:
-    """Invite a person: the link is shown once, since mail may not be configured; a third regulator waits."""
+    """Invite a person: an administrator sees the link once, since mail may not be configured; a third regulator
+    waits."""
     errors: dict[str, list[str]] = {}
     if request.method == "POST":
         given = typed(InvitationFields)
@@ -111,7 +112,8 @@ def invite() -> Any:
         if done and done.decision:
             return render_template("waits.html", decision=done.decision, given=given, days=DECIDE_WITHIN), 202
         if done:
-            link = program().settings.public_url + url_for("accept_invitation", secret=done.secret)
+            link = program().settings.public_url + url_for("accept_invitation", secret=done.secret) if done.secret \
+                else None
             return render_template("invited.html", link=link, given=given, days=INVITATION_DAYS)
     return render_template("invite.html", fields=invitation_fields(), errors=errors,
                            values=request.form or {"role": wanted("role") or ""}, days=INVITATION_DAYS)

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from cast import PASSWORD, START, Cast, actor
+from world import World
 
 from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid, Refused
+from sandbox.acts.refusals import Invalid, Refused, Unmet
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
@@ -63,6 +64,34 @@ def test_who_is_external_follows_from_their_body(program: Program, acts: Acts, c
     assert [external[seat] for seat in seats] == [False, True]
 
 
+# The simplified procedure
+
+
+def test_a_firm_cannot_choose_the_simplified_procedure_for_a_grave_trial(world: World) -> None:
+    one = world.walk(tier="R4", simplified=True)
+    world.go(one.accepted())
+    assert world.trial(one)["simplified"] is False
+    with pytest.raises(Unmet) as refused:
+        one.move("send_to_rereview")
+    assert "panel_in_favour" in refused.value.needs
+    one.returned()
+    with pytest.raises(Invalid, match="simplified"):
+        one.act("change_trial", one.firm, simplified=True)
+
+
+def test_a_committees_approval_counts_once_a_regulator_has_looked_at_it(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.accepted())
+    with pytest.raises(Invalid, match="approved_on"):
+        one.file("ethics_approval", approved_on=(one.today() + DAY).isoformat())
+    with pytest.raises(Unmet) as refused:
+        one.move("admit")
+    assert "panel_in_favour" in refused.value.needs
+    one.vote("approve", "regulator", subject="ethics_approval")
+    one.by_two("admit")
+    assert one.state == "admitted"
+
+
 # Proposals
 
 
@@ -90,6 +119,42 @@ def test_a_proposal_whose_time_ran_out_does_not_stand_for_a_new_one(
     first = void(cast.lin)
     clock.forward(START + 9 * DAY)
     assert void(cast.lin) != first
+
+
+def test_what_a_decision_rests_on_may_not_change_before_the_second_word(world: World) -> None:
+    one = world.walk(tier="R3")
+    world.go(one.judged())
+    first = one.move("admit")["decision"]
+    one.file("tier", "regulator", tier="R1")
+    with pytest.raises(Refused, match="basis_changed"):
+        one.act("vote_on_decision", "regulator2", first, value="for")
+    assert one.state == "ethics_review"
+    again = one.move("admit", "regulator2")["decision"]
+    with pytest.raises(Refused, match="already_decided"):
+        one.act("vote_on_decision", "regulator2", first, value="for")
+    one.act("vote_on_decision", "regulator", again, value="for")
+    assert one.state == "admitted"
+
+
+def test_who_wants_the_same_again_is_named_the_same_proposal(world: World) -> None:
+    one = world.walk()
+    world.go(one.judged())
+    assert one.move("admit")["decision"] == one.move("admit", "regulator2")["decision"]
+
+
+# Accounts
+
+
+@pytest.mark.parametrize("role", ["firm", "reviewer", "department"])
+def test_whoever_decides_never_holds_the_link_of_an_invitation(acts: Acts, cast: Cast, role: str) -> None:
+    given = {"email": "xu@people.example", "name": "Xu", "role": role, "organisation_id": cast.fang.organisation_id,
+             **({"constituency": "industry", "expertise": ["trade"]} if role == "reviewer" else {})}
+    first = acts.do("invite", cast.lin, given)
+    link = acts.do("invite", cast.ada, given)
+    again = acts.do("invite", cast.zhou, given)
+    assert (first.secret, again.secret) == (None, None) and first.id == link.id == again.id
+    opened = acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": link.secret, "password": hash_password(PASSWORD)})
+    assert opened.id
 
 
 # Verdicts
@@ -132,3 +197,34 @@ def test_what_a_member_verified_who_then_steps_aside_waits_for_another(
     with program.reading() as connection:
         assert connection.execute(sa.select(ITEMS.c.done_at, ITEMS.c.verified_at)).one()[1] is None
     acts.do("verify_corrective_item", cast.zhou, {"accept": True, "verdict": "Seen too"}, done)
+
+
+# Both sides
+
+
+@pytest.mark.parametrize(("author", "other"), [("firm", "regulator"), ("regulator", "firm")])
+def test_neither_side_writes_the_retrospective_for_both(world: World, author: str, other: str) -> None:
+    one = world.walk()
+    world.go(one.started())
+    one.move("suspend", "regulator")
+    world.go(one.mitigated())
+    one.move("open_retrospective")
+    one.file("retrospective", author)
+    one.vote("sign", author, subject="retrospective")
+    with pytest.raises(Unmet) as refused:
+        one.move("wind_down", one.firm)
+    assert tuple(refused.value.needs) == ("retrospective_complete",)
+    one.vote("sign", other, subject="retrospective")
+    assert one.move("wind_down", one.firm)["state"] == "winding_down"
+
+
+def test_a_firm_does_not_overwrite_the_checklist_that_an_officer_signed(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.started())
+    world.go(one.wound_down())
+    one.file("wind_down")
+    with pytest.raises(Unmet) as refused:
+        one.move("close_withdrawn")
+    assert tuple(refused.value.needs) == ("wound_down",)
+    one.vote("sign", "regulator", subject="wind_down")
+    assert one.move("close_withdrawn")["state"] == "withdrawn"

@@ -81,6 +81,20 @@ def test_what_is_plausible_or_stops_nothing_counts_at_once(
     assert acts.do("file_feedback", cast.fang, report(4, **slip), trial).held is None
 
 
+def test_a_filing_taken_back_and_filed_again_has_the_same_day(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    slip = report(4, exposures=10_000.0)
+    first = acts.do("file_feedback", cast.fang, slip, trial).held
+    acts.do("withdraw_filing", cast.fang, {}, first.id)
+    clock.forward(START + 5 * DAY + 20 * HOUR)
+    again = acts.do("file_feedback", cast.fang, {**slip, "exposures": 9_000.0}, trial).held
+    assert again.applies_at == first.applies_at
+    acts.do("withdraw_filing", cast.fang, {}, again.id)
+    clock.forward(START + 6 * DAY + HOUR)
+    filed = acts.do("file_feedback", cast.fang, slip, trial)
+    assert (filed.held, filed.state) == (None, "suspended")
+
+
 def test_a_cap_passed_by_little_suspends_at_once(acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     acts.do("file_feedback", cast.fang, report(4, exposures=400.0), trial)
     clock.forward(START + 6 * DAY)

@@ -11,6 +11,7 @@ from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotFound, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted, walk
 from sandbox.jobs.program import Program
+from sandbox.reads.assessments import known_now
 from sandbox.store.coverage import NO_USE
 from sandbox.store.dues import DUES
 from sandbox.store.feedback import FEEDBACK
@@ -67,6 +68,22 @@ def test_a_report_taken_back_counts_until_a_reviewer_agrees_and_stays_on_record(
     with program.reading() as connection:
         kept = connection.execute(sa.select(FEEDBACK)).mappings().one()
     assert kept["retracted"] and kept["events"] == {"harm_S3": 1}
+
+
+def test_a_past_instant_as_it_is_known_now_leaves_out_what_was_taken_back(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    clock.forward(FIRST - HOUR)
+    filed = acts.do("file_feedback", cast.fang, report(START, FIRST - DAY, events={"harm_S3": 1}), trial).id
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed).id
+
+    def known() -> list[tuple[int, float]]:
+        with program.reading() as connection:
+            found = known_now(connection, row(program, cast, trial), FIRST - HOUR, program.settings.zone)
+        return [(one["events"], one["exposures"]) for one in found.indicators] if found else []
+
+    assert known() == [(1, 50.0)]
+    acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "The gateway's log"}, asked)
+    assert known() == [(0, 0.0)]
 
 
 def test_time_that_a_retraction_leaves_untold_is_owed_again_and_not_late_before_a_day(

@@ -163,13 +163,26 @@ def test_an_event_that_is_misspelt_is_refused_by_name(acts: Acts, cast: Cast, tr
 
 
 @pytest.mark.parametrize("changed", [{"exposures": 0.0}, {"model_version": "9.9"}, {"people_new": 1},
-                                     {"events": {"complaint": 1}}])
+                                     {"events": {"complaint": 1}}, {"people": 7}, {"metrics": {"accuracy": 0.99}},
+                                     {"metrics": {}}, {"narrative": "All went well"}, {"narrative": None}])
 def test_a_correction_that_makes_room_or_lowers_evidence_waits_for_an_officer(
         acts: Acts, cast: Cast, trial: str, changed: dict[str, Any]) -> None:
-    given = report(people_new=5, events={"complaint": 2})
+    given = report(people=8, people_new=5, events={"complaint": 2}, metrics={"accuracy": 0.8},
+                   narrative="A bump on the crossing")
     filed = acts.do("file_feedback", cast.fang, given, trial).id
     assert acts.do("correct_feedback", cast.fang, {"report": {**given, **changed}, "reason": "Wrong"},
                    filed).state == "waiting"
+
+
+@pytest.mark.parametrize("changed", [
+    {"events": {"complaint": 3, "error": 1}}, {"people": 9}, {"metrics": {"accuracy": 0.8, "minutes": 9.0}},
+    {"narrative": "A bump on the crossing, and another on the kerb"}])
+def test_a_correction_that_only_adds_counts_at_once(
+        acts: Acts, cast: Cast, trial: str, changed: dict[str, Any]) -> None:
+    given = report(people=8, events={"complaint": 2}, metrics={"accuracy": 0.8}, narrative="A bump on the crossing")
+    filed = acts.do("file_feedback", cast.fang, given, trial).id
+    assert acts.do("correct_feedback", cast.fang, {"report": {**given, **changed}, "reason": "More is known"},
+                   filed).state == "applied"
 
 
 def test_a_correction_is_not_accepted_over_a_newer_one(acts: Acts, cast: Cast, trial: str) -> None:

@@ -32,6 +32,7 @@ from sandbox.rules.cadence import YELLOW_AFTER
 from sandbox.rules.places import key_of
 from sandbox.rules.reporting import SLACK, Schedule, joined, untold
 from sandbox.rules.risk import INDICATORS
+from sandbox.store.clocks import CLOCKS
 from sandbox.store.coverage import ISLANDS, NO_USE, PLACES
 from sandbox.store.distributions import DISTRIBUTIONS, IN_BINS
 from sandbox.store.dues import DUES
@@ -54,6 +55,7 @@ FIGURES = st.fixed_dictionaries({"exposures": AMOUNT}, optional={
     "distributions": st.lists(st.integers(0, 9), min_size=10, max_size=10).map(
         lambda counts: [{"name": "score", "counts": counts}]),
     "events": EVENTS, "region": st.sampled_from(("East", "west")), "model_version": st.sampled_from(("1", "v1", "2"))})
+SEVERITIES, KINDS = st.sampled_from(("S2", "S3", "S4")), st.sampled_from(("incident", "complaint", "near_miss"))
 SITES = st.sampled_from((None, None, "A", "b"))
 
 
@@ -147,10 +149,15 @@ class Machine(RuleBasedStateMachine):
     def an_officer_decides(self, data: st.DataObject, accept: bool) -> None:
         self.choose(data, CORRECTIONS, "decide_correction", self.cast.lin, {"accept": accept, "reason": "Seen"})
 
-    @rule(hours=st.integers(0, 200), severity=st.sampled_from(("S2", "S3", "S4")))
-    def an_incident_is_filed(self, hours: int, severity: str) -> None:
+    @rule(hours=st.integers(0, 200), severity=SEVERITIES, kind=KINDS)
+    def an_incident_is_filed(self, hours: int, severity: str, kind: str) -> None:
         self.tried("file_incident", self.cast.fang, {
-            "severity": severity, "occurred_at": (START + hours * HOUR).isoformat()})
+            "kind": kind, "severity": severity, "occurred_at": (START + hours * HOUR).isoformat()})
+
+    @rule(data=st.data(), severity=SEVERITIES, kind=KINDS)
+    def an_officer_says_what_it_was(self, data: st.DataObject, severity: str, kind: str) -> None:
+        self.choose(data, INCIDENTS, "update_incident", self.cast.lin, {
+            "kind": kind, "severity": severity, "reason": "Seen on site"})
 
     @rule(data=st.data(), table=st.sampled_from(("feedback", "incident")))
     def something_is_to_be_taken_back(self, data: st.DataObject, table: str) -> None:
@@ -194,15 +201,31 @@ class Machine(RuleBasedStateMachine):
                 sums = told[report["epoch"], name]
                 sums[0] += sum(report["events"].get(event, 0) for event in of)
                 sums[2] += report[built_in.denominator if built_in else "exposures"] or 0
-        for incident in self.rows(INCIDENTS, ~INCIDENTS.c.retracted):
+        for incident in self.rows(INCIDENTS, ~INCIDENTS.c.retracted, INCIDENTS.c.kind != "near_miss"):
+            complaint = incident["kind"] == "complaint"
+            told[incident["epoch"], "complaint"][1] += complaint
             for name in ("harm_serious", "harm_any"):
-                if f"harm_{incident['severity']}" in INDICATORS[name].events:
+                if f"harm_{incident['severity']}" in INDICATORS[name].events and (
+                        not complaint or incident["severity"] == "S2"):
                     told[incident["epoch"], name][1] += 1
         kept: dict[tuple[int, str], list[float]] = defaultdict(lambda: [0, 0, 0.0])
         for row in self.rows(COUNTERS, COUNTERS.c.indicator.in_(LIMITS)):
             for place, name in enumerate(("events", "itemised", "exposures")):
                 kept[row["epoch"], row["indicator"]][place] += row[name]
         assert exact(kept) == exact(told)
+
+    @invariant()
+    def grave_harm_that_reports_count_and_nobody_itemised_has_its_clock(self) -> None:
+        if not hasattr(self, "trial"):
+            return
+        beyond: dict[int, int] = defaultdict(int)
+        plan = Schedule(self.row()["starts_at"], 7, self.program.settings.zone)
+        for report in self.reports():
+            beyond[plan.number(report["period_start"])] += report["events"].get("harm_S2", 0)
+        for incident in self.rows(INCIDENTS, ~INCIDENTS.c.retracted, INCIDENTS.c.kind != "near_miss"):
+            beyond[plan.number(incident["occurred_at"])] -= incident["severity"] == "S2"
+        running = self.rows(CLOCKS, CLOCKS.c.key == "D12", CLOCKS.c.ended_at.is_(None))
+        assert len(running) == any(number > 0 for number in beyond.values())
 
     @invariant()
     def distributions_are_what_the_rows_say(self) -> None:

@@ -102,7 +102,7 @@ def test_a_database_with_rows_in_it_is_refused_and_left_alone(
     prepare(elsewhere)
     engine = make_engine(str(elsewhere.database_url), writing=True)
     with engine.begin() as connection:
-        connection.execute(sa.text("INSERT INTO pulse (id, at) VALUES (1, '2026-03-02 00:00:00+00')"))
+        connection.execute(sa.text("INSERT INTO pulse (id, at) VALUES (1, '2026-03-02 00:00:00.000000')"))
     engine.dispose()
     with pytest.raises(CannotMove, match="pulse"):
         move(lived_in[0], str(elsewhere.database_url))

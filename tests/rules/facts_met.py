@@ -66,7 +66,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "mitigation": {"cause": "Drift", "mitigation": "Pinned", "residual_tier": "R2"},
     "void": {"reason": "The report counted the same calls twice.", "adviser": "Shen", "firm_told": True},
     "retrospective": {"events": "…", "causes": "…", "plan_missed": "…", "safeguards_worked": "…", "decision": "…",
-                      "lessons": "…", "firm_took_part": True},
+                      "lessons": "…"},
     "external_cause": {"cause": "Power cut", "evidence": "Grid log"},
     "results": {"metrics": [{"name": "recall", "value": 0.95}, {"name": "minutes", "value": 3.5}], "summary": "Met"},
     "gates": dict.fromkeys(("legality", "data_security", "risk_control", "business_continuity", "redress_paid"), True),
@@ -109,6 +109,7 @@ def votes() -> tuple[Vote, ...]:
     on_panel = {"ethics": "review", "rereview": "rereview", "opinion": "running", "diligence": "running"}
     cast = [vote(matter, person) for matter, name in on_panel.items() for person in PANELS[name, 1]]
     cast += [vote("sign", "fang", role="firm", subject="plan"), vote("sign", "lin", role="regulator", subject="plan")]
+    cast += [vote("sign", "lin", role="regulator", subject=kind) for kind in ("retrospective", "wind_down")]
     cast += [vote("approve", "lin", role="regulator", subject=kind) for kind in ("consent", "exit_plan", "exposure")]
     return (*cast, vote("verify", "lin", role="regulator", subject="mitigation"))
 

@@ -224,6 +224,28 @@ def test_a_workbook_that_declares_entities_is_refused():
     assert refusal(repacked(xlsx_of(s=[["a"]]), **{"xl/worksheets/sheet1.xml": sheet})) == (None, "", "broken_sheet")
 
 
+SHEET = (b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>%b</sheetData>'
+         b"</worksheet>")
+
+
+@pytest.mark.parametrize(("rows", "code"), [
+    (b"<row>" + b"<c/>" * 3_000_000 + b"</row>", "too_many_columns"),
+    (b"<row>" + b"<z><c/></z>" * 60_000 + b"</row>", "too_many_columns"),
+    ((b"<row>" + b"<c/>" * 16_000 + b"</row>") * 400, "too_many_rows"),
+])
+def test_empty_cells_without_end_are_refused_before_they_are_taken_apart(
+        monkeypatch: pytest.MonkeyPatch, rows: bytes, code: str):
+    bomb = repacked(xlsx_of(s=[["a"]]), **{"xl/worksheets/sheet1.xml": SHEET % rows})
+    monkeypatch.setattr(openpyxl, "load_workbook", None)
+    assert len(bomb) < 200_000 and refusal(bomb) == (None, "", code)
+
+
+def test_a_sheet_whose_widest_row_is_styled_to_its_end_is_read():
+    row = b'<row><c t="inlineStr"><is><t>a</t></is></c>' + b"<c/>" * 16_383 + b"</row>"
+    wide = repacked(xlsx_of(s=[["a"]]), **{"xl/worksheets/sheet1.xml": SHEET % (row * 2)})
+    assert [one.cells for one in read_rows(wide, "x.xlsx").rows] == [("a",)]
+
+
 def test_a_workbook_with_too_many_parts_is_refused():
     parts = {f"p{n}.xml": b"" for n in range(workbook.MAX_PARTS + 1)}
     assert refusal(repacked(xlsx_of(s=[["a"]]), **parts)) == (None, "", "broken_sheet")

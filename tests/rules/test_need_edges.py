@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from sandbox.rules.dossier import DIMENSIONS, ORDINARY, SIMPLIFIED
-from sandbox.rules.facts import Item, ReviewFacts, parse_day
+from sandbox.rules.facts import Facts, Item, ReviewFacts, parse_day
 from sandbox.rules.jurisdiction import CITY, Jurisdiction, Profile
 from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.working_days import Calendar
@@ -16,6 +16,7 @@ from tests.rules.facts_met import (
     BODIES,
     DAY,
     NOW,
+    Change,
     dated,
     filed,
     group,
@@ -95,13 +96,39 @@ def test_the_strictest_quorum_is_asked_while_no_tier_is_set():
     assert not holds("panel_in_favour", trial(tier=None))
 
 
+def committees(day: str = "2026-05-01", *, seen: bool = True) -> list[Change]:
+    """A city hospital's committee approved the trial, of whose panel nobody voted; and a regulator looked at it."""
+    filing = filed("ethics_approval", {"committee": "City hospital", "number": "7", "approved_on": day})
+    looked = (vote("approve", "lin", role="regulator", subject="ethics_approval"),) if seen else ()
+    return [voted("ethics", None, None, None), trial(listed=False),
+            group("sections", lambda found: {**found, "ethics_approval": (filing,)}),
+            group("votes", lambda found: (*found, *looked))]
+
+
 def test_an_ethics_approval_stands_for_the_panel_in_the_simplified_procedure_only():
-    approval = group("sections", lambda found: {**found, "ethics_approval": (
-        filed("ethics_approval", {"committee": "City hospital", "number": "7", "approved_on": "2026-05-01"}),)})
-    nobody = voted("ethics", None, None, None)
-    assert holds("panel_in_favour", trial(simplified=True), approval, nobody)
-    assert not holds("panel_in_favour", approval, nobody)
-    assert not holds("panel_in_favour", trial(simplified=True), nobody)
+    assert holds("panel_in_favour", trial(simplified=True), *committees())
+    assert not holds("panel_in_favour", *committees())
+    assert holds("panel_in_favour", trial(simplified=True, tier="R1"), *committees(), without("data_assessment"))
+    assert not holds("panel_in_favour", trial(simplified=True), voted("ethics", None, None, None))
+
+
+@pytest.mark.parametrize("change", [
+    trial(tier="R3"), trial(tier="R4"), trial(tier=None), trial(listed=True), says("data_assessment", minors=True),
+    says("data_assessment", sensitive_data=True), without("data_assessment"), says("exposure", money=5.0),
+    says("exposure", autonomy="no_human"),
+])
+def test_no_approval_stands_for_the_panel_where_the_procedure_is_not_for_the_trial(change):
+    assert not holds("panel_in_favour", trial(simplified=True), *committees(), change)
+
+
+def test_an_ethics_approval_is_of_a_day_gone_by_and_a_regulator_has_looked_at_it():
+    assert not holds("panel_in_favour", trial(simplified=True), *committees("2031-01-01"))
+    assert not holds("panel_in_favour", trial(simplified=True), *committees(seen=False))
+
+
+def test_outside_the_simplified_procedure_a_start_asks_for_the_risks():
+    assert not holds("safeguards_in_place", without("risks"))
+    assert holds("safeguards_in_place", without("risks"), trial(simplified=True))
 
 
 def test_the_answer_that_a_trial_is_not_listed_must_be_signed():
@@ -357,15 +384,49 @@ def test_an_emergency_review_that_is_only_planned_is_not_held():
     assert not holds("emergency_review_held", planned)
 
 
+def written_by(kind: str, role: str) -> Change:
+    """The section is of this side, and nobody signed it."""
+    def change(facts: Facts) -> Facts:
+        mine = tuple(replace(one, role=role) for one in facts.sections[kind])
+        votes = tuple(one for one in facts.votes if one.subject != kind)
+        return replace(facts, groups={**facts.groups, "sections": {**facts.sections, kind: mine}, "votes": votes})
+    return change
+
+
+def signs(kind: str, role: str, version: int = 1) -> Change:
+    return group("votes", lambda found: (*found, vote("sign", role, role=role, subject=kind, version=version)))
+
+
+@pytest.mark.parametrize(("author", "other"), [("firm", "regulator"), ("regulator", "firm")])
+def test_one_side_writes_the_retrospective_and_the_other_signs_that_version(author, other):
+    alone = written_by("retrospective", author)
+    assert not holds("retrospective_complete", alone)
+    assert not holds("retrospective_complete", alone, signs("retrospective", author))
+    assert not holds("retrospective_complete", alone, signs("retrospective", other, version=2))
+    assert holds("retrospective_complete", alone, signs("retrospective", other))
+
+
+def test_a_firm_cannot_complete_its_retrospective_alone_however_long_nobody_answers():
+    long_ago = trial(state_since=NOW - 60 * DAY)
+    assert not holds("retrospective_complete", written_by("retrospective", "firm"), long_ago)
+
+
+def test_the_checklist_of_the_way_out_is_a_regulators_or_signed_by_one():
+    assert holds("wound_down", written_by("wind_down", "regulator"))
+    assert not holds("wound_down", written_by("wind_down", "firm"))
+    assert not holds("wound_down", written_by("wind_down", "firm"), signs("wind_down", "firm"))
+    assert holds("wound_down", written_by("wind_down", "firm"), signs("wind_down", "regulator"))
+
+
 @pytest.mark.parametrize(("days", "complete"), [(15, True), (14, False)])
 def test_the_regulator_completes_the_report_alone_after_ten_working_days_of_silence(days, complete):
-    alone = says("retrospective", firm_took_part=False)
+    alone = written_by("retrospective", "regulator")
     assert holds("retrospective_complete", alone, trial(state_since=NOW - days * DAY)) is complete
 
 
 def test_working_days_of_silence_are_those_of_the_sandbox_s_own_place():
     """Ten working days from Monday 28 September: China has its golden week in between, Germany one Saturday off."""
-    alone, since = says("retrospective", firm_took_part=False), datetime(2026, 9, 28, 1, tzinfo=UTC)
+    alone, since = written_by("retrospective", "regulator"), datetime(2026, 9, 28, 1, tzinfo=UTC)
     german = Jurisdiction(Profile.EU_AUTHORITY, ZoneInfo("Europe/Berlin"), Calendar("DE"))
     for place, waits in ((CITY, [11, 12, 15]), (german, [11, 12])):
         assert [day for day in (11, 12, 15, 16, 19) if not holds(

@@ -131,6 +131,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "answer_assignment": lambda world: {"conflict": False, "accepted": True},
     "recuse_reviewer": _plain,
     "ask_recusal": _plain,
+    "name_deputy": lambda world: {"account_id": world.cast.mei.id},
     "decide_recusal": _plain,
     "cast_vote": lambda world: {"matter": "sign", "subject": "plan", "value": "for"},
     "file_feedback": _report,

@@ -94,7 +94,7 @@ def join(visitor: Visitor, link: str, password: str = PASSWORD) -> Any:
 
 
 def test_an_invited_person_chooses_a_password_and_is_in(app: Flask, as_: Any, cast: Cast) -> None:
-    link = link_in(invited(as_(cast.lin), role="firm", organisation_id=cast.fang.organisation_id).text)
+    link = link_in(invited(as_(cast.ada), role="firm", organisation_id=cast.fang.organisation_id).text)
     guest = Visitor(app)
     shown = text_of(guest.get(link).text)
     assert "新示例" in shown and "海睿" in shown and "试点单位" in shown
@@ -135,6 +135,11 @@ def test_the_link_of_an_invitation_is_shown_once(as_: Any, cast: Cast) -> None:
     link = link_in(invited(visitor, role="firm", organisation_id=cast.fang.organisation_id).text)
     listed = visitor.get("/accounts").text
     assert "1 份邀请未接受" in listed and link not in listed
+
+
+def test_a_regulator_who_invites_sees_no_link(as_: Any, cast: Cast) -> None:
+    answer = invited(as_(cast.lin), role="firm", organisation_id=cast.fang.organisation_id).text
+    assert "邀请链接只交给管理员" in answer and "/invitation/" not in answer
 
 
 def test_a_third_regulator_waits_for_a_regulator(as_: Any, cast: Cast) -> None:

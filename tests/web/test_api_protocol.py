@@ -9,8 +9,8 @@ from api_samples import ACTING, address, sample_body, who
 from api_world import World, city  # noqa: F401 the fixture `world`
 from cast import START
 
-from sandbox.reads.required import SECTIONS_OF
 from sandbox.rules import facts as f
+from sandbox.rules.basis import SECTIONS_OF
 from sandbox.rules.needs import NEEDS
 from sandbox.store.log import root_from_proof
 from sandbox.store.sections import SECTIONS

@@ -8,7 +8,7 @@ from cast import START
 DAY = timedelta(days=1)
 
 
-def report(version: str = "2.4.1", site: str = "Fourth street") -> dict[str, object]:
+def report(version: str = "2.4.1", site: str = "Sixth street") -> dict[str, object]:
     return {"period_start": START.isoformat(), "period_end": (START + DAY).isoformat(), "exposures": 10.0,
             "site": site, "model_version": version}
 

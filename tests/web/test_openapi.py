@@ -96,5 +96,6 @@ def sample(name: str, schema: dict[str, Any]) -> str:
         schema = the_document()["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if schema.get("type") == "integer":
         return "7"
-    known = {"cursor": "", "limit": "7", "late": "1", "differs": "1", "as_of": "2026-03-02T01:30:00Z"}
+    known = {"cursor": "", "limit": "7", "late": "1", "differs": "1", "as_of": "2026-03-02T01:30:00Z",
+             "day": "2026-03-02"}
     return known.get(name) or str(schema.get("enum", ["x"])[0]) * (name != "cursor")

@@ -129,7 +129,7 @@ def test_a_need_that_no_longer_holds_keeps_the_decision_waiting(at: Desks, cast:
     made.do("cast_vote", cast.rui, made.trial, matter="ethics", value="against")
     made.do("cast_vote", cast.shen, made.trial, matter="ethics", value="against")
     desk = at(cast.zhou)
-    assert "1 condition is not met" in desk.get(f"/decisions/{decision}?lang=en").text
+    assert "2 conditions are not met" in desk.get(f"/decisions/{decision}?lang=en").text
     again = desk.send(f"/decisions/{decision}", {"value": "for", "reason": "Still"})
     assert again.status_code == 422 and "Still" in again.text and "/panel" in again.text
     assert outcome(made.program, cast, decision) == "waiting"
@@ -218,3 +218,13 @@ def test_neither_way_is_taken_for_granted(at: Desks, cast: Cast, made: Applicati
     assert again.status_code == 422 and "f-proceed-e" in Page(again.text).ids
     with made.program.reading() as connection:
         assert (board.hold(connection, cast.lin, waits) or {})["released_at"] is None
+
+
+def test_what_changed_since_a_proposal_is_named_and_has_to_be_proposed_again(
+        at: Desks, cast: Cast, made: Application, decision: str) -> None:
+    made.file("tier", cast.lin, environment="E2")
+    page = at(cast.zhou).get(f"/decisions/{decision}?lang=en")
+    assert "Changed since it was proposed: the test environment" in text_of(page.text)
+    assert f"/trials/{made.trial}/moves/admit" in Page(page.text).links
+    assert at(cast.zhou).send(f"/decisions/{decision}", {"value": "for"}).status_code != 303
+    assert outcome(made.program, cast, decision) == "waiting"

@@ -1,5 +1,6 @@
 """Panels, seats and votes in the browser: who sits, who may vote on what, and what each of them may read."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -401,3 +402,20 @@ def test_no_body_reviews_and_re_reviews_and_nobody_of_a_panel_sits_on_its_appeal
     with pytest.raises(Refused, match="earlier_panel"):
         made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.rui.id, panel="review")
     assert made.do("assign_reviewer", cast.lin, made.trial, account_id=cast.reviewers[0].id, panel="review").id
+
+
+def test_a_member_of_the_running_panel_names_a_deputy_on_their_seat(at: Desks, cast: Cast, program: Program,
+                                                                   adopted: Callable[..., list[str]]) -> None:
+    trial, = adopted(1)
+    seat = program.acts.do("assign_reviewer", cast.lin, {"account_id": cast.rui.id, "panel": "running"}, on=trial).id
+    path = f"/seats/{seat}/deputy"
+    assert path not in Page(at(cast.rui).get(f"/seats/{seat}").text).links
+    program.acts.do("answer_assignment", cast.rui, {"conflict": False, "accepted": True}, on=seat)
+    assert path in Page(at(cast.rui).get(f"/seats/{seat}").text).links
+    for language in LANGUAGES:
+        page = at(cast.rui).get(f"{path}?lang={language}")
+        assert cast.mei.id in page.text and cast.rui.id not in page.text
+    assert at(cast.rui).send(path, {"account_id": cast.mei.id}).location == f"/trials/{trial}/panel"
+    assert "deputy of Rui" in text_of(at(cast.fang).get(f"/trials/{trial}/panel?lang=en").text)
+    assert at(cast.rui).send(path, {"account_id": cast.shen.id}).status_code == 422
+    assert [at(who).get(path).status_code for who in (cast.lin, cast.mei, cast.fang)] == [200, 404, 403]

@@ -181,6 +181,24 @@ def test_the_difference_stands_on_the_board_and_beside_the_trial_s_periods(
     assert "2 declared, 1 itemised" in page
 
 
+@pytest.mark.parametrize("locale", LOCALES)
+def test_a_trial_that_limits_disparity_has_its_pages_and_says_which_groups_nobody_told_of(
+        program: Program, cast: Cast, acts: Acts, clock: Shifted, locale: str):
+    """Its denominator is a list of groups, of which no month has a rate."""
+    trial, = adopt(program, cast, 1, limits=[{"indicator": "disparity", "per_exposure": 0.8}], compared=[
+        {"attribute": "district", "reference": "north"}, {"attribute": "age", "reference": "young"}])
+    clock.forward(START + 2 * DAY)
+    acts.do("file_feedback", cast.fang, {
+        "period_start": START.isoformat(), "period_end": (START + DAY).isoformat(), "exposures": 100.0, "groups": [
+            {"attribute": "district", "group": group, "n": 50, "favourable": 40} for group in ("north", "south")]},
+        on=trial)
+    for who in (cast.lin, cast.fang):
+        desk = pages_of(program)(who)
+        assert desk.get(f"/trials/{trial}/feedback?lang={locale}").status_code == 200
+        page = text_of(desk.get(f"/trials/{trial}?lang={locale}").text)
+        assert "young" in page and ("has told of both the reference (young)" in page) is (locale == "en")
+
+
 def test_each_period_has_its_counts_by_api(world: World):
     found = world.client("fang").get(f"/trials/{world.hers['running']}/periods")["items"]
     counts = {one["number"]: one["counts"] for one in found}

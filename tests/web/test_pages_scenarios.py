@@ -17,7 +17,7 @@ WHOLE = {"title": "夜间道路", "title_en": "Streets by night", "description":
 PILOT = {"title": "人流预警", "organisation": "海睿", "tier": "R3", "environment": "E3", "days": "120", "unit": "uses",
          "rate_per_day": "800", "limits-0-indicator": "harm_S3", "limits-0-per_exposure": "0.001",
          "limits-0-weight": "1", "aliases": "海瑞科技\n海睿智能", "unverified": "启用前的误报率",
-         "source_key": "metro-1"}
+         "source_key": "metro-1", "alpha": "0.05", "alpha_yellow": "0.2"}
 
 
 @pytest.fixture

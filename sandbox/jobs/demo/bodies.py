@@ -143,7 +143,7 @@ BODIES: Mapping[str, Body] = MappingProxyType({
         "events": "10:20 现场人员报告，10:26 按下总开关，10:40 报送专员，当日通知全部当事人。",
         "causes": "输入校验缺失；值班交接时未说明设备更换。", "plan_missed": "方案没有写设备更换须重新校准。",
         "safeguards_worked": "一键停用与人工承接有效；抽查比例偏低，未能提前发现。",
-        "decision": "整改后进入调优，范围减半。", "lessons": "设备变更应列为须事先报告的事项。", "firm_took_part": True,
+        "decision": "整改后进入调优，范围减半。", "lessons": "设备变更应列为须事先报告的事项。",
     },
     "external_cause": {"cause": "市电信光缆施工中断，两个站点网络中断三小时。",
                        "evidence": "示例通信公司故障单 示例-F22；站点日志一致。"},

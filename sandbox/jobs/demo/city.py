@@ -21,7 +21,7 @@ from sandbox.jobs.demo.people import People, enter_people, issue_tokens
 from sandbox.jobs.demo.walks import Story, Walk
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.tick import beat, tick
-from sandbox.reads import clocks, corrective, records, trials
+from sandbox.reads import clocks, corrective, duty, records, trials
 from sandbox.reads.accounts import any_account
 from sandbox.reads.pages import MOST
 from sandbox.rules.access import SYSTEM_ACTOR
@@ -141,11 +141,30 @@ class City:
             at, number, story = heapq.heappop(self.waiting)
             pass_time(self.program, self.clock, at)
             again = next(story, None)
+            self.acknowledge()
             if again is not None:
                 heapq.heappush(self.waiting, (max(again, at), number, story))
         pass_time(self.program, self.clock, now)
+        self.roster(now)
         read_newer(self.program, self.people, next(iter(self.by_state()["trial"]), None))
         beat(self.program, now)
+
+    def acknowledge(self) -> None:
+        """The regulator answers every alarm at once."""
+        with self.program.reading() as connection:
+            waiting = duty.unanswered(connection, SYSTEM_ACTOR)
+        for alarm in waiting:
+            self.program.acts.do("acknowledge_alarm", self.people.actors["regulator"],
+                                 {"doing": "已联系试点单位核实并处置。（演示）"}, alarm)
+
+    def roster(self, now: datetime) -> None:
+        """Who is on duty this week and the next, each the other's deputy."""
+        pair = [self.people.actors[key] for key in ("regulator", "regulator2")]
+        for week, (officer, deputy) in enumerate((pair, pair[::-1])):
+            start = now + timedelta(days=7 * week - 1)
+            self.program.acts.do("set_duty", pair[0], {
+                "officer_id": officer.id, "deputy_id": deputy.id, "starts_at": start.isoformat(),
+                "ends_at": (start + timedelta(days=7)).isoformat()})
 
     def by_state(self) -> dict[str, list[str]]:
         """Trials by state, in the order of the lifecycle; those of the account `firm` come first."""

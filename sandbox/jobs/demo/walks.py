@@ -203,8 +203,10 @@ class Walk:
             self.act("answer_assignment", who, seat, conflict=False, accepted=True)
 
     def reviewed(self, value: str = "for") -> Story:
-        """The first panel seated, its votes cast; nothing to do where an ethics approval stands for it."""
-        if not self.simplified:
+        """The first panel seated, its votes cast; or the ethics approval that stands for it looked at."""
+        if self.simplified:
+            self.vote("approve", "regulator", subject="ethics_approval")
+        else:
             yield from self.seated("review", self.members)
             yield from self.voted("ethics", value)
 
@@ -415,6 +417,7 @@ class Walk:
         self.move("open_retrospective")
         yield self.morning(6)
         self.file("retrospective")
+        self.vote("sign", "regulator", subject="retrospective")
 
     # Ending
 
@@ -440,6 +443,7 @@ class Walk:
         self.move("wind_down", who or self.firm, reason)
         yield self.morning(5)
         self.file("wind_down")
+        self.vote("sign", "regulator", subject="wind_down")
         for clock in self.hand.open_clocks(self.trial, "C07"):
             self.act("meet_clock", self.firm, clock, reference="算法备案已注销（演示）")
         self.file("gates", "regulator")
@@ -454,7 +458,8 @@ class Walk:
         yield from self.voted("diligence")
 
     def appealed(self, panel: str) -> Story:
-        """An appeal, a panel of other people, and the matter is open again; a final end needs two regulators."""
+        """An appeal, a panel of other people, and the matter is open again in a new round; a final end needs two
+        regulators."""
         self.file("appeal")
         yield self.morning(2)
         fresh = tuple(who for who in self.independent if who not in self.members)
@@ -462,6 +467,7 @@ class Walk:
         self.members = fresh
         if panel == "running":
             self.by_two("reopen_on_appeal")
+            self.vote("sign", "regulator", subject="wind_down")
         else:
             self.move("reopen_on_appeal")
 

@@ -1,21 +1,27 @@
 """XLSX workbooks from strangers: unpacked in small bites under a limit before the library sees them."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from decimal import Decimal
 from io import BytesIO
+from itertools import chain
 from typing import Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from sandbox.rules.intake.table import MAX_COLUMNS, NumberedCells, Unread, fold, keepable
+from sandbox.rules.intake.table import MAX_CELLS, MAX_COLUMNS, MAX_ROWS, NumberedCells, Unread, fold, keepable
 from sandbox.words import word
 
 MAX_UNPACKED = 64 * 1024 * 1024
 MAX_PARTS = 2_000
 SHEET_LINES = 1_048_576
 """A sheet cannot have more."""
+MAX_MARKS, ROW_MARKS = 6_000_000, 3 * 16_384
+"""Elements of one part, and of one row: more than any sheet needs that fits in MAX_UNPACKED, and than its widest row.
+What is empty packs to nothing, and the library takes it apart one by one."""
+ROW = re.compile(rb"<(/?)(?:[^\s<>/:]+:)?row[\s/>]")
 BITE = 64 * 1024
 READ_PARTS = (".xml", ".rels")
 
@@ -64,10 +70,28 @@ def _unpack(packed: ZipFile, part: ZipInfo, limit: int) -> bytes:
             unpacked += bite
             if len(unpacked) > limit:
                 raise Unread(word("intake.unpacks_too_large", limit=MAX_UNPACKED // 1024 // 1024))
+    plain = bytes(unpacked).replace(b"\0", b"")
     # No sheet declares a document type; one that does means to expand entities.
-    if b"<!DOCTYPE" in unpacked.replace(b"\0", b""):
+    if b"<!DOCTYPE" in plain:
         raise Unread(word("intake.broken_sheet"))
+    _check_marks(plain)
     return bytes(unpacked)
+
+
+def _check_marks(part: bytes) -> None:
+    """Raises Unread where there are more elements in all, or in one row, than a sheet needs."""
+    if _marks(part, 0, len(part)) > MAX_MARKS:
+        raise Unread(word("intake.too_many_rows", limit=MAX_ROWS, cells=MAX_CELLS))
+    begins = None
+    for mark in chain(ROW.finditer(part), [None]):
+        end = mark.start() if mark else len(part)
+        if begins is not None and _marks(part, begins, end) > ROW_MARKS:
+            raise Unread(word("intake.too_many_columns", limit=MAX_COLUMNS))
+        begins = end if mark and not mark[1] else None
+
+
+def _marks(part: bytes, begin: int, end: int) -> int:
+    return part.count(b"<", begin, end) - part.count(b"</", begin, end)
 
 
 def _sheet(sheets: list[Any], name: str | None) -> Any:

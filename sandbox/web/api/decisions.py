@@ -16,8 +16,8 @@ rows = Rows("decisions")
 
 
 class Decision(Shape):
-    """An act that waits, or waited, for another regulator: what would be done (`given`), by when, and what became of
-    it."""
+    """An act that waits, or waited, for another regulator: what would be done (`given`), what a move rested on when it
+    was proposed (`basis`: tier, versions of sections, votes, causes), by when, and what became of it."""
 
     id: str
     act: str
@@ -25,6 +25,7 @@ class Decision(Shape):
     trial_title: str | None
     move: str | None
     given: dict[str, Any]
+    basis: dict[str, Any]
     proposed_by: str
     proposed_at: datetime
     expires_at: datetime

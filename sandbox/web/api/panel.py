@@ -34,6 +34,7 @@ class Seat(Shape):
     conflict: bool | None
     statement: str | None
     recused_at: datetime | None
+    deputy_of: str | None
     at: datetime
 
 
@@ -52,6 +53,8 @@ def _seat(row: dict[str, Any], relation: Relation) -> Seat:
 
 rows.does("POST", "/trials/<id>/panel", "assign_reviewer", on="id", created=True, example={
     "account_id": "ac_19c0f3a1d0a1b2c3d4e5f", "panel": "running", "chair": False})
+rows.does("POST", "/panel/<id>/deputy", "name_deputy", on="id", created=True, example={
+    "account_id": "ac_19c0f3a1d0a1b2c3d4e5f"})
 rows.does("POST", "/panel/<id>/answer", "answer_assignment", on="id", example={"conflict": False, "accepted": True})
 rows.does("POST", "/panel/<id>/recusal", "recuse_reviewer", on="id", example={"reason": "Bought shares of the firm."})
 

@@ -11,6 +11,7 @@ from sandbox.web.pages import (
     corrections,
     corrective,
     decisions,
+    deputies,
     duty,
     feedback,
     fees,
@@ -45,8 +46,8 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, duty, feedback, fees, files,
-    held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, recusals,
+    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, deputies, duty, feedback,
+    fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, recusals,
     register_entries, register_lists, register_names, registers, report_history, retractions, reviewers, reviews,
     scenarios, sections, timetable, trials, uploads, votes,
 )

@@ -12,8 +12,10 @@ from sandbox.acts.refusals import NotFound, Unmet
 from sandbox.reads import accounts, board, scenarios, trials
 from sandbox.reads.pages import Page
 from sandbox.rules.access import PERMISSIONS
+from sandbox.rules.basis import basis_word, changed
 from sandbox.rules.lifecycle import ROWS
 from sandbox.store.accounts import InvitationFields
+from sandbox.store.trials import Tier
 from sandbox.store.votes import DecisionVoteFields, Outcome, Value
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
@@ -199,7 +201,9 @@ def _over(row: Mapping[str, Any], outcome: Outcome) -> list[Plain]:
 def _facts(row: Mapping[str, Any], names: Mapping[str, str], trial: Mapping[str, Any] | None) -> list[Plain]:
     """What would change, or who is invited; who proposed it, and when."""
     given = {name: row["given"].get(name) or None for name in INVITED} if row["act"] == "invite" else {}
+    tier = row["basis"].get("tier")
     return [*shown(InvitationFields, given), *_change(row, trial),
+            *([{"label": t("field.tier"), "text": said(choice(Tier(tier)))}] if tier else []),
             {"label": t("page.decision.by"), "text": names.get(row["proposed_by"], "")},
             {"label": t("page.decision.at"), "text": moment(row["proposed_at"])},
             {"label": t("page.decision.expires"), "text": moment(row["expires_at"])}]
@@ -232,7 +236,15 @@ def _needs(connection: sa.Connection, row: Mapping[str, Any], trial: Mapping[str
     found = next(one for one in trials.next_moves(connection, trial, trial["relation"], now(), program().settings.place)
                  if one.move.name == row["move"])
     rest = tuple(name for name in found.move.needs if name != SECOND)
-    return need_rows(rest, found.unmet, trial["id"], row["id"])
+    return [*need_rows(rest, found.unmet, trial["id"], row["id"]), *_otherwise(connection, row, trial)]
+
+
+def _otherwise(connection: sa.Connection, row: Mapping[str, Any], trial: Mapping[str, Any]) -> list[Plain]:
+    """What the move rests on stands otherwise than when it was proposed: it has to be proposed again."""
+    basis = trials.basis(connection, trial, ROWS[row["move"], trial["state"]], now(), program().settings.place)
+    what = [basis_word(name) for name in changed(row["basis"], basis)]
+    link = {"url": url_for("pages.move", trial_id=trial["id"], name=row["move"]), "label": t("page.decision.again")}
+    return [{"met": False, "text": t("refused.basis_changed", what=what), "link": link}] if what else []
 
 
 def _ended(row: Mapping[str, Any], names: Mapping[str, str]) -> list[Plain]:

@@ -83,6 +83,7 @@ def _form(connection: sa.Connection, row: Mapping[str, Any]) -> Form:
     form = form_of(SeatFields, url_for("pages.assign_reviewer", trial_id=row["id"]), t("page.panel.offer"),
                    values={"panel": SITTING.get(row["state"])})
     fields = {one["name"]: one for one in form.fields}
+    fields["panel"]["choices"] = [one for one in fields["panel"]["choices"] if one["value"] != Panel.DEPUTY]
     if may(actor(), "assign_reviewer"):
         fields["account_id"].update(kind="choice", label=t("page.panel.whom"), choices=_reviewers(connection))
     return form
@@ -174,13 +175,13 @@ def _groups(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...]) -> list[P
 
 def _group(row: Mapping[str, Any], seats: tuple[dict[str, Any], ...], panel: str, number: int, *, now: bool) -> Plain:
     held = [seat for seat in seats if (seat["panel"], seat["panel_no"]) == (panel, number)]
-    name = word(f"choice.Panel.{panel}")
+    name, members = word(f"choice.Panel.{panel}"), {seat["id"]: seat["name"] or "" for seat in seats}
     title = t("page.panel.fresh", what=name, number=number) if number > 1 else said(name)
-    return {"id": f"h-{panel}-{number}", "title": title, "rows": [_seat_row(row, seat) for seat in held],
+    return {"id": f"h-{panel}-{number}", "title": title, "rows": [_seat_row(row, seat, members) for seat in held],
             "needs": _lacks(row, panel, sitting(held, panel, number)) if now else []}
 
 
-def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
+def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any], members: Mapping[str, str]) -> Plain:
     """Who sits there; a department reads the sides alone."""
     named = row["relation"] in SEES_NAMES
     opens = row["relation"] is Relation.OFFICER or seat["account_id"] == actor().id
@@ -190,6 +191,8 @@ def _seat_row(row: Mapping[str, Any], seat: Mapping[str, Any]) -> Plain:
     who = {"text": seat["name"] or "", "sub": seat["organisation"] or "", "url": url} if named else \
         t("page.panel.unnamed")
     marks = [t(f"page.panel.is_{mark}") for mark in ("chair", "external") if seat[mark]]
+    if named and seat["deputy_of"]:
+        marks.append(t("page.panel.deputy_for", name=members[seat["deputy_of"]]))
     return {"reviewer": who, "answer": _answer(seat),
             "side": {"text": t(f"constituency.{seat['constituency']}"),
                      "sub": " · ".join([*filter(None, (_expertise(seat),)), *marks])}}
@@ -259,6 +262,7 @@ class SeatPage(PageContext):
     facts: list[Plain]
     form: Form | None
     points: list[str]
+    deputy_url: str | None
     errors: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -353,7 +357,8 @@ def _seat_page(row: Mapping[str, Any], held: Mapping[str, Any], form: Form | Non
         over=back(row, {"text": t("page.tab.panel"), "url": url_for("pages.panel", trial_id=row["id"])}),
         sub=t("page.seat.asks") if asks else t(f"page.panel.answer_{how}"), facts=_seat_facts(row, held, mine=mine),
         form=form, points=[t(f"page.seat.point_{point}") for point in ("access", "vote", "leave")] if asks else [],
-        errors=form.errors if form else {})
+        deputy_url=url_for("pages.name_deputy", seat_id=held["id"])
+        if how == "accepted" and held["panel"] == Panel.RUNNING else None, errors=form.errors if form else {})
 
 
 def _seat_facts(row: Mapping[str, Any], held: Mapping[str, Any], *, mine: bool) -> list[Plain]:

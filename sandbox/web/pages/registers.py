@@ -103,6 +103,8 @@ def _stages(one: Mapping[str, Any]) -> str:
     """Entries by stage; of incidents that no rate is given, since nobody says how much was used."""
     if one["kind"] == EntryKind.INCIDENT:
         return t("page.registers.no_rate")
+    if one["kind"] == EntryKind.GUIDE:
+        return ""
     return stages_text(one["stages"])
 
 

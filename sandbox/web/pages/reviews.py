@@ -10,7 +10,7 @@ from flask import request, url_for
 
 from sandbox.acts.refusals import NotFound
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import records, trials
+from sandbox.reads import records, registers, trials
 from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
@@ -192,6 +192,7 @@ class ReviewPage(PageContext):
     form: Form | None
     form_title: str
     form_note: str
+    guides: list[Plain]
     errors: dict[str, list[str]]
 
 
@@ -285,7 +286,15 @@ def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[
                  who=word(f"role.{moved['role']}")) for moved in one["moved"]], move_url=_move_url(one, row),
         form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
         form_title=t("page.review.your_opinion" if seated else "page.review.your_conclusion"),
-        form_note=t("page.review.opinion_note" if seated else "page.review.conclusion_note"))
+        form_note=t("page.review.opinion_note" if seated else "page.review.conclusion_note"),
+        guides=_guides(connection) if seated and form else [])
+
+
+def _guides(connection: sa.Connection) -> list[Plain]:
+    """What a reviewer may think of beside the five questions, as published; nothing where no such list was read in."""
+    return [{"title": titled(one), "licence": one["licence"] or "", "points": [
+        {"key": each["key"], "title": each["title"] if each["title"] != each["key"] else "",
+         "text": each["description"] or ""} for each in one["entries"]]} for one in registers.guides(connection)]
 
 
 def _sealed(one: Mapping[str, Any], row: Mapping[str, Any]) -> str:

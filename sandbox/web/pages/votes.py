@@ -100,7 +100,7 @@ def _cast(trial_id: str, asked: Asked) -> Any:
 
 
 def _asked(connection: sa.Connection, row: Mapping[str, Any], name: str) -> Asked:
-    """The matter and its subject: the one in the address, else the first that is filed. Raises NotFound."""
+    """The matter and its subject: the one in the address, else the first filed one of this state. Raises NotFound."""
     matter, chosen = MATTERS.get(name), wanted("subject")
     if matter is None or chosen not in (None, *matter.subjects):
         raise NotFound
@@ -108,7 +108,8 @@ def _asked(connection: sa.Connection, row: Mapping[str, Any], name: str) -> Aske
         return Asked(matter, None, row["dossier_version"], None)
     found = trials.sections(connection, actor(), row)
     filed = [subject for subject in matter.subjects if found[subject].version]
-    subject = chosen or (filed or list(matter.subjects))[0]
+    timely = [subject for subject in filed if row["state"] in found[subject].kind.states]
+    subject = chosen or (timely or filed or list(matter.subjects))[0]
     return Asked(matter, subject, found[subject].version, found[subject])
 
 
