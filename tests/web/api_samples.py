@@ -26,7 +26,7 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
           "answer_assignment": "offered", "recuse_reviewer": "leaving", "withdraw_filing": "refiled",
           "dismiss_allegation": "hearsay", "pause_clock": "pausable", "describe_reviewer": "reviewer",
-          "ask_recusal": "leaving"}
+          "ask_recusal": "doubted"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +131,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "answer_assignment": lambda world: {"conflict": False, "accepted": True},
     "recuse_reviewer": _plain,
     "ask_recusal": _plain,
-    "name_deputy": lambda world: {"account_id": world.cast.mei.id},
+    "name_deputy": lambda world: {"account_id": world.cast.reviewers[3].id},
     "decide_recusal": _plain,
     "cast_vote": lambda world: {"matter": "sign", "subject": "plan", "value": "for"},
     "file_feedback": _report,

@@ -153,8 +153,9 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     twice = acts.do("file_feedback", firm, there, on=trial).id
     own["corrections"] = acts.do("correct_feedback", firm, {
         "report": {**there, "events": {"harm_S4": 1}}, "reason": "Counted twice"}, on=twice).id
+    stays = acts.do("file_feedback", firm, {**report, "site": "Ninth street", "events": {}}, on=trial).id
     own["retractions"] = acts.do("retract_feedback", firm, {
-        "why": "duplicate", "duplicate_of": own["feedback"], "reason": "One street, two names"}, on=twice).id
+        "why": "duplicate", "duplicate_of": stays, "reason": "One street, two names"}, on=twice).id
     own["held"] = acts.do("file_feedback", firm, {
         **report, "site": "Third street", "events": {}, "model_version": "3"}, on=trial).held.id
     own["refiled"] = acts.do("file_feedback", firm, {
@@ -216,6 +217,8 @@ def seat(world: World, own: dict[str, str]) -> None:
     asked = acts.do("assign_reviewer", cast.lin, {"account_id": cast.reviewers[2].id, "panel": "running"}, on=trial).id
     firm = cast.fang if own is world.hers else cast.gao
     own["recusals"] = acts.do("ask_recusal", firm, {"reason": "Works for a competitor"}, on=asked).id
+    own["doubted"] = acts.do("assign_reviewer", cast.lin, {"account_id": cast.reviewers[4].id, "panel": "running"},
+                             on=trial).id
     own["offered"] = acts.do("assign_reviewer", cast.lin, {"account_id": sits.id, "panel": "review"}, on=trial).id
 
 

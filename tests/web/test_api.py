@@ -288,7 +288,8 @@ def test_a_review_is_moved_earlier_by_its_panel_and_later_by_the_regulator_alone
 def test_a_department_sees_sides_not_names_and_a_firm_no_statements(world: World) -> None:
     path = f"/trials/{world.hers['running']}/panel"
     seats = {name: world.client(name).get(path)["items"] for name in ("lin", "fang", "di")}
-    assert {one["name"] for one in seats["lin"]} == {one["name"] for one in seats["fang"]} == {"Chu", "Rui", "Shen"}
+    seated = {"Chu", "Dai", "Han", "Rui", "Shen"}
+    assert {one["name"] for one in seats["lin"]} == {one["name"] for one in seats["fang"]} == seated
     assert {one["name"] for one in seats["di"]} == {one["account_id"] for one in seats["di"]} == {None}
     assert "Shares in the firm" in {one["statement"] for one in seats["lin"]}
     assert {one["statement"] for one in seats["fang"] + seats["di"]} == {None}
