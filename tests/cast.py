@@ -6,9 +6,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sandbox.acts.act import Act
+from sandbox.acts.alarms import raise_alarm
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Role
+from sandbox.rules.alarms import AlarmCause
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.duty import ALARMS
 from sandbox.store.passwords import hash_password
 
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -84,3 +88,14 @@ def adopt(program: Program, cast: Cast, number: int, tier: str = "R3", **more: A
     proposed = acts.do("adopt_trial", cast.lin, {"trials": pilots})
     decided = acts.do("vote_on_decision", cast.zhou, {"value": "for"}, on=proposed.decision)
     return sorted(decided.trials.values())
+
+
+def alarmed(program: Program, trial: str, incident: str) -> str:
+    """An alarm about an incident; one of the first class would stop the trial."""
+    def raised(transaction: Any) -> str:
+        act = Act(transaction, program.clock(), program.settings.place, SYSTEM_ACTOR)
+        act.hold_trial(trial)
+        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
+        return str(act.connection.execute(sa.select(ALARMS.c.id).where(ALARMS.c.object_id == incident)).scalar_one())
+
+    return str(program.door.submit(raised))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cast import START, Cast
+from cast import START, Cast, alarmed
 from pydantic import ValidationError, field_validator
 
 from sandbox.acts.act import ACTS, Act, ActKind, Acts, Done, Made
@@ -71,6 +71,8 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
     """One object of every kind that is reached through a trial, all of Hai Rui's trial; Rui holds a seat in it."""
     acts = program.acts
     seat = acts.do("assign_reviewer", cast.lin, {"account_id": cast.rui.id, "panel": "running"}, on=trial).id
+    other = acts.do("assign_reviewer", cast.lin, {"account_id": cast.mei.id, "panel": "running"}, on=trial).id
+    recusal = acts.do("ask_recusal", cast.fang, {"reason": "Works for a competitor"}, on=other).id
     acts.do("answer_assignment", cast.rui, {"conflict": False, "accepted": True}, on=seat)
     review = acts.do("call_review", cast.lin, {"reason": "A look"}, on=trial).id
     clock.forward(START + 8 * DAY)
@@ -85,11 +87,12 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
     item = acts.do("add_corrective_item", cast.fang, {"what": "Line", "owner": "Fitters", "due_on": "2026-04-01"},
                    on=trial).id
     said = {"source": "press", "kind": "wrongdoing", "occurred_at": START.isoformat(), "text": "It is said"}
-    other = acts.do("file_feedback", cast.fang, report_of(START + 7 * DAY, START + 7.5 * DAY, model_version="2"),
+    held = acts.do("file_feedback", cast.fang, report_of(START + 7 * DAY, START + 7.5 * DAY, model_version="2"),
                     on=trial).held.id
     plan = acts.do("plan_no_use", cast.fang, span_of(START + 20 * DAY, START + 21 * DAY), on=trial).id
     retraction = acts.do("retract_feedback", cast.fang, {"why": "spurious", "reason": "A test"}, on=feedback).id
-    return {"no_use": plan, "retraction": retraction, "held_filing": other,
+    return {"no_use": plan, "retraction": retraction, "held_filing": held, "recusal": recusal,
+            "alarm": alarmed(program, trial, incident),
             "trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
             "incident": incident, "corrective_item": item, "citation": citation,
             "clock": clock_of_complaint(program, cast, trial),

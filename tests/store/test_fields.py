@@ -76,7 +76,7 @@ AGREE = {  # what the parts of a class must say together, and texts with a patte
     "FilingRow": {"number": "7"}, "NotApplicable": {"dimension": "money"}, "InvitationFields": {"email": "a@b.example"},
     "FirstGiven": {"email": "a@b.example"}, "AllegationFields": {"severity": "S3"},
     "ConfirmationFields": {"severity": "S3"}, "ListedEntry": {"digest": "a1"}, "ListedChange": {"digest": "a1"},
-    "KeyGiven": {"key_id": "A" * 43, "public": "B" * 43},
+    "BaselineRow": {"counts": [1] * 10}, "KeyGiven": {"key_id": "A" * 43, "public": "B" * 43},
 }
 
 

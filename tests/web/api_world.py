@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from api_answers import Checked
-from cast import START, Cast, enter_cast
+from cast import START, Cast, alarmed, enter_cast
 from conftest import still
 from databases import Stencil, settings_in
 from flask import Flask
 from sqlmodel import SQLModel
 
-from sandbox.acts.act import Act, Acts
-from sandbox.acts.alarms import raise_alarm
+from sandbox.acts.act import Acts
 from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
@@ -28,10 +27,8 @@ from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import SYSTEM_ACTOR, Actor
-from sandbox.rules.alarms import AlarmCause
 from sandbox.store.channels import DELIVERIES
 from sandbox.store.clocks import CLOCKS
-from sandbox.store.duty import ALARMS
 from sandbox.store.files import FileOf
 from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
@@ -183,18 +180,7 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id
     seat(world, own)
-    own["alarms"] = alarmed(world, trial, own["incidents"])
-
-
-def alarmed(world: World, trial: str, incident: str) -> str:
-    """An alarm about an incident; one of the first class would stop the trial."""
-    def raised(transaction: Any) -> str:
-        act = Act(transaction, world.program.clock(), world.program.settings.place, SYSTEM_ACTOR)
-        act.hold_trial(trial)
-        raise_alarm(act, AlarmCause.GRAVE_INCIDENT, incident)
-        return str(act.connection.execute(sa.select(ALARMS.c.id).where(ALARMS.c.object_id == incident)).scalar_one())
-
-    return str(world.program.door.submit(raised))
+    own["alarms"] = alarmed(world.program, trial, own["incidents"])
 
 
 def undelivered(world: World, firm: Actor) -> str:
