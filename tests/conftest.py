@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 from cast import START, Cast, adopt, enter_cast
 from databases import KINDS, Postgres, Stencil, make_tables, postgres_server, settings_in
+from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
 from world import World, world_in
 
 from sandbox.acts.act import Acts, Clock
@@ -24,6 +26,21 @@ if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).
     # No test cuts power: what is synced a thousand times need not reach a disk.
     os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
 
+
+class Compiled(BytecodeCache):
+    """Templates compiled once in a run and not once for each program."""
+
+    kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+Flask.jinja_options = {"bytecode_cache": Compiled()}
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("house")
 
@@ -46,6 +63,8 @@ def running(settings: Settings, clock: Clock) -> Iterator[Program]:
 
 ON_BOTH = ("acts", "jobs", "reads", "store")
 """Folders whose tests of a program run on both databases when nobody chooses; the others run on the embedded file."""
+STORIES = ("test_walks.py",)
+"""Whole stories out of those folders: on the embedded file too, unless somebody chooses."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -65,8 +84,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each test of a program once per database."""
     if "database" in metafunc.fixturenames:
-        folder = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
-        chosen = metafunc.config.getoption("database") or ("both" if folder in ON_BOTH else "sqlite")
+        path = metafunc.definition.path
+        on_both = path.relative_to(Path(__file__).parent).parts[0] in ON_BOTH and path.name not in STORIES
+        chosen = metafunc.config.getoption("database") or ("both" if on_both else "sqlite")
         only = metafunc.definition.get_closest_marker("only_on")
         kinds = only.args if only else KINDS if chosen == "both" else (chosen,)
         metafunc.parametrize("database", kinds, indirect=True)

@@ -33,24 +33,29 @@ def inside(tree: Tree, *folders: str) -> Iterator[tuple[str, ast.Module]]:
             yield path, parsed(source)
 
 
+@cache
+def nodes(module: ast.Module) -> tuple[ast.AST, ...]:
+    """Every node of a file, found once and not once for each rule."""
+    return tuple(ast.walk(module))
+
+
 def imports(module: ast.Module) -> Iterator[tuple[int, str]]:
     """Line and full name of everything imported, at the top or inside a function."""
-    for node in ast.walk(module):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, one.name) for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield from ((node.lineno, f"{'.' * node.level}{node.module or ''}.{one.name}") for one in node.names)
 
 
-def calls(module: ast.Module) -> Iterator[tuple[int, str, ast.Call]]:
+@cache
+def calls(module: ast.Module) -> tuple[tuple[int, str, ast.Call], ...]:
     """Line, name and node of every call: `datetime.now`, `open`, `sa.insert`."""
-    for node in ast.walk(module):
-        if isinstance(node, ast.Call):
-            yield node.lineno, ast.unparse(node.func), node
+    return tuple((node.lineno, ast.unparse(node.func), node) for node in nodes(module) if isinstance(node, ast.Call))
 
 
 def functions(module: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return (node for node in nodes(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 # The rules
@@ -103,7 +108,7 @@ def rules_are_pure(tree: Tree) -> list[str]:
         found += [f"{path}:{line} imports {name}" for line, name in imports(module)
                   if any(name == impure or name.startswith(f"{impure}.") for impure in IMPURE)]
         found += [f"{path}:{line} calls {name}" for line, name, _ in calls(module) if name in TALKS]
-        found += [f"{path}:{node.lineno} keeps a global" for node in ast.walk(module) if isinstance(node, ast.Global)]
+        found += [f"{path}:{node.lineno} keeps a global" for node in nodes(module) if isinstance(node, ast.Global)]
     return found
 
 
@@ -130,7 +135,7 @@ def only_acts_and_the_store_write(tree: Tree) -> list[str]:
                 table = ast.unparse(call.args[0]) if call.args else "?"
                 if table not in HOUSEKEEPING.get(path, set()):
                     found.append(f"{path}:{line} writes {table}")
-        found += [f"{path}:{node.lineno} writes by text" for node in ast.walk(module)
+        found += [f"{path}:{node.lineno} writes by text" for node in nodes(module)
                   if isinstance(node, ast.Constant) and isinstance(node.value, str)
                   and re.match(r"\s*(INSERT INTO|UPDATE \w+ SET|DELETE FROM|REPLACE INTO)\b", node.value)]
     return found
@@ -168,7 +173,7 @@ def nothing_is_caught_blindly_without_a_reason(tree: Tree) -> list[str]:
     found = []
     for path, module in inside(tree, "sandbox", "app.py", "bench", "tests"):
         lines = tree[path].splitlines()
-        for node in (one for one in ast.walk(module) if isinstance(one, ast.ExceptHandler)):
+        for node in (one for one in nodes(module) if isinstance(one, ast.ExceptHandler)):
             kinds = ast.unparse(node.type) if node.type else "everything"
             blind = node.type is None or re.search(r"\b(Base)?Exception\b", kinds)
             passed_on = ast.unparse(node.body[-1]) == "raise" or ".exception(" in ast.unparse(node)

@@ -36,8 +36,8 @@ ROLES = {
     "firm": ("{trial}/sections/filings", "{trial}/sections/plan", "{trial}/feedback/new", "{trial}/incidents/new"),
 }
 """Who looks, and forms at which they look besides what navigation and a trial's tabs lead to."""
-AT_WORK = ("regulator", "firm")
-"""Whose pages are looked at in every run."""
+AT_WORK = ("regulator",)
+"""Whose pages, the most there are, are looked at in every run."""
 TABS = 8
 ENGLISH, CHINESE = "en", ("zh_Hans", "zh_Hant")
 """Every page in English, whose words are the longest, and in one of the others, which is the other one elsewhere."""
