@@ -303,11 +303,13 @@ def regulator(program: "Program", variable: str) -> "Actor | None":
 
 def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
     """What fires on one trial in the next 90 days, and to whom, a line each; `late` only once something was missed."""
+    from sandbox.jobs.schema import existing
     from sandbox.reads.timetable import line, timetable
     from sandbox.reads.trials import trial
     from sandbox.rules.access import SYSTEM_ACTOR
     from sandbox.words import say
 
+    existing(settings)
     with closing(opened(settings, clock_of(settings))) as program, program.reading() as connection:
         row = trial(connection, SYSTEM_ACTOR, arguments.trial)
         if row is None:
@@ -319,13 +321,11 @@ def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
 
 def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Recompute the whole log from its leaves."""
-    from sandbox.store.engine import database_url, make_engine
+    from sandbox.jobs.schema import existing
+    from sandbox.store.engine import make_engine
     from sandbox.store.log import verify
 
-    url = database_url(settings.data, settings.database_url)
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
-        raise SystemExit(f"there is no database at {url.removeprefix('sqlite:///')}")
-    with make_engine(url, writing=False).connect() as connection:
+    with make_engine(existing(settings), writing=False).connect() as connection:
         found = verify(connection)
     print(*found.problems, sep="\n", file=sys.stderr, end="\n" if found.problems else "")
     print(f"{'NOT INTACT' if found.problems else 'intact'}: {found.size} entries, root {found.root}")

@@ -98,3 +98,12 @@ def alembic_config(connection: sa.Connection) -> "Config":
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def existing(settings: Settings) -> str:
+    """The address of a database that is there. Raises SystemExit where none is: to look must not make one."""
+    url = database_url(settings.data, settings.database_url)
+    file = url.removeprefix("sqlite:///")
+    if file != url and not Path(file).exists():
+        raise SystemExit(f"there is no database at {file} (--demo looks at the demonstration's)")
+    return url
