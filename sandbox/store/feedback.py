@@ -1,5 +1,6 @@
 """Usage feedback (使用反馈): one period of use, with its denominators."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.rules.places import one_spelling
+from sandbox.rules.risk import INDICATORS, Kind
 from sandbox.store.distributions import Distributions
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
@@ -46,6 +48,18 @@ PARTS = {"favourable": ("favourable", "n"), "positives": ("true_positives", "pos
 """Where it is seen that a part is more than its whole: at the later of the two."""
 
 
+ONE_EACH = {row.denominator: row.events for row in INDICATORS.values() if row.kind is Kind.BERNOULLI}
+"""Denominators of which a case has at most one of these events."""
+
+
+def parts_fit(report: Mapping[str, Any]) -> bool:
+    """Whether no part of a report is above its whole: new people among people, events among the cases they are of."""
+    people, new, told = report.get("people"), report.get("people_new"), report.get("events") or {}
+    return not (people is not None and new is not None and new > people) and all(
+        report.get(cases) is None or told.get(event, 0) <= report[cases]
+        for cases, events in ONE_EACH.items() for event in events)
+
+
 class FeedbackFields(Fields):
     """One period's report, half-open. Exposures are in the plan's unit; events are counts by indicator."""
 
@@ -77,6 +91,14 @@ class FeedbackFields(Fields):
         if new is not None and info.data.get("people") is not None and new > info.data["people"]:
             raise ValueError("new_above_people")
         return new
+
+    @field_validator(*ONE_EACH)
+    @classmethod
+    def _holds_its_events(cls, cases: int | None, info: ValidationInfo) -> int | None:
+        told = info.data.get("events") or {}
+        if cases is not None and any(told.get(event, 0) > cases for event in ONE_EACH[str(info.field_name)]):
+            raise ValueError("events_above_cases")
+        return cases
 
     @field_validator("groups")
     @classmethod

@@ -18,6 +18,7 @@ from sandbox.reads.board import own_tasks
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES
 from sandbox.store.facts import facts_of_many
+from sandbox.store.feedback import FeedbackFields, parts_fit
 from sandbox.store.incidents import INCIDENT_VERSIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.trials import COUNTERS, TRIALS
@@ -246,3 +247,15 @@ def test_a_recusal_from_one_panel_closes_the_whole_trial(
     acts.do("recuse_reviewer", cast.rui, {"reason": "Shares in the firm"}, first)
     with program.reading() as connection:
         assert reads.trial(connection, cast.rui, trial) is None
+
+
+@pytest.mark.parametrize(("figures", "field"), [
+    ({"reviewed": 5, "events": {"override": 6}}, "reviewed"), ({"labelled": 1, "events": {"error": 2}}, "labelled"),
+    ({"people": 3, "people_new": 4}, "people_new"),
+])
+def test_figures_that_cannot_be_stop_nothing_and_are_named(figures: dict[str, Any], field: str) -> None:
+    report = {"period_start": START.isoformat(), "period_end": (START + DAY).isoformat(), "exposures": 70, **figures}
+    with pytest.raises(ValidationError) as refused:
+        FeedbackFields.model_validate(report)
+    assert [error["loc"] for error in refused.value.errors()] == [(field,)]
+    assert not parts_fit(report)
