@@ -52,12 +52,13 @@ ONE_EACH = {row.denominator: row.events for row in INDICATORS.values() if row.ki
 """Denominators of which a case has at most one of these events."""
 
 
-def parts_fit(report: Mapping[str, Any]) -> bool:
-    """Whether no part of a report is above its whole: new people among people, events among the cases they are of."""
+def misfits(report: Mapping[str, Any]) -> dict[str, str]:
+    """Fields of a report where a part is above its whole, and the fault of each: more new people than people, more
+    events than the cases they are of. A batch's fast reader asks this too."""
     people, new, told = report.get("people"), report.get("people_new"), report.get("events") or {}
-    return not (people is not None and new is not None and new > people) and all(
-        report.get(cases) is None or told.get(event, 0) <= report[cases]
-        for cases, events in ONE_EACH.items() for event in events)
+    found = {"people_new": "new_above_people"} if people is not None and new is not None and new > people else {}
+    return found | {cases: "events_above_cases" for cases, events in ONE_EACH.items()
+                    if report.get(cases) is not None and any(told.get(event, 0) > report[cases] for event in events)}
 
 
 class FeedbackFields(Fields):
@@ -85,20 +86,14 @@ class FeedbackFields(Fields):
     narrative: Long | None = None
     nil: Flag = False
 
-    @field_validator("people_new")
+    @field_validator("people_new", *ONE_EACH)
     @classmethod
-    def _new_among_them(cls, new: int | None, info: ValidationInfo) -> int | None:
-        if new is not None and info.data.get("people") is not None and new > info.data["people"]:
-            raise ValueError("new_above_people")
-        return new
-
-    @field_validator(*ONE_EACH)
-    @classmethod
-    def _holds_its_events(cls, cases: int | None, info: ValidationInfo) -> int | None:
-        told = info.data.get("events") or {}
-        if cases is not None and any(told.get(event, 0) > cases for event in ONE_EACH[str(info.field_name)]):
-            raise ValueError("events_above_cases")
-        return cases
+    def _fits(cls, number: int | None, info: ValidationInfo) -> int | None:
+        name = str(info.field_name)
+        fault = misfits({**info.data, name: number}).get(name)
+        if fault:
+            raise ValueError(fault)
+        return number
 
     @field_validator("groups")
     @classmethod

@@ -13,7 +13,7 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from sandbox.store.feedback import FeedbackFields, parts_fit
+from sandbox.store.feedback import FeedbackFields, misfits
 from sandbox.store.types import EARLIEST, LATEST, MOST, Code
 
 KEY = "key"
@@ -112,7 +112,7 @@ def _read(line: Line) -> Read | None:
     amount, nil = values["exposures"], values["nil"]
     if end <= start or (amount is None and not nil) or (nil and (amount or values["events"])):
         return None
-    if not (start.year >= EARLIEST and end.year < LATEST and parts_fit(values)):
+    if not (start.year >= EARLIEST and end.year < LATEST) or misfits(values):
         return None
     values["period_start"], values["period_end"] = start, end
     return Read(values, key, text_of(values))
