@@ -1,5 +1,5 @@
 #!/bin/sh
-# May this system be used now? Exit 0: yes. Exit 1: no, and why. Exit 2: not asked rightly. The same as gateway.py, with curl (7.70), jq and openssl (3.0).
+# May this system be used now? Exit 0: yes. Exit 1: no, and why. Exit 2: it was not said of which. The same as gateway.py, with curl (7.70), jq and openssl (3.0).
 # SANDBOX_URL, TRIAL, TOKEN (scope permit) and MODEL_VERSION say what is asked; KEPT names the folder of the last word,
 # which holds until it expires while the sandbox cannot be reached: a permit as well as a refusal.
 set -eu

@@ -36,7 +36,6 @@ def make_app(program: Program) -> Flask:
     """The web application of a program. Raises LookupError for a route that nobody guards."""
     app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(configuration(program))
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
     intake = Intake(program)
     app.extensions.update(sandbox=program, intake=intake, uploads=Uploads(program, intake))
     if program.settings.base_url:  # a proxy stands before: the address it was asked from counts, not its own
@@ -49,6 +48,7 @@ def make_app(program: Program) -> Flask:
     handle_problems(app)
     for room in ROOMS:
         room.enter(app)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # after the sign-in, which brings a provider of its own
     csrf.exempt(app.blueprints["api"])
     check_guards(app)
     return app
