@@ -1,14 +1,15 @@
 """The front door: `create_app(settings, clock)` and the command line. Only this file names the real clock."""
 
 import argparse
+import gc
 import json
 import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -94,19 +95,12 @@ def enter_testing(app: "Flask", program: "Program", clock: "Shifted") -> None:
 
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it."""
+    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it and holds nothing but that."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
-    from sandbox.jobs.schema import prepare
-
     refuse_taken_port(settings)
-    forget_half_told(settings)
-    prepare(settings)
-    if settings.demo:
-        refuse_own_data(settings)
     print(*settings.lines(), sep="\n", flush=True)
     server = Server("app", settings.host, settings.port, interface=Interfaces.WSGI, blocking_threads=settings.threads,
                     workers_kill_timeout=STOPPING_S, log_level=LogLevels.error)
@@ -125,11 +119,17 @@ def refuse_taken_port(settings: Settings) -> None:
 
 def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
+    gc.disable()  # a fifth of a start went into looking for garbage among what it makes to keep; `settle` enables it
+    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
     from sandbox.jobs.metronome import Metronome
     from sandbox.jobs.postman import Postman
     from sandbox.jobs.program import settle
 
-    app = create_app(settings, clock_of(settings))
+    with explaining(settings):
+        forget_half_told(settings)
+        app = create_app(settings, clock_of(settings))
+        if settings.demo:
+            refuse_own_data(settings)
     settle()
     program: Program = app.extensions["sandbox"]
     working = Metronome(program), Postman(program)
@@ -458,8 +458,15 @@ def main(argv: Sequence[str]) -> int:
     except ValidationError as error:
         raise SystemExit("\n".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} {one['msg']}"
                                    for one in error.errors())) from error
-    try:
+    with explaining(settings):
         return COMMANDS[arguments.command].run(settings, arguments)
+
+
+@contextmanager
+def explaining(settings: Settings) -> Iterator[None]:
+    """What the operator can put right ends the process with words instead of a trace."""
+    try:
+        yield
     except Exception as error:
         if explained := explanation(error, settings):
             raise SystemExit(explained) from error

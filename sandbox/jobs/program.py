@@ -91,6 +91,6 @@ def open_program(settings: Settings, clock: Clock) -> Program:
 def settle() -> None:
     """In a process that stays: what its start made, it keeps. Looking for garbage in all of that took a tenth of a
     second each time, in the middle of somebody's request; and a slice of an export alone makes 15,000 rows."""
-    gc.collect()
+    gc.enable()
     gc.freeze()
     gc.set_threshold(20_000)

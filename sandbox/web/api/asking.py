@@ -32,7 +32,7 @@ ETAG = re.compile(r'"(\d{1,9})"')
 class Query(BaseModel):
     """Parameters of an address. Names that are not declared are refused: a filter misspelt would show everything."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 Text = Annotated[str, BeforeValidator(plain_text), Field(max_length=200)]
