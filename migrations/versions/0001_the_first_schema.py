@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_66f05d9a'
+revision = '0001_1f552108'
 down_revision = None
 
 
@@ -284,6 +284,7 @@ def upgrade() -> None:
     sa.Column('title_hant', sa.String(), nullable=True),
     sa.Column('title_en', sa.String(), nullable=True),
     sa.Column('description', sa.String(length=8000), nullable=False),
+    sa.Column('template', sa.Enum('office_tool', 'public_answers', 'medical_reading', 'medical_advice', 'inspection', 'credit_check', 'delivery_vehicle', 'education_recruiting', name='scenariotemplate', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('unit', sa.String(length=200), nullable=False),
     sa.Column('max_people', sa.Integer(), nullable=True),
     sa.Column('max_volume', sa.Float(), nullable=True),

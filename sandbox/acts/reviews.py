@@ -15,7 +15,8 @@ from sandbox.acts.trials import own_seat
 from sandbox.rules.access import Relation
 from sandbox.rules.cadence import cap_at, days_after
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.reviewing import COURSES, QUESTIONS, Sitting, advice, quorum
+from sandbox.rules.questions import asked
+from sandbox.rules.reviewing import COURSES, Sitting, advice, quorum
 from sandbox.rules.risk import Light
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.fields import Fields
@@ -32,6 +33,7 @@ from sandbox.store.reviews import (
     ReviewKind,
     ReviewState,
 )
+from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS
 from sandbox.store.trials import SEATS, Panel
 from sandbox.store.types import Long, Raw
@@ -94,10 +96,12 @@ def _drop_draft(act: Act, review: str) -> None:
 
 
 def _check_answers(act: Act, given: OpinionFields) -> None:
-    """Only questions of the trial's tier, and a concern says which."""
-    asked = QUESTIONS[act.trial["tier"]]
+    """Only questions that are asked of the trial, and a concern says which."""
+    template = act.connection.execute(sa.select(SCENARIOS.c.template).where(
+        SCENARIOS.c.id == act.trial["scenario_id"])).scalar()
+    known = asked(act.trial["tier"], template)
     wrong = [(("answers", place, "question"), word("error.unknown_question"))
-             for place, one in enumerate(given.answers) if one.question not in asked]
+             for place, one in enumerate(given.answers) if one.question not in known]
     silent = [(("answers", place, "note"), word("error.missing"))
               for place, one in enumerate(given.answers) if one.finding is Finding.CONCERN and not one.note]
     if wrong or silent:
