@@ -8,8 +8,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from sandbox.jobs.explanation import explaining
 from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
 
 if TYPE_CHECKING:
@@ -460,37 +461,6 @@ def main(argv: Sequence[str]) -> int:
                                    for one in error.errors())) from error
     with explaining(settings):
         return COMMANDS[arguments.command].run(settings, arguments)
-
-
-@contextmanager
-def explaining(settings: Settings) -> Iterator[None]:
-    """What the operator can put right ends the process with words instead of a trace."""
-    try:
-        yield
-    except Exception as error:
-        if explained := explanation(error, settings):
-            raise SystemExit(explained) from error
-        raise
-
-
-def explanation(error: Exception, settings: Settings) -> str | None:
-    """What an operator reads instead of a trace, for the faults that are not the program's."""
-    from sandbox.acts.refusals import Refused
-    from sandbox.jobs.demonstration import NotADemo
-    from sandbox.jobs.imports import LinesRefused
-    from sandbox.jobs.moving import CannotMove
-    from sandbox.jobs.presence import InUse
-    from sandbox.jobs.schema import SchemaRefused
-    from sandbox.rules.intake import BadMapping
-    from sandbox.words import say
-
-    if isinstance(error, LinesRefused):
-        return "\n".join(say(one.word, settings.locale, settings.zone) for one in error.remarks)
-
-    if isinstance(error, Refused | BadMapping):
-        return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
-    words = (SchemaRefused, NotADemo, FileNotFoundError, CannotMove, InUse)
-    return str(error) if isinstance(error, words) else None
 
 
 def log_to_stderr() -> None:

@@ -71,6 +71,16 @@ class Program:
             finally:
                 self._open.connection = None
 
+    @contextmanager
+    def glancing(self) -> Iterator[sa.Connection]:
+        """A connection for one compiled statement, which is a snapshot by itself: half the cost of `reading`."""
+        held = getattr(self._open, "connection", None)
+        if held is not None:
+            yield held
+            return
+        with self.readers.connect() as connection:
+            yield connection
+
     def close(self) -> None:
         """Answer everything accepted, then let go of the database."""
         self.door.close()
