@@ -1,37 +1,46 @@
 """What an operator reads instead of a trace, for the faults that are not the program's."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from sandbox.store.settings import Settings
+from pydantic import ValidationError
+
+from sandbox.store.settings import PREFIX, Settings
+from sandbox.store.stops import Stop
+from sandbox.words import Word, word
 
 
 @contextmanager
-def explaining(settings: Settings) -> Iterator[None]:
-    """Let what the operator can put right end the process with words. Raises SystemExit."""
+def explaining(tell: Callable[[Word], str]) -> Iterator[None]:
+    """Let what the operator can put right end the process with words on its error stream. Raises SystemExit."""
     try:
         yield
     except Exception as error:
-        if explained := explanation(error, settings):
-            raise SystemExit(explained) from error
+        if reasons := explanation(error):
+            print(*map(tell, reasons), sep="\n", file=sys.stderr)
+            raise SystemExit(error.exit_code if isinstance(error, Stop) else 1) from error
         raise
 
 
-def explanation(error: Exception, settings: Settings) -> str | None:
-    """The words; None for what is no fault of the operator's. Only here are the kinds of fault needed: a process that
+def explanation(error: Exception) -> Sequence[Word]:
+    """The words; none for what is no fault of the operator's. Only here are all kinds of fault needed: a process that
     does not fail does not load them."""
     from sandbox.acts.refusals import Refused
-    from sandbox.jobs.demonstration import NotADemo
     from sandbox.jobs.imports import LinesRefused
-    from sandbox.jobs.moving import CannotMove
-    from sandbox.jobs.presence import InUse
-    from sandbox.jobs.schema import SchemaRefused
     from sandbox.rules.intake import BadMapping
-    from sandbox.words import say
+    from sandbox.store.faults import faults_of
 
-    if isinstance(error, LinesRefused):
-        return "\n".join(say(one.word, settings.locale, settings.zone) for one in error.remarks)
-    if isinstance(error, Refused | BadMapping):
-        return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
-    words = (SchemaRefused, NotADemo, FileNotFoundError, CannotMove, InUse)
-    return str(error) if isinstance(error, words) else None
+    match error:
+        case Stop():
+            return (error.reason,)
+        case ValidationError() if error.title == Settings.__name__:
+            return [word("command.setting", name=f"{PREFIX}{one.field.upper()}", why=one.word) if one.field
+                    else one.word for one in faults_of(error)]
+        case LinesRefused():
+            return [one.word for one in error.remarks]
+        case Refused() | BadMapping():
+            return error.reasons
+        case FileNotFoundError():
+            return (word("command.no_file", file=str(error.filename)),)
+    return ()
