@@ -8,6 +8,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.clocks import end_clock, open_clocks
+from sandbox.acts.extra_reviews import REVIEWABLE
 from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, invalid
 from sandbox.acts.schedule import arm_review, last_held, notify, plan_next_review, plan_review, release_review
@@ -40,7 +41,6 @@ from sandbox.store.types import Long, Raw
 from sandbox.words import word
 
 CALLED_WITHIN = 7
-CAN_BE_CALLED = ("trial", "tune", "suspended", "retrospective", "exit_review")
 
 
 @act(on="review")
@@ -189,7 +189,7 @@ def _check_date(act: Act, review: dict[str, Any], due: datetime) -> None:
 @act(on="trial")
 def call_review(act: Act, given: CallFields) -> Made:
     """A review outside the schedule, open at once."""
-    if act.trial["state"] not in CAN_BE_CALLED:
+    if act.trial["state"] not in REVIEWABLE:
         raise Refused("not_in_this_state", state=act.trial["state"])
     due = days_after(act.now, CALLED_WITHIN, act.zone)
     return Made(id=plan_review(act, ReviewKind.CALLED, due, open_now=True, reason=given.reason))
