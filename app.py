@@ -1,6 +1,7 @@
 """The front door: `create_app(settings, clock)` and the command line. Only this file names the real clock."""
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -15,9 +16,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from sandbox.jobs.console import Parser, add_settings, language_of, teller
+from sandbox.jobs.explanation import explaining
 from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
+from sandbox.store.stops import CannotRun, Stop
+from sandbox.words import Word, say, word
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -94,19 +99,12 @@ def enter_testing(app: "Flask", program: "Program", clock: "Shifted") -> None:
 
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it."""
+    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it and holds nothing but that."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
-    from sandbox.jobs.schema import prepare
-
     refuse_taken_port(settings)
-    forget_half_told(settings)
-    prepare(settings)
-    if settings.demo:
-        refuse_own_data(settings)
     print(*settings.lines(), sep="\n", flush=True)
     server = Server("app", settings.host, settings.port, interface=Interfaces.WSGI, blocking_threads=settings.threads,
                     workers_kill_timeout=STOPPING_S, log_level=LogLevels.error)
@@ -119,17 +117,22 @@ def refuse_taken_port(settings: Settings) -> None:
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.settimeout(2)
         if probe.connect_ex((settings.host, settings.port)) == 0:
-            raise SystemExit(f"{settings.host}:{settings.port} already answers: another server runs there. Stop it, or "
-                             f"choose another port with --port or {PREFIX}PORT.")
+            raise Stop(word("command.port_taken", host=settings.host, port=str(settings.port)))
 
 
 def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
+    gc.disable()  # a fifth of a start went into looking for garbage among what it makes to keep; `settle` enables it
+    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
     from sandbox.jobs.metronome import Metronome
     from sandbox.jobs.postman import Postman
     from sandbox.jobs.program import settle
 
-    app = create_app(settings, clock_of(settings))
+    with explaining(teller(settings.language)):
+        forget_half_told(settings)
+        app = create_app(settings, clock_of(settings))
+        if settings.demo:
+            refuse_own_data(settings)
     settle()
     program: Program = app.extensions["sandbox"]
     working = Metronome(program), Postman(program)
@@ -148,7 +151,7 @@ def begin(program: "Program", working: "Working") -> None:
     for one in working:
         one.start()
     if secret := setup_secret(program):
-        print(f"The first administrator opens, once: {program.settings.public_url}/setup/{secret}", flush=True)
+        out(program.settings, word("command.setup_link", url=f"{program.settings.public_url}/setup/{secret}"))
 
 
 def tell_demo(program: "Program", working: "Working") -> None:
@@ -158,9 +161,9 @@ def tell_demo(program: "Program", working: "Working") -> None:
     from sandbox.jobs.demonstration import sign_ins, tell, told
 
     if told(program.settings) is None:
-        print("The demo city is being told; its accounts appear here when it is complete.", flush=True)
+        out(program.settings, word("command.demo_begins"))
     try:
-        print(*sign_ins(tell(program.settings, program.clock())), sep="\n", flush=True)
+        out(program.settings, *sign_ins(tell(program.settings, program.clock())))
     except Exception:  # noqa: BLE001 logged whole; a server with half a city and no clock must not stay
         structlog.get_logger().exception("demo_failed")
         os.kill(os.getpid(), signal.SIGTERM)
@@ -207,7 +210,7 @@ def migrate(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Make the database or bring it to the newest schema."""
     from sandbox.jobs.schema import prepare
 
-    print(f"schema {prepare(settings)}")
+    out(settings, word("command.schema", revision=prepare(settings)))
     return 0
 
 
@@ -236,7 +239,7 @@ def one_tick(settings: Settings, arguments: argparse.Namespace) -> int:
     from sandbox.jobs.tick import tick
 
     if arguments.now and not settings.testing:
-        raise SystemExit(f"--now moves the clock: only with {PREFIX}TESTING=1")
+        raise CannotRun(word("command.now_only_testing"))
     program = opened(settings, clock_of(settings, arguments.now))
     try:
         print(json.dumps(asdict(tick(program)), default=str))
@@ -264,7 +267,6 @@ def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
     from sandbox.jobs.imports import Terms, import_confirmed, run_import
     from sandbox.jobs.registers import read_register
     from sandbox.rules.intake import delivered_mapping, read_mapping
-    from sandbox.words import say
 
     mapping = read_mapping(arguments.map.read_bytes()) if arguments.map else delivered_mapping(arguments.kind)
     files = [(path.name, path.read_bytes()) for path in arguments.files]
@@ -272,7 +274,7 @@ def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
     try:
         first, second = (regulator(program, f"{PREFIX}{name}") for name in ("TOKEN", "SECOND_TOKEN"))
         if first is None:
-            raise SystemExit(f"an import is an act: put a regulator's API token into {PREFIX}TOKEN")
+            raise CannotRun(word("command.token_missing"))
         report: BaseModel
         if mapping.register_of is not None:
             report, remarks = read_register(program, first, mapping, files, arguments.as_of, dry_run=arguments.dry_run,
@@ -283,7 +285,7 @@ def import_files(settings: Settings, arguments: argparse.Namespace) -> int:
             report, remarks = import_confirmed(program, first, second, mapping, files, Terms())
     finally:
         program.close()
-    print(*(say(remark, settings.locale, settings.zone) for remark in remarks), sep="\n", file=sys.stderr)
+    out(settings, *remarks, file=sys.stderr)
     print(report.model_dump_json())
     return 0
 
@@ -297,7 +299,7 @@ def regulator(program: "Program", variable: str) -> "Actor | None":
     with program.reading() as connection:
         actor = actor_by_token(connection, os.environ[variable], program.clock())
     if actor is None:
-        raise SystemExit(f"the token in {variable} is unknown, expired or revoked")
+        raise Stop(word("command.token_unknown", name=variable))
     return actor
 
 
@@ -307,15 +309,14 @@ def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
     from sandbox.reads.timetable import line, timetable
     from sandbox.reads.trials import trial
     from sandbox.rules.access import SYSTEM_ACTOR
-    from sandbox.words import say
 
     existing(settings)
     with closing(opened(settings, clock_of(settings))) as program, program.reading() as connection:
         row = trial(connection, SYSTEM_ACTOR, arguments.trial)
         if row is None:
-            raise SystemExit(f"there is no trial {arguments.trial}")
+            raise Stop(word("command.no_trial", trial=arguments.trial))
         found = timetable(connection, row, program.clock(), settings.zone)
-        print(*(say(line(one), settings.locale, settings.zone) for one in found), sep="\n")
+        out(settings, *map(line, found))
     return 0
 
 
@@ -327,8 +328,8 @@ def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
 
     with make_engine(existing(settings), writing=False).connect() as connection:
         found = verify(connection)
-    print(*found.problems, sep="\n", file=sys.stderr, end="\n" if found.problems else "")
-    print(f"{'NOT INTACT' if found.problems else 'intact'}: {found.size} entries, root {found.root}")
+    out(settings, *found.problems, file=sys.stderr)
+    out(settings, word("command.broken" if found.problems else "command.intact", n=found.size, root=found.root))
     return 1 if found.problems else 0
 
 
@@ -337,7 +338,7 @@ def rotate_key(settings: Settings, _arguments: argparse.Namespace) -> int:
     from sandbox.rules.access import SYSTEM_ACTOR
 
     with closing(opened(settings, clock_of(settings))) as program:
-        print(f"retired {program.acts.do('rotate_key', SYSTEM_ACTOR, {}).id}")
+        out(settings, word("command.key_retired", key=program.acts.do("rotate_key", SYSTEM_ACTOR, {}).id))
     return 0
 
 
@@ -350,7 +351,7 @@ def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
 
     moved = move(settings, arguments.url)
     print(*(f"{name}: {rows}" for name, rows in sorted(moved.rows.items()) if rows), sep="\n")
-    print(f"moved: {moved.log.size} log entries, root {moved.log.root}, the same as before")
+    out(settings, word("command.moved", n=moved.log.size, root=moved.log.root))
     return 0
 
 
@@ -359,46 +360,44 @@ def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: what runs it, what its help says, and arguments of its own."""
+    """One command: what runs it, and arguments of its own. Its help is the words `command.NAME.help` and `.about`."""
 
     name: str
     run: Callable[[Settings, argparse.Namespace], int]
-    help: str
-    arguments: Callable[[argparse.ArgumentParser], object] = lambda parser: None
+    arguments: Callable[[Parser], object] = lambda parser: None
 
 
-def now_argument(parser: argparse.ArgumentParser) -> None:
+def now_argument(parser: Parser) -> None:
     """`tick --now ISO`."""
-    parser.add_argument("--now", type=instant, metavar="ISO", help=f"at this time (only with {PREFIX}TESTING=1)")
+    parser.add_argument("--now", type=instant, metavar="ISO", help=parser.tell(word("command.tick.now")))
 
 
-def import_arguments(parser: argparse.ArgumentParser) -> None:
+def import_arguments(parser: Parser) -> None:
     """`import KIND FILE…`."""
-    parser.add_argument("kind", metavar="KIND", help="the name of a mapping, such as california-test-drives")
-    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help="CSV, XLSX or JSON")
-    parser.add_argument("--map", metavar="FILE", type=Path, help="a mapping of your own; KIND is then only its label")
-    parser.add_argument("--as-of", metavar="DAY", type=date.fromisoformat, help="the day of a register's list; today")
-    parser.add_argument("--partial", action="store_true", help="keep the good lines of a register's list")
-    parser.add_argument("--dry-run", action="store_true", help="say what the files hold, keep nothing")
+    parser.add_argument("kind", metavar="KIND", help=parser.tell(word("command.import.kind")))
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path, help=parser.tell(word("command.import.files")))
+    parser.add_argument("--map", metavar="FILE", type=Path, help=parser.tell(word("command.import.map")))
+    parser.add_argument("--as-of", metavar="DAY", type=date.fromisoformat,
+                        help=parser.tell(word("command.import.as_of")))
+    parser.add_argument("--partial", action="store_true", help=parser.tell(word("command.import.partial")))
+    parser.add_argument("--dry-run", action="store_true", help=parser.tell(word("command.import.dry_run")))
 
 
-def move_arguments(parser: argparse.ArgumentParser) -> None:
+def move_arguments(parser: Parser) -> None:
     """`move URL`."""
-    parser.add_argument("url", metavar="URL", help="postgresql://user@host/database, or sqlite:///path")
+    parser.add_argument("url", metavar="URL", help=parser.tell(word("command.move.url")))
+
+
+def schedule_arguments(parser: Parser) -> None:
+    """`schedule TRIAL`."""
+    parser.add_argument("trial", metavar="TRIAL", help=parser.tell(word("command.schedule.trial")))
 
 
 COMMANDS = {command.name: command for command in (
-    Command("serve", serve, "serve the web and tick (what runs when no command is named)"),
-    Command("demo", demo, "load the demo city; print its accounts, tokens and trials"),
-    Command("migrate", migrate, "make the database, or bring it to the newest schema"),
-    Command("worker", worker, "tick without the web, until SIGTERM"),
-    Command("tick", one_tick, "tick once and print what was done", now_argument),
-    Command("import", import_files, "take over a record kept elsewhere", import_arguments),
-    Command("rotate-key", rotate_key, "retire the key that signs permits; the next one makes a new key"),
-    Command("schedule", schedule, "what fires on a trial in the next 90 days, and to whom",
-            lambda parser: parser.add_argument("trial", metavar="TRIAL", help="the trial's number, such as ES-0001")),
-    Command("move", move_house, "move the database to another address, PostgreSQL's or back", move_arguments),
-    Command("verify", verify_log, "recompute the log, and the log alone; exit 0 when it is intact, 1 when not"),
+    Command("serve", serve), Command("demo", demo), Command("migrate", migrate), Command("worker", worker),
+    Command("tick", one_tick, now_argument), Command("import", import_files, import_arguments),
+    Command("rotate-key", rotate_key), Command("schedule", schedule, schedule_arguments),
+    Command("move", move_house, move_arguments), Command("verify", verify_log),
 )}
 
 
@@ -410,80 +409,51 @@ def instant(text: str) -> datetime:
     return when
 
 
-def parser_of_all() -> argparse.ArgumentParser:
+def parser_of_all(language: str, given: Sequence[str]) -> Parser:
     """The commands, each with its own arguments and a flag for every setting that is no secret."""
-    flags = setting_flags()
-    parser = argparse.ArgumentParser(prog="app.py", description="The ethics sandbox.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = Parser(language, given, prog="app.py", description=teller(language)(word("command.program")))
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in COMMANDS.values():
-        command.arguments(commands.add_parser(command.name, parents=[flags], help=command.help,
-                                              description=command.run.__doc__))
+        its = commands.add_parser(command.name, language=language, given=given,
+                                  help=parser.tell(word(f"command.{command.name}.help")),
+                                  description=parser.tell(word(f"command.{command.name}.about")))
+        command.arguments(its)
+        add_settings(its)
     return parser
 
 
-def setting_flags() -> argparse.ArgumentParser:
-    """`--port 8000` overrides SANDBOX_PORT. A secret on the command line would be seen by every user of the machine."""
-    flags = argparse.ArgumentParser(add_help=False)
-    for name, field in Settings.model_fields.items():
-        switch: dict[str, Any] = {"metavar": name.split("_")[-1].upper()}
-        if field.annotation is bool:
-            switch = {"action": "store_true", "default": None}
-        if name not in SECRETS:
-            flags.add_argument(f"--{name.replace('_', '-')}", help=f"{field.description} ({PREFIX}{name.upper()})",
-                               **switch)
-    return flags
-
-
-def settings_from(arguments: argparse.Namespace) -> Settings:
-    """Settings from the environment and flags. A demo has a folder of its own unless one is named, never a shared
-    database, and is marked as one however it is started."""
+def settings_from(arguments: argparse.Namespace, language: str) -> Settings:
+    """Settings from the environment and flags. A demo has a folder and a database of its own, and is marked as one
+    however it is started. Raises CannotRun where --demo is asked to work on the database of the settings."""
     from sandbox.jobs.demonstration import told
 
     flags = {name: getattr(arguments, name) for name in Settings.model_fields if name not in SECRETS}
-    environment = dict(os.environ)
+    environment = {f"{PREFIX}LANGUAGE": language, **os.environ}
     if flags["demo"] or arguments.command == "demo":
+        if environment.get(f"{PREFIX}DATABASE_URL"):
+            raise CannotRun(word("command.demo_elsewhere"))
         flags |= {"demo": True, "data": flags["data"] or environment.get(f"{PREFIX}DATA", "demo-data")}
-        environment.pop(f"{PREFIX}DATABASE_URL", None)
     settings = read_settings(environment, **flags)
     return settings.model_copy(update={"demo": settings.demo or told(settings) is not None})
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; what the operator can put right is said in words."""
+    """Run one command, in one language; what the operator can put right is said in words."""
     named = argv and (argv[0] in COMMANDS or argv[0] in ("-h", "--help"))
-    arguments = parser_of_all().parse_args(argv if named else ["serve", *argv])
+    given = argv if named else ["serve", *argv]
+    language = language_of(os.environ, given)
+    tell = teller(language)
+    arguments = parser_of_all(language, given).parse_args(given)
     log_to_stderr()
-    try:
-        settings = settings_from(arguments)
-    except ValidationError as error:
-        raise SystemExit("\n".join(f"{PREFIX}{'_'.join(map(str, one['loc'])).upper()} {one['msg']}"
-                                   for one in error.errors())) from error
-    try:
+    with explaining(tell):
+        settings = settings_from(arguments, language)
         return COMMANDS[arguments.command].run(settings, arguments)
-    except Exception as error:
-        if explained := explanation(error, settings):
-            raise SystemExit(explained) from error
-        raise
 
 
-def explanation(error: Exception, settings: Settings) -> str | None:
-    """What an operator reads instead of a trace, for the faults that are not the program's."""
-    from sandbox.acts.refusals import Refused
-    from sandbox.jobs.demonstration import NotADemo
-    from sandbox.jobs.imports import LinesRefused
-    from sandbox.jobs.moving import CannotMove
-    from sandbox.jobs.presence import InUse
-    from sandbox.jobs.schema import SchemaRefused
-    from sandbox.rules.intake import BadMapping
-    from sandbox.words import say
-
-    if isinstance(error, LinesRefused):
-        return "\n".join(say(one.word, settings.locale, settings.zone) for one in error.remarks)
-
-    if isinstance(error, Refused | BadMapping):
-        return "\n".join(say(reason, settings.locale, settings.zone) for reason in error.reasons)
-    words = (SchemaRefused, NotADemo, FileNotFoundError, CannotMove, InUse)
-    return str(error) if isinstance(error, words) else None
+def out(settings: Settings, *words: Word, file: Any = None) -> None:
+    """Say something to whoever runs the command, a line each."""
+    for one in words:
+        print(say(one, settings.language, settings.zone), file=file, flush=True)
 
 
 def log_to_stderr() -> None:

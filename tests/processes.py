@@ -25,7 +25,7 @@ def pause(seconds: float = 0.005) -> None:
 def environment(folder: Path, **more: str) -> dict[str, str]:
     """Only our own settings: those of the machine that runs the tests do not count."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
-    return {**kept, "SANDBOX_DATA": str(folder), **more}
+    return {**kept, "SANDBOX_DATA": str(folder), "SANDBOX_LANGUAGE": "en", **more}
 
 
 def run(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import signal
 import sqlite3
+import sys
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,11 +31,14 @@ from processes import (
 
 import app
 from sandbox.jobs.clock import Shifted
+from sandbox.jobs.console import language_of
 from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.lifecycle import STATES
 from sandbox.store.log import LOG, verify
 from sandbox.store.settings import Settings
+from sandbox.store.stops import CannotRun
+from sandbox.words import LOCALES
 
 FIRST_PAGE_S, STOPPED_S = 5, 5
 CALIFORNIA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -60,6 +65,7 @@ def test_the_readme_names_every_command_and_the_line_that_ci_runs() -> None:
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """`command("verify")`: exit code, what it printed, what it complained of; its data is in a fresh folder."""
     monkeypatch.setenv("SANDBOX_DATA", str(tmp_path))
+    monkeypatch.setenv("SANDBOX_LANGUAGE", "en")
 
     def run_here(*arguments: str, **settings: str) -> tuple[object, str, str]:
         for name, value in settings.items():
@@ -77,7 +83,7 @@ def test_the_log_of_a_new_sandbox_is_intact_and_a_changed_one_is_not(tmp_path: P
     for days in (400, 500):
         command("tick", "--now", (datetime.now(UTC) + timedelta(days=days)).isoformat(), SANDBOX_TESTING="1")
     code, out, _ = command("verify")
-    assert (code, out.split(",")[0]) == (0, "intact: 1 entries")
+    assert (code, out.split(",")[0]) == (0, "intact: 1 entry")
     with sqlite3.connect(tmp_path / "sandbox.db") as database:
         database.execute("DROP TRIGGER log_entries_no_update")
         database.execute(f"UPDATE {LOG.name} SET act = 'something_else'")
@@ -86,7 +92,7 @@ def test_the_log_of_a_new_sandbox_is_intact_and_a_changed_one_is_not(tmp_path: P
 
 
 def test_verifying_where_nothing_is_makes_nothing(tmp_path: Path, command: Command) -> None:
-    assert "there is no database" in str(command("verify")[0])
+    assert "There is no database" in command("verify")[2]
     assert not (tmp_path / "sandbox.db").exists()
 
 
@@ -97,7 +103,7 @@ def test_a_tick_says_what_it_did(command: Command) -> None:
 
 
 def test_the_clock_of_a_tick_moves_only_in_testing(command: Command) -> None:
-    assert "SANDBOX_TESTING=1" in str(command("tick", "--now", START.isoformat())[0])
+    assert "SANDBOX_TESTING=1" in command("tick", "--now", START.isoformat())[2]
 
 
 def test_the_schema_can_be_made_before_the_first_start(tmp_path: Path, command: Command) -> None:
@@ -108,11 +114,57 @@ def test_the_schema_can_be_made_before_the_first_start(tmp_path: Path, command: 
 @pytest.mark.parametrize(("name", "value"), (("SANDBOX_PORT", "99999"), ("SANDBOX_TIMEZONE", "Mars/Olympus"),
                                              ("SANDBOX_SECRET_KEY", "short"), ("SANDBOX_HOST", "0.0.0.0")))
 def test_a_setting_that_cannot_be_used_is_refused_in_words(command: Command, name: str, value: str) -> None:
-    assert "SANDBOX_" in str(command("migrate", **{name: value})[0])
+    assert "SANDBOX_" in command("migrate", **{name: value})[2]
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@localhost/nothing", "postgresql+psycopg://localhost/nothing"])
+def test_postgresql_without_its_driver_is_one_sentence_and_exit_code_2(command: Command, url: str,
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    for code, _, complaint in (command("move", url), command("migrate", SANDBOX_DATABASE_URL=url)):
+        assert (code, complaint) == (2, "PostgreSQL needs the extra postgres: pip install -e '.[postgres]'\n")
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/nothing", "sqlite:////nowhere/sandbox.db",
+                                 "mysql://localhost/nothing", "no address"])
+def test_a_database_that_cannot_be_opened_is_told_without_a_trace(command: Command, url: str) -> None:
+    code, _, complaint = command("migrate", SANDBOX_DATABASE_URL=url)
+    assert code and len(complaint.splitlines()) == 1 and "address" in complaint
+
+
+# One language
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.parametrize("arguments", [("--help",), *((name, "--help") for name in app.COMMANDS),
+                                       ("tick", "--now", "x"), ("tick", "--now", START.isoformat()), ("verify",),
+                                       ("migrate", "--port", "x"), ("import", "no-such", "x.csv"), ("nonsense",)])
+def test_a_run_speaks_one_language(command: Command, language: str, arguments: tuple[str, ...]) -> None:
+    said = "".join(map(str, command(*arguments, SANDBOX_LANGUAGE=language)[1:]))
+    chinese = re.findall(r"[\u4e00-\u9fff]", said)
+    if language == "en":
+        assert said and not chinese
+    else:
+        english = re.findall(r"\b(?:the|is|are|not|and|with|usage|options|argument)\b", said)
+        assert chinese and not english
+
+
+@pytest.mark.parametrize(("environment", "language"), [
+    ({}, "en"), ({"LANG": "C.UTF-8"}, "en"), ({"LANG": "zh_CN.UTF-8"}, "zh_Hans"), ({"LANG": "zh_TW.UTF-8"}, "zh_Hant"),
+    ({"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}, "en"), ({"LANG": "de_DE"}, "en"),
+    ({"LANG": "en_US", "SANDBOX_LANGUAGE": "zh_Hant"}, "zh_Hant"), ({"LC_MESSAGES": "zh_HK", "LANG": "C"}, "zh_Hant")])
+def test_the_language_of_a_run_is_asked_for_or_that_of_the_system(environment: dict[str, str], language: str) -> None:
+    assert language_of(environment) == language
+    assert language_of(environment, ["verify", "--language", "zh_Hans"]) == "zh_Hans"
+
+
+def test_a_language_that_is_none_of_ours_is_refused(command: Command) -> None:
+    code, _, complaint = command("migrate", SANDBOX_LANGUAGE="fr")
+    assert code == 1 and complaint.startswith("SANDBOX_LANGUAGE:")
 
 
 def settings_of(*arguments: str) -> Settings:
-    return app.settings_from(app.parser_of_all().parse_args(["serve", *arguments]))
+    return app.settings_from(app.parser_of_all("en", ()).parse_args(["serve", *arguments]), "en")
 
 
 def test_a_flag_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,16 +177,18 @@ def test_a_flag_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_demo_has_a_folder_of_its_own_and_never_a_shared_database(tmp_path: Path,
                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("SANDBOX_DATABASE_URL", "postgresql://province/real")
     settings = settings_of("--demo")
     assert (settings.demo, settings.data, settings.database_url) == (True, Path("demo-data"), None)
     monkeypatch.setenv("SANDBOX_DATA", str(tmp_path / "named"))
     assert settings_of("--demo").data == tmp_path / "named"
+    monkeypatch.setenv("SANDBOX_DATABASE_URL", "postgresql://province/real")
+    with pytest.raises(CannotRun, match="unset that"):
+        settings_of("--demo")
 
 
 def test_no_secret_can_be_given_where_every_user_of_the_machine_sees_it() -> None:
     with pytest.raises(SystemExit):
-        app.parser_of_all().parse_args(["serve", "--secret-key", "x" * 40])
+        settings_of("--secret-key", "x" * 40)
 
 
 # Imports
@@ -144,7 +198,7 @@ def test_no_secret_can_be_given_where_every_user_of_the_machine_sees_it() -> Non
     (("no-such-mapping", "x.csv"), "no-such-mapping"), (("california-test-drives", "nowhere.csv"), "nowhere.csv")))
 def test_an_import_of_nothing_known_is_refused_in_words(command: Command, arguments: tuple[str, ...],
                                                         said_why: str) -> None:
-    assert said_why in str(command("import", *arguments)[0])
+    assert said_why in command("import", *arguments)[2]
 
 
 @pytest.mark.parametrize(("token", "said_why"), (({}, "put a regulator's API token"),
@@ -152,7 +206,7 @@ def test_an_import_of_nothing_known_is_refused_in_words(command: Command, argume
 def test_an_import_is_an_act_of_a_regulator(command: Command, tmp_path: Path, token: dict[str, str],
                                             said_why: str) -> None:
     (tmp_path / "list.csv").write_text("a,b\n")
-    assert said_why in str(command("import", "california-test-drives", str(tmp_path / "list.csv"), **token)[0])
+    assert said_why in command("import", "california-test-drives", str(tmp_path / "list.csv"), **token)[2]
 
 
 @pytest.mark.skipif(not CALIFORNIA.is_dir(), reason="the public records of California are not in ../shared/data")
@@ -192,8 +246,8 @@ def test_a_register_is_read_by_the_command_line_with_a_mapping_of_ones_own(setti
     assert [(one["records"], one["taken"], one["repeated"]) for one in (asked, first, again)] == [
         (2, 0, 0), (2, 2, 0), (2, 0, 2)]
     listed.write_text("编号,名称\n3,客服\n,无编号\n")
-    refused, _, _ = command(*arguments, **token)
-    assert "list.csv" in str(refused) and "3" in str(refused)
+    code, _, refused = command(*arguments, **token)
+    assert code == 1 and "list.csv" in refused and "3" in refused
     assert json.loads(command(*arguments, "--partial", **token)[1])["taken"] == 1
 
 
@@ -307,8 +361,8 @@ def test_a_demo_answers_at_once_and_is_soon_a_whole_city(tmp_path: Path) -> None
         seconds_until_answered(port, process)
         assert not (tmp_path / "demo.json").exists() or not (tmp_path / "demo.json").read_text()
         assert said(process, len(Settings.model_fields) + 2)[-1].startswith("The demo city is being told")
-        assert [line.split(":")[0] for line in said(process, 5)] == [
-            "administrator", "department", "firm", "regulator", "reviewer"]
+        assert [re.fullmatch(r"(.+) signs in with .+@.+, password: .+", line)[1] for line in said(process, 5)] == [
+            "Administrator", "Department", "Firm", "Regulator", "Reviewer"]
         city = json.loads(run(tmp_path, "demo").stdout)
     assert city.keys() == {"base_url", "accounts", "tokens", "trials"}
     assert sorted(city["trials"]) == sorted(STATES)

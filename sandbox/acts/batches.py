@@ -10,6 +10,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, tell
+from sandbox.acts.extra_reviews import look_at_measures_of
 from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
 from sandbox.acts.itemising import look_at_grave, tells_of_grave
@@ -143,6 +144,8 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
         trip_by_rule(act, report)
     if given.batch_id and tells_of_grave(*(one.events for one in given.sums)):
         look_at_grave(act, given.batch_id)
+    if given.batch_id:
+        look_at_measures_of(act, given.batch_id)
     light = assess(act)
     due = rearm(act, owed)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.acts.act import Act, Done, act
+from sandbox.acts.extra_reviews import look_at_measures
 from sandbox.acts.feedback import check_named, trip_by_rule
 from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
@@ -101,4 +102,5 @@ def _apply(act: Act, old: Mapping[str, Any], new: FeedbackFields) -> None:
     trip_by_rule(act, new)
     if tells_of_grave(old["events"], new.events):
         look_at_grave(act, old["id"], ClockOutcome.VOID)
+    look_at_measures(act, new.metrics, new.site)
     assess(act)

@@ -25,7 +25,7 @@ from sandbox.acts.schedule import (
     put_due,
     remind_of,
 )
-from sandbox.rules.cadence import TIERS, days_after, end_of_day, local_day
+from sandbox.rules.cadence import EMERGENCY_HOURS, TIERS, days_after, end_of_day, local_day
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.epoch import planned_periods
 from sandbox.rules.facts import DAY
@@ -43,7 +43,7 @@ from sandbox.store.trials import SUSPENSIONS
 REDUCED = 0.5
 """Share of volume and people that tuning leaves (调优)."""
 EXIT_DAYS = KNOWN["D05"].amount
-EMERGENCY = timedelta(hours=KNOWN["C17"].amount)
+EMERGENCY = timedelta(hours=EMERGENCY_HOURS)
 
 
 def submitted(act: Act, row: Move) -> None:
@@ -107,7 +107,7 @@ def open_epoch(act: Act) -> None:
     trial = act.trial
     planned = planned_periods(trial["starts_at"], trial["feedback_days"], act.zone, act.now, trial["ends_at"])
     act.change_trial(epoch_since=act.now, planned_periods=planned, settled=0, alleged=False, light=Light.GREY.value,
-                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None, quiet_log_e=None)
+                     log_e=0.0, log_e_told=0.0, cleared_at_log_e=None, quiet_log_e=None, complaint_log_e=None)
     act.insert(EPOCHS, {"trial_id": trial["id"], "epoch": trial["epoch"], "opened_at": act.now, "planned": planned,
                         "stale": False})
 

@@ -10,6 +10,7 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, next_report_due, recount, schedule_of, tell
 from sandbox.acts.drift import check_distributions
+from sandbox.acts.extra_reviews import look_at_measures
 from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
@@ -88,6 +89,7 @@ def take_report(act: Act, given: FeedbackFields, **more: Any) -> Filed:
     trip_by_rule(act, given)
     if tells_of_grave(given.events):
         look_at_grave(act, report["id"])
+    look_at_measures(act, report["metrics"], given.site)
     light = assess(act)
     due = rearm(act, before)
     return Filed(id=report["id"], light=light.value, state=act.trial["state"], next_due_at=due)

@@ -13,6 +13,7 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
 from sandbox.acts.effects import call_emergency_review
+from sandbox.acts.extra_reviews import REVIEWABLE, call_extra
 from sandbox.acts.itemising import look_at_grave
 from sandbox.acts.light import add, assess, epoch_at, indicators_counting
 from sandbox.acts.moves import trip
@@ -21,7 +22,7 @@ from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import Role
 from sandbox.rules.alarms import AlarmCause
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.incident_clocks import Operator, clocks_of, harm_fault, people_fault, summary_owed
+from sandbox.rules.incident_clocks import GRAVE, Operator, clocks_of, harm_fault, people_fault, summary_owed
 from sandbox.rules.jurisdiction import Profile
 from sandbox.rules.lifecycle import RUNNING, Cause
 from sandbox.store.clocks import CLOCKS, ClockOutcome
@@ -78,6 +79,7 @@ def keep_incident(act: Act, given: IncidentFields) -> IncidentFiled:
     if case_of(incident).grave:
         look_at_grave(act, incident["id"])
     _start_clocks(act, incident, aware)
+    _moderate(act, incident)
     light = assess(act)
     notify(act, "incident_filed", role="regulator", dedupe=incident["id"], severity=given.severity or given.kind)
     return IncidentFiled(id=incident["id"], light=light.value, state=act.trial["state"])
@@ -171,6 +173,26 @@ def _grave(act: Act, incident: Mapping[str, Any]) -> None:
             call_emergency_review(act, None, Cause.GRAVE_INCIDENT)
 
 
+def _moderate(act: Act, incident: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> None:
+    """The third class is reviewed within a week, once: also one that came to be of it, where it was milder before."""
+    before = old is not None and (_is_moderate(old) or _was_moderate(act, incident["id"], old))
+    if _is_moderate(incident) and not before and act.trial["state"] in REVIEWABLE:
+        call_extra(act, ["moderate_incident"])
+
+
+def _is_moderate(incident: Mapping[str, Any]) -> bool:
+    return bool(incident["severity"] == Severity.S3 and incident["kind"] != IncidentKind.NEAR_MISS)
+
+
+def _was_moderate(act: Act, incident: str, old: Mapping[str, Any]) -> bool:
+    """Whether it was of the third class, or graver, at any time."""
+    earlier = act.connection.execute(sa.select(INCIDENT_VERSIONS.c.body).where(
+        INCIDENT_VERSIONS.c.incident_id == incident)).scalars()
+    return case_of(old).grave or any(
+        body.get("severity") in (*GRAVE, Severity.S3) and body.get("kind") != IncidentKind.NEAR_MISS
+        for body in earlier)
+
+
 def _check_firm(old: Mapping[str, Any], given: IncidentUpdate) -> None:
     if old["state"] == IncidentState.CLOSED:
         raise Refused("incident_closed")
@@ -226,6 +248,7 @@ def update_incident(act: Act, given: IncidentUpdate) -> IncidentFiled:
     _start_clocks(act, new, given.known_at or act.now)
     if (old["kind"], old["severity"]) != (new["kind"], new["severity"]):
         _reclass(act, old, new)
+    _moderate(act, new, old)
     if given.state in ENDED:
         drop_due(act, DueKind.GRAVE_UNMITIGATED, old["id"])
         _handled(act, new)

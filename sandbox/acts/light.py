@@ -16,11 +16,12 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.alarms import raise_alarm
 from sandbox.acts.drift import look_at_drift, take_distributions
+from sandbox.acts.extra_reviews import call_extra, look_at_complaints
 from sandbox.acts.groups import compare, forget_groups, recompare
 from sandbox.acts.moves import trip
-from sandbox.acts.schedule import notify, plan_review
+from sandbox.acts.schedule import notify
 from sandbox.rules.alarms import AlarmCause
-from sandbox.rules.cadence import days_after, end_of_day, local_day, period_number
+from sandbox.rules.cadence import end_of_day, local_day, period_number
 from sandbox.rules.epoch import Finding, Usage, Watch, finding, settle, steps, together, trail
 from sandbox.rules.evidence import Counted, log_e_low
 from sandbox.rules.lifecycle import RUNNING, Cause
@@ -58,13 +59,11 @@ from sandbox.store.evidence import (
     watches,
 )
 from sandbox.store.fields import canonical
-from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS
 from sandbox.store.types import MILLION
 
 CAPS = (("used_volume", "cap_volume"), ("used_people", "cap_people"), ("used_hours", "cap_hours"),
         ("used_money", "cap_money"), ("used_regions", "cap_regions"), ("used_sites", "cap_sites"))
-YELLOW_REVIEW_DAYS = 7
 DECIDE_WITHIN = 1
 """Working days for a late red."""
 
@@ -202,6 +201,7 @@ def assess(act: Act, *rules: Light, event: str | None = None) -> Light:
         act.connection.execute(_over_budget(trial["id"], trial["epoch"]))
     events = " ".join([*filter(None, (event, "cap_warning" if caps else None)), *judged.warns])
     _act_on(act, latched, now, judged.log_e >= at.red or grave is Light.RED, events or None, _why(judged, at))
+    look_at_complaints(act, judged.findings)
     if trial["epoch"] > 1:
         _replay_stale(act)
     return now
@@ -325,22 +325,7 @@ def _act_on(act: Act, before: Light, now: Light, red: bool, events: str | None, 
         trip(act, Cause.RISK_RED)
         raise_alarm(act, AlarmCause.RISK_RED, act.trial["suspension_id"])
     elif now is Light.YELLOW and (before is not Light.YELLOW or events):
-        _call_review(act, events or why)
-
-
-def _call_review(act: Act, why: str) -> None:
-    """A review for a yellow light; one that is open already looks at this too."""
-    found = act.connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.reason).where(
-        REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.kind == ReviewKind.YELLOW,
-        REVIEWS.c.state == ReviewState.OPEN)).first()
-    if found is None:
-        due = days_after(act.now, YELLOW_REVIEW_DAYS, act.zone)
-        plan_review(act, ReviewKind.YELLOW, due, open_now=True, reason=why)
-        return
-    known = found.reason.split()
-    more = [one for one in why.split() if one not in known]
-    if more:
-        act.update(REVIEWS, found.id, reason=" ".join((*known, *more)))
+        call_extra(act, (events or why).split())
 
 
 # What is told late

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.acts.drift import freeze_baselines
+from sandbox.rules.measures import alarm_lines
 from sandbox.rules.risk import ALPHA, ALPHA_YELLOW, agreed_budget, silent_days
 from sandbox.store.evidence import COMPARES
 from sandbox.store.trials import LIMITS
@@ -14,13 +15,15 @@ from sandbox.store.trials import LIMITS
 
 def freeze_agreed(act: Act, agreed: Mapping[str, Any], size: float) -> None:
     """What is agreed (`AgreedFields` as plain values), kept for good: limits with their weights, groups, chances, the
-    hard budget of a trial of this size, the background rate, baselines; and how long a silence the limits bear."""
+    hard budget of a trial of this size, the background rate, baselines, alarm lines; and how long a silence the limits
+    bear."""
     _freeze_limits(act, agreed)
     freeze_baselines(act, agreed.get("baselines") or ())
     alpha = agreed.get("alpha") or ALPHA
     act.change_trial(alpha=alpha, alpha_yellow=agreed.get("alpha_yellow") or ALPHA_YELLOW,
                      budget=agreed_budget(agreed.get("budget_limit"), size, alpha),
-                     background_rate=agreed.get("background_rate"))
+                     background_rate=agreed.get("background_rate"),
+                     alarm_lines=alarm_lines(agreed.get("metrics") or ()))
 
 
 def _freeze_limits(act: Act, agreed: Mapping[str, Any]) -> None:

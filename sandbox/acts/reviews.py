@@ -8,6 +8,7 @@ from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.clocks import end_clock, open_clocks
+from sandbox.acts.extra_reviews import REVIEWABLE
 from sandbox.acts.panel import end_seats
 from sandbox.acts.refusals import Invalid, NotPermitted, Refused, invalid
 from sandbox.acts.schedule import arm_review, last_held, notify, plan_next_review, plan_review, release_review
@@ -15,7 +16,8 @@ from sandbox.acts.trials import own_seat
 from sandbox.rules.access import Relation
 from sandbox.rules.cadence import cap_at, days_after
 from sandbox.rules.lifecycle import RUNNING
-from sandbox.rules.reviewing import COURSES, QUESTIONS, Sitting, advice, quorum
+from sandbox.rules.questions import asked
+from sandbox.rules.reviewing import COURSES, Sitting, advice, quorum
 from sandbox.rules.risk import Light
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.fields import Fields
@@ -32,13 +34,13 @@ from sandbox.store.reviews import (
     ReviewKind,
     ReviewState,
 )
+from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS
 from sandbox.store.trials import SEATS, Panel
 from sandbox.store.types import Long, Raw
 from sandbox.words import word
 
 CALLED_WITHIN = 7
-CAN_BE_CALLED = ("trial", "tune", "suspended", "retrospective", "exit_review")
 
 
 @act(on="review")
@@ -94,10 +96,12 @@ def _drop_draft(act: Act, review: str) -> None:
 
 
 def _check_answers(act: Act, given: OpinionFields) -> None:
-    """Only questions of the trial's tier, and a concern says which."""
-    asked = QUESTIONS[act.trial["tier"]]
+    """Only questions that are asked of the trial, and a concern says which."""
+    template = act.connection.execute(sa.select(SCENARIOS.c.template).where(
+        SCENARIOS.c.id == act.trial["scenario_id"])).scalar()
+    known = asked(act.trial["tier"], template)
     wrong = [(("answers", place, "question"), word("error.unknown_question"))
-             for place, one in enumerate(given.answers) if one.question not in asked]
+             for place, one in enumerate(given.answers) if one.question not in known]
     silent = [(("answers", place, "note"), word("error.missing"))
               for place, one in enumerate(given.answers) if one.finding is Finding.CONCERN and not one.note]
     if wrong or silent:
@@ -185,7 +189,7 @@ def _check_date(act: Act, review: dict[str, Any], due: datetime) -> None:
 @act(on="trial")
 def call_review(act: Act, given: CallFields) -> Made:
     """A review outside the schedule, open at once."""
-    if act.trial["state"] not in CAN_BE_CALLED:
+    if act.trial["state"] not in REVIEWABLE:
         raise Refused("not_in_this_state", state=act.trial["state"])
     due = days_after(act.now, CALLED_WITHIN, act.zone)
     return Made(id=plan_review(act, ReviewKind.CALLED, due, open_now=True, reason=given.reason))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from sandbox.reads.accounts import any_account
-from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
+from sandbox.store.stops import Stop
+from sandbox.words import Word, word
 
 NAME = "demo.json"
 """Beside the database: empty while the city is being told, then what `load` returned (so the sign-ins are there for
@@ -15,7 +15,7 @@ good)."""
 DATABASE = ("sandbox.db", "sandbox.db-wal", "sandbox.db-shm")
 
 
-class NotADemo(Exception):
+class NotADemo(Stop):
     """The folder holds a city's own data; the message says what to do."""
 
 
@@ -30,12 +30,15 @@ def forget_half_told(settings: Settings) -> None:
 
 def refuse_own_data(settings: Settings) -> None:
     """Raises NotADemo where accounts are that no telling made."""
+    from sandbox.reads.accounts import any_account
+    from sandbox.store.engine import database_url, make_engine
+
     engine = make_engine(database_url(settings.data, settings.database_url), writing=False)
     with engine.connect() as connection:
         own = not (settings.data / NAME).exists() and any_account(connection)
     engine.dispose()
     if own:
-        raise NotADemo(f"{settings.data} holds a city's own data: name another folder with --data for the demo")
+        raise NotADemo(word("command.not_a_demo", folder=str(settings.data)))
 
 
 def told(settings: Settings) -> dict[str, Any] | None:
@@ -59,7 +62,8 @@ def tell(settings: Settings, now: datetime) -> dict[str, Any]:
     return result
 
 
-def sign_ins(result: dict[str, Any]) -> Iterator[str]:
-    """One account of each role, as a line to sign in with."""
+def sign_ins(result: dict[str, Any]) -> Iterator[Word]:
+    """One account of each role to sign in with, a line each."""
     first = {account["role"]: account for account in reversed(result["accounts"])}
-    return (f"{role}: {account['email']} / {account['password']}" for role, account in sorted(first.items()))
+    return (word("command.sign_in", role=word(f"role.{role}"), email=account["email"], password=account["password"])
+            for role, account in sorted(first.items()))

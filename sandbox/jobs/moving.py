@@ -10,17 +10,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.jobs.presence import alone, others_on
-from sandbox.jobs.schema import NOTE, prepare
+from sandbox.jobs.schema import hold_schema, leave_moved, prepare
 from sandbox.store.bulk import add_rows
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.fields import Row, canonical
 from sandbox.store.log import Verified, verify
 from sandbox.store.settings import Settings
+from sandbox.store.stops import Stop
+from sandbox.words import word
 
 CHUNK = 2_000
 
 
-class CannotMove(Exception):
+class CannotMove(Stop):
     """Why not, and what to do; nothing was changed."""
 
 
@@ -51,56 +53,54 @@ def move(settings: Settings, target_url: str) -> Moved:
     """Copy everything to the database at the address. Raises CannotMove, and what `prepare` raises.
 
     One transaction on the target, committed when its rows and its log are proved equal: killed at any moment it leaves
-    the target without a row, and can be run again. The source is read in one snapshot, locked, and not changed."""
+    the target without a row, and can be run again. The source is read in one snapshot, locked, and then shut: all that
+    changes in it is a table that says where everything went."""
     source_url = database_url(settings.data, settings.database_url)
-    if _same(source_url, target_url):
-        raise CannotMove("both addresses are the same database")
     source, target = make_engine(source_url, writing=True), make_engine(target_url, writing=True)
+    if source.url == target.url:
+        raise CannotMove(word("command.same_database"))
     try:
         with alone(settings) as free:
             if not free:
-                raise CannotMove("a server or a command still runs on this data folder: stop it first")
+                raise CannotMove(word("command.still_runs"))
             for each in (settings, settings.model_copy(update={"database_url": target_url})):
                 prepare(each)
             with source.connect() as old, target.connect() as new, old.begin(), new.begin():
                 moved = _moved(old, new)
-            _leave_note(settings, target_url)
+                leave_moved(old, target.url.render_as_string(hide_password=True))
         return moved
     finally:
         source.dispose()
         target.dispose()
 
 
-def _same(one: str, other: str) -> bool:
-    return sa.make_url(one) == sa.make_url(other)
-
-
 def _moved(old: sa.Connection, new: sa.Connection) -> Moved:
+    hold_schema(old)
     _refuse_others(old)
     _refuse_rows(new)
     before = verify(old)
     if before.problems:
-        raise CannotMove("the log of this database is not intact: run verify, and restore a backup")
+        raise CannotMove(word("command.log_broken"))
     tallies = {table.name: _copied(old, new, table) for table in Row.metadata.sorted_tables}
     for table in Row.metadata.sorted_tables:
         if _tally_of(new, table) != tallies[table.name]:
-            raise CannotMove(f"{table.name} does not hold the same rows there: nothing was kept")
+            raise CannotMove(word("command.rows_differ", table=table.name))
     after = verify(new)
     if after != before:
-        raise CannotMove(f"the log there has root {after.root} and not {before.root}: nothing was kept")
+        raise CannotMove(word("command.root_differs", there=after.root, here=before.root))
     return Moved({name: tally.rows for name, tally in tallies.items()}, after)
 
 
 def _refuse_others(old: sa.Connection) -> None:
     if names := others_on(old):
-        raise CannotMove(f"others are connected to this database ({', '.join(names)}): stop them first")
+        raise CannotMove(word("command.others_connected", names=", ".join(names)))
 
 
 def _refuse_rows(new: sa.Connection) -> None:
     held = [table.name for table in Row.metadata.sorted_tables
             if new.execute(sa.select(sa.literal_column("1")).select_from(table).limit(1)).first()]
     if held:
-        raise CannotMove(f"the database there is not empty ({', '.join(held)}): name an empty one")
+        raise CannotMove(word("command.not_empty", tables=", ".join(held)))
 
 
 def _copied(old: sa.Connection, new: sa.Connection, table: sa.Table) -> Tally:
@@ -125,12 +125,3 @@ def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]
 
 def _hashable(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()}
-
-
-def _leave_note(settings: Settings, target_url: str) -> None:
-    """The embedded file that was left says where everything went; one that was moved back to is open again."""
-    note = settings.data / NOTE
-    if settings.database_url is None:
-        note.write_text(sa.make_url(target_url).render_as_string(hide_password=True) + "\n")
-    elif _same(target_url, database_url(settings.data, None)):
-        note.unlink(missing_ok=True)

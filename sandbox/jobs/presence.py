@@ -10,11 +10,13 @@ from typing import IO
 import sqlalchemy as sa
 
 from sandbox.store.settings import Settings
+from sandbox.store.stops import Stop
+from sandbox.words import word
 
 NAME = "in_use"
 
 
-class InUse(Exception):
+class InUse(Stop):
     """Something that must be alone works on this data folder."""
 
 
@@ -23,7 +25,7 @@ def enter(folder: Path) -> IO[str]:
     file = (folder / NAME).open("a")
     if not _locked(file, fcntl.LOCK_SH):
         file.close()
-        raise InUse(f"{folder} is being moved or restored: wait until that has ended")
+        raise InUse(word("command.in_use", folder=str(folder)))
     return file
 
 

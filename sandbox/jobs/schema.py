@@ -11,6 +11,8 @@ import sandbox.jobs.program
 import sandbox.store.uploads  # noqa: F401 and the one that no act writes
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
+from sandbox.store.stops import Stop
+from sandbox.words import word
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 ADVISORY = 7_340_212
 """The advisory lock held while a PostgreSQL database is migrated; SQLite's own write lock does the same there."""
-NOTE = "moved_to"
-"""The file in a data folder that says where its database went (`move`); while it lies there the old one stays shut."""
+MOVED = sa.Table("moved_to", sa.MetaData(), sa.Column("address", sa.Text, nullable=False))
+"""In a database that `move` left: where everything went. While the table is there the old one stays shut to every
+process, wherever it runs; no other database has it."""
 
 
-class SchemaRefused(Exception):
+class SchemaRefused(Stop):
     """The database is not one that this version can open; the message says why and what to do."""
 
 
@@ -30,37 +33,54 @@ def prepare(settings: Settings) -> str:
     """Make or migrate the database; returns its revision. Any number of processes may start at once.
 
     One transaction: a kill leaves the old schema whole. Raises SchemaRefused."""
-    _refuse_moved(settings)
     engine = make_engine(database_url(settings.data, settings.database_url), writing=True)
     try:
         with _alone(engine) as connection:
+            _refuse_moved(connection)
             return _migrate(connection)
     finally:
         engine.dispose()
 
 
-def _refuse_moved(settings: Settings) -> None:
-    note = settings.data / NOTE
-    if settings.database_url is None and note.exists():
-        raise SchemaRefused(f"this database was moved to {note.read_text().strip()}: set SANDBOX_DATABASE_URL to that; "
-                            f"to go on with the old file instead, remove {NOTE} from the data folder")
+def _refuse_moved(connection: sa.Connection) -> None:
+    if sa.inspect(connection).has_table(MOVED.name):
+        address = connection.execute(sa.select(MOVED.c.address)).scalar_one()
+        raise SchemaRefused(word("command.moved_away", address=address, table=MOVED.name))
+
+
+def leave_moved(connection: sa.Connection, address: str) -> None:
+    """Shut a database for good, in the caller's transaction: a start on it says where everything went."""
+    MOVED.create(connection)
+    connection.execute(sa.insert(MOVED).values(address=address))
+
+
+def hold_schema(connection: sa.Connection) -> None:
+    """Let nobody prepare this database until the caller's transaction ends; a writer's on SQLite is alone anyway."""
+    if connection.dialect.name != "sqlite":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
 
 
 @contextmanager
 def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
     """A transaction that no other process migrates beside. Foreign keys are checked at its end: while a table is
     rebuilt, SQLite would delete the children of the old one."""
-    with engine.connect() as connection:
+    with _connected(engine) as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
             raw: Any = connection.connection.driver_connection
             raw.execute("PRAGMA foreign_keys=OFF")
         with connection.begin():
-            if not sqlite:
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(ADVISORY)))
+            hold_schema(connection)
             yield connection
             if sqlite and (orphans := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):
-                raise SchemaRefused(f"the migration would leave rows without their parents: {orphans[:5]}")
+                raise SchemaRefused(word("command.orphans", rows=str(orphans[:5])))
+
+
+def _connected(engine: sa.Engine) -> sa.Connection:
+    try:
+        return engine.connect()
+    except sa.exc.OperationalError as error:
+        raise SchemaRefused(word("command.no_server")) from error
 
 
 def _migrate(connection: sa.Connection) -> str:
@@ -73,11 +93,9 @@ def _migrate(connection: sa.Connection) -> str:
         return head
     known = {one.revision for one in script.walk_revisions()}
     if found and found not in known:
-        raise SchemaRefused(f"another version of this program wrote this database (schema {found}; this version knows "
-                            f"{head}): install that version, or restore a backup of this one's. A demonstration holds "
-                            "nothing of worth: delete its folder and start again")
+        raise SchemaRefused(word("command.other_version", found=found, head=head))
     if not found and sa.inspect(connection).get_table_names():
-        raise SchemaRefused("this database holds tables that this program did not make: name an empty one")
+        raise SchemaRefused(word("command.foreign_tables"))
     command.upgrade(alembic_config(connection), "head")
     return head
 
@@ -101,9 +119,9 @@ def alembic_config(connection: sa.Connection) -> "Config":
 
 
 def existing(settings: Settings) -> str:
-    """The address of a database that is there. Raises SystemExit where none is: to look must not make one."""
+    """The address of a database that is there. Raises Stop where none is: to look must not make one."""
     url = database_url(settings.data, settings.database_url)
     file = url.removeprefix("sqlite:///")
     if file != url and not Path(file).exists():
-        raise SystemExit(f"there is no database at {file} (--demo looks at the demonstration's)")
+        raise Stop(word("command.no_database", file=file))
     return url

@@ -1,6 +1,7 @@
 """Feedback, incidents and reviews as people may know them: lists over trials, and single records."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -187,16 +188,27 @@ def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str,
                                     DRAFTS.c.account_id == actor.id)).scalar()}
 
 
-def answers_before(connection: sa.Connection, trial_id: str, before: str) -> dict[str, dict[str, int]]:
-    """How the questions of the review held last were answered: question, finding, how often. The caller has narrowed
-    to the trial."""
-    last = last_held(connection, trial_id, before)
-    found: dict[str, dict[str, int]] = {}
-    given = connection.execute(sa.select(OPINIONS.c.answers).where(OPINIONS.c.review_id == last["id"])) if last else ()
-    for (answers,) in given:
-        for one in answers:
-            by = found.setdefault(one["question"], {})
-            by[one["finding"]] = by.get(one["finding"], 0) + 1
+@dataclass(frozen=True, slots=True)
+class AnsweredBefore:
+    """How a question was answered when it was asked last: in the review held when, each finding how often."""
+
+    held_at: datetime
+    findings: dict[str, int]
+
+
+def answers_before(connection: sa.Connection, trial_id: str, before: str) -> dict[str, AnsweredBefore]:
+    """Each question with how it was answered in the review held last that asked it: the five may be others from one
+    review to the next. The caller has narrowed to the trial."""
+    given = sa.select(REVIEWS.c.id, REVIEWS.c.held_at, OPINIONS.c.answers).join(
+        OPINIONS, OPINIONS.c.review_id == REVIEWS.c.id).where(
+        REVIEWS.c.trial_id == trial_id, REVIEWS.c.state == "held", REVIEWS.c.id != before)
+    found: dict[str, AnsweredBefore] = {}
+    asked_in: dict[str, str] = {}
+    for row in connection.execute(given.order_by(REVIEWS.c.held_at.desc(), REVIEWS.c.id.desc())):
+        for one in row.answers:
+            if asked_in.setdefault(one["question"], row.id) == row.id:
+                by = found.setdefault(one["question"], AnsweredBefore(row.held_at, {})).findings
+                by[one["finding"]] = by.get(one["finding"], 0) + 1
     return found
 
 

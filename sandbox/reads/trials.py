@@ -61,7 +61,8 @@ class TrialLine:
 
 
 LINE = (TRIALS, ORGANISATIONS.c.name.label("organisation"), SCENARIOS.c.title.label("scenario"),
-        SCENARIOS.c.title_hant.label("scenario_hant"), SCENARIOS.c.title_en.label("scenario_en"))
+        SCENARIOS.c.title_hant.label("scenario_hant"), SCENARIOS.c.title_en.label("scenario_en"),
+        SCENARIOS.c.template.label("template"))
 
 
 def lines(actor: Actor) -> sa.Select[Any]:

@@ -7,6 +7,7 @@ TIERS                                       R1 to R4, by id; rows of Tier
 first_due(start, tier, zone)                the first review of a trial
 next_due(held, last_cap_anchor, tier, zone) the next one; never past cap_at(last_cap_anchor, tier, zone)
 planned_count(start, end, tier)             reviews in a trial that runs to its end
+EXTRAS                                      causes of reviews beside the schedule; rows of Extra
 overdue_trigger_at(due, tier, zone, cap)    when an unheld review suspends the trial
 reminders(due, interval_days, zone, ladder) (instant, Rung) of a ladder (REMINDERS), earliest first
 period_number(start, days, at, zone)        the reporting period of an instant; 0 and below before the start
@@ -128,6 +129,39 @@ def planned_count(start: date, end: date, tier: str) -> int:
 def overdue_trigger_at(due: datetime, tier: str, zone: tzinfo, cap: datetime) -> datetime:
     """When a review still not held suspends the trial: some days past due, or the statutory cap if earlier."""
     return min(days_after(due, TIERS[tier].overdue_days, zone), cap)
+
+
+# Reviews beside the schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """A cause for a review beside the schedule: the kind of review it opens, and in how many days that is due.
+
+    A cause that `joins` needs no review of its own where the whole panel already sits on one that is due in time."""
+
+    cause: str
+    kind: str
+    within_days: int
+    joins: bool = False
+
+
+EMERGENCY_HOURS = 72
+EXTRAS: Mapping[str, Extra] = MappingProxyType({
+    row.cause: row
+    for row in (
+        *(Extra(cause, "emergency", EMERGENCY_HOURS // 24) for cause in (
+            "grave_incident", "risk_red", "cap_exceeded", "feedback_missing", "unsafe_version", "regulator", "chair")),
+        *(Extra(cause, "yellow", 7) for cause in (
+            "evidence", "yellow", "cap_warning", "feedback_late", "too_quiet", "drifted", "kill_switch_old")),
+        Extra("moderate_incident", "event", 7, joins=True),
+        Extra("complaints", "event", 7, joins=True),
+        Extra("alarm_crossed", "event", 7, joins=True),
+        Extra("guidance", "event", 14, joins=True),
+    )
+})
+"""Every cause but a regulator's own call, which says why in words. Two missing reports are `feedback_missing`: they
+stop the trial, and the emergency review of the stop is theirs."""
 
 
 # Reminders of a review

@@ -1,14 +1,13 @@
-"""How a risk check (风险评审) is held: who sits, what is asked, when it is complete, what the panel advises.
+"""How a risk check (风险评审) is held: who sits, when it is complete, what the panel advises.
 
 sitting(kind, tier, number, ...) -> Sitting     a duty pair, one reviewer, or the whole panel
 pair(candidates) -> the two on duty             one who knows the algorithm, one who knows the trade (懂AI+懂行业)
-QUESTIONS                                       five questions for each tier, as word keys
 advice(given) -> the panel's recommendation     the mildest course that two thirds accept
 interval_days(...)                              a shorter next interval when evidence grows
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
@@ -83,17 +82,6 @@ def advice(given: Sequence[str]) -> str | None:
     needed = ceil(len(judged) * 2 / 3)
     return next(course for place, course in enumerate(COURSES)
                 if sum(COURSES.index(one) <= place for one in judged) >= needed)
-
-
-# The questions
-
-QUESTIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({
-    "R1": ("within_limits", "harm_signs", "changed_since", "people_told", "still_useful"),
-    "R2": ("within_limits", "harm_signs", "human_in_charge", "changed_since", "people_told"),
-    "R3": ("harm_signs", "groups_alike", "human_in_charge", "safeguards_work", "changed_since"),
-    "R4": ("harm_signs", "groups_alike", "safeguards_work", "stop_ready", "own_evidence"),
-})
-"""Five questions a tier; each has its words `question.<code>` and a hint `question.<code>.hint`."""
 
 
 # Cadence that follows evidence

@@ -102,7 +102,7 @@ def known_country(code: str) -> str:
     import holidays
 
     if code not in holidays.list_supported_countries():
-        raise ValueError(f"{code!r} is no country whose days off are known; write for example CN or DE")
+        raise ValueError("setting_country")
     return code
 
 

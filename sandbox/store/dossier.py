@@ -101,12 +101,21 @@ class RisksFields(Fields):
 
 
 class MetricRow(Fields):
-    """A plan metric with its pass line."""
+    """A plan metric with its pass line. One with an alarm line has a name too, under which reports tell its value; a
+    second crossing of that line opens a review."""
 
     name: Short
     unit: Short | None = None
     higher_is_better: Flag = True
     pass_line: Number
+    alarm_line: Number | None = None
+    told_as: Code | None = None
+
+    @model_validator(mode="after")
+    def _told(self) -> "MetricRow":
+        if self.alarm_line is not None and self.told_as is None:
+            raise ValueError("alarm_untold")
+        return self
 
 
 class LimitRow(Fields):

@@ -8,6 +8,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
+from sandbox.store.stops import CannotRun
+from sandbox.words import word
+
 READERS = 72
 """Of the embedded file, more than the server's threads: a request never waits for one."""
 SHARED = 16
@@ -22,6 +25,7 @@ PRAGMAS = (
 LINK: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
                         "tcp_user_timeout": 10_000}
 """A link that was cut without a word is noticed within seconds."""
+DRIVER = "postgresql+psycopg"
 SERVER_SETTINGS = ("synchronous_commit = on", "lock_timeout = '15s'", "idle_in_transaction_session_timeout = '10min'",
                    "timezone = 'UTC'")
 """Durable whatever the server's own default; no lock is waited for longer than the embedded file's."""
@@ -36,11 +40,23 @@ def database_url(data: Path, url: str | None) -> str:
 
 
 def make_engine(url: str, *, writing: bool) -> sa.Engine:
-    """An engine for the writer (BEGIN IMMEDIATE, one connection) or for readers (query only, one snapshot each)."""
-    return _sqlite(url, writing) if url.startswith("sqlite") else _postgresql(url, writing)
+    """An engine for the writer (BEGIN IMMEDIATE, one connection) or for readers (query only, one snapshot each).
+    Raises CannotRun for an address of no database that this program knows, or whose driver is not installed."""
+    try:
+        address = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise CannotRun(word("command.database_address")) from error
+    if address.get_backend_name() == "sqlite":
+        return _sqlite(url, writing)
+    if address.drivername not in ("postgresql", "postgres", DRIVER):
+        raise CannotRun(word("command.database_address"))
+    try:
+        return _postgresql(address.set(drivername=DRIVER), writing)
+    except ModuleNotFoundError as error:
+        raise CannotRun(word("command.no_driver")) from error
 
 
-def _postgresql(url: str, writing: bool) -> sa.Engine:
+def _postgresql(url: sa.URL, writing: bool) -> sa.Engine:
     """The writer sees at each statement what was committed before it: it takes the lock on the log's head first, and
     what it then reads must not be older than the lock. A reader sees the same moment to its end."""
     engine = sa.create_engine(
@@ -59,12 +75,13 @@ def _postgresql(url: str, writing: bool) -> sa.Engine:
 
 def _sqlite(url: str, writing: bool) -> sa.Engine:
     engine = sa.create_engine(url, paramstyle="named", poolclass=QueuePool, pool_size=1 if writing else READERS,
-                              max_overflow=0, connect_args={"check_same_thread": False, "timeout": 15}, **JSON_BY)
+                              max_overflow=0, pool_use_lifo=True, **JSON_BY,
+                              connect_args={"check_same_thread": False, "timeout": 15})
 
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON", "mmap_size=268435456"):
+        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")

@@ -24,6 +24,18 @@ class Fault:
         return word(f"error.{self.code}", **self.given)
 
 
+def errors_of(error: ValidationError) -> list[Any]:
+    """Pydantic's errors, the value that was given never repeated. What must be there and is null is missing: nobody who
+    left it blank is told which codes a program may send."""
+    return [{**{name: part for name, part in one.items() if name != "input"}, **_blank(one)}
+            for one in error.errors(include_url=False)]
+
+
+def _blank(one: Any) -> dict[str, Any]:
+    absent = one["input"] is None and one["loc"] and one["type"] != "value_error"
+    return {"type": "missing", "ctx": {}} if absent else {}
+
+
 def code_of(error: Any) -> str:
     """Our name of one Pydantic error: its type, or the code that a validator of ours raised."""
     return str(error["ctx"]["error"] if error["type"] == "value_error" else error["type"])
@@ -45,7 +57,7 @@ def word_of(error: Any) -> Word:
 
 def faults_of(error: ValidationError) -> Iterator[Fault]:
     """Every fault that Pydantic found; the value that was given is never repeated."""
-    for one in error.errors(include_url=False, include_input=False):
+    for one in errors_of(error):
         yield Fault(".".join(map(str, one["loc"])), code_of(one), given_of(one))
 
 

@@ -17,6 +17,7 @@ from sqlmodel import Field, SQLModel
 
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Row, canonical, when
+from sandbox.words import Word, word
 
 LEAF, NODE = b"\x00", b"\x01"
 MOST_BYTES = 65_535
@@ -238,14 +239,14 @@ class Verified:
 
     size: int
     root: str
-    problems: tuple[str, ...]
+    problems: tuple[Word, ...]
 
 
 def verify(connection: sa.Connection) -> Verified:
     """Recompute the whole log: order without gaps, every leaf and subtree hash, columns equal to their leaf.
 
     A value that cannot even be read is a problem like any other, and the last one named."""
-    tree, problems = Tree(), list[str]()
+    tree, problems = Tree(), list[Word]()
     try:
         stored = {(level, index): bytes(hashed) for level, index, hashed in
                   connection.execute(sa.select(NODES.c.level, NODES.c.index, NODES.c.hash))}
@@ -254,21 +255,21 @@ def verify(connection: sa.Connection) -> Verified:
             problems += _entry_problems(row, tree.size)
             for level, index, hashed in tree.append(bytes(row[-1])):
                 if stored.pop((level, index), None) != hashed:
-                    problems.append(f"subtree {level}/{index} does not match its leaves")
-        problems += [f"subtree {level}/{index} belongs to no leaf" for level, index in stored]
+                    problems.append(word("log.subtree_differs", place=f"{level}/{index}"))
+        problems += [word("log.subtree_of_none", place=f"{level}/{index}") for level, index in stored]
     except (sa.exc.DBAPIError, connection.dialect.loaded_dbapi.Error, AttributeError, TypeError, ValueError) as error:
-        problems.append(f"the log cannot be read at entry {tree.size}: {error}")
+        problems.append(word("log.unreadable", seq=str(tree.size), why=str(error)))
     return Verified(tree.size, tree.root().hex(), tuple(problems))
 
 
-def _entry_problems(row: tuple[Any, ...], expected: int) -> Iterator[str]:
+def _entry_problems(row: tuple[Any, ...], expected: int) -> Iterator[Word]:
     seq, trial, act, actor, at, leaf, hashed = row
     if seq != expected:
-        yield f"entry {expected} is missing; {seq} stands in its place"
+        yield word("log.entry_missing", seq=str(expected), found=str(seq))
     if leaf_hash(leaf.encode()) != bytes(hashed):
-        yield f"entry {seq} does not match its hash"
+        yield word("log.entry_differs", seq=str(seq))
     if _columns_of(leaf) != (int, seq, trial, act, actor, _written(at)):
-        yield f"entry {seq} is filed under other columns than its leaf says"
+        yield word("log.entry_misfiled", seq=str(seq))
 
 
 def _written(at: str | datetime) -> str:

@@ -21,6 +21,7 @@ class ReviewKind(StrEnum):
     YELLOW = "yellow"
     CALLED = "called"
     CHANGE = "change"
+    EVENT = "event"
 
 
 class ReviewState(StrEnum):

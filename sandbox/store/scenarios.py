@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field as PydanticField
 from sqlmodel import Field
 
+from sandbox.rules.questions import TEMPLATES
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.types import Day, Long, Number, People, Short, Whole, column_for
 
@@ -19,6 +20,10 @@ class ScenarioStatus(StrEnum):
     CLOSED = "closed"
 
 
+ScenarioTemplate = StrEnum("ScenarioTemplate", {code.upper(): code for code in TEMPLATES})  # type: ignore[misc]
+"""Kinds of use (场景模板) that a scenario can be of: reviewers are asked about what goes wrong with such a use."""
+
+
 class ScenarioFields(Fields):
     """A place of trial with its limits: no trial in it may ask for more people, uses or days than these."""
 
@@ -26,6 +31,7 @@ class ScenarioFields(Fields):
     title_hant: Short | None = None
     title_en: Short | None = None
     description: Long
+    template: ScenarioTemplate | None = Field(default=None, sa_column=column_for(ScenarioTemplate, nullable=True))
     unit: Short = Field(default="uses")
     max_people: People | None = None
     max_volume: Number | None = None
@@ -43,6 +49,7 @@ class ScenarioChange(Fields):
     title_hant: Short | None = None
     title_en: Short | None = None
     description: Long | None = None
+    template: ScenarioTemplate | None = None
     unit: Short | None = None
     max_people: People | None = None
     max_volume: Number | None = None

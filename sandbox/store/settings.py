@@ -4,11 +4,12 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from sandbox.rules.jurisdiction import Jurisdiction, Profile
 from sandbox.rules.working_days import Calendar, known_country
@@ -24,79 +25,75 @@ def known_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is no time zone; write for example Asia/Shanghai") from error
+        raise ValueError("setting_zone") from error
     return name
 
 
 class Settings(BaseModel):
-    """One field per setting; its environment name is SANDBOX_ and the field's name in capitals."""
+    """One field per setting; its environment name is SANDBOX_ and the field's name in capitals. What it is for is the
+    word `setting.NAME`, which `--help` says."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    data: Path = Field(Path("data"), description="the one folder of durable state")
-    database_url: str | None = Field(None, description="PostgreSQL address; the embedded file when absent")
-    host: str = Field("127.0.0.1", description="address to listen on")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(8000, description="port to listen on")
-    base_url: str | None = Field(None, description="the address people type, when a proxy stands before")
-    secret_key: str = Field("", description="signs sessions; made as a file in the data folder when absent")
-    keys: Path | None = Field(None, description="folder of private signing keys, one for all processes; `keys` in the "
-                              "data folder when absent")
-    contact: Annotated[str, Field(max_length=200)] = Field(
-        "", description="how the public reaches the office: a telephone or an address, on public pages and papers")
-    timezone: Annotated[str, AfterValidator(known_zone)] = Field("Asia/Shanghai", description="the jurisdiction's zone")
-    profile: Profile = Field(Profile.CN_CITY, description="whose procedure: cn-city or eu-authority")
-    country: Annotated[str, AfterValidator(known_country)] = Field(
-        "CN", description="whose working days count, by ISO code; the member state under eu-authority")
-    locale: str = Field("zh_Hans", description="language of a reader who has not chosen")
-    testing: bool = Field(False, description="the program's clock can be moved; never in service")
-    demo: bool = Field(False, description="invented data, marked on every page")
-    threads: Annotated[int, Field(ge=1, le=64)] = Field(64, description="requests served at once")
-    sign_in_rate: Annotated[int, Field(ge=1)] = Field(20, description="failed sign-ins a minute from one address")
-    sign_in_failures: Annotated[int, Field(ge=1)] = Field(10, description="failed sign-ins of one account in 5 minutes")
-    public_rate: Annotated[int, Field(ge=1)] = Field(60, description="codes of permits tried a minute from one address")
-    tick_seconds: Annotated[int, Field(ge=1, le=60)] = Field(15, description="seconds between two ticks")
+    data: Path = Path("data")
+    database_url: str | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    base_url: str | None = None
+    secret_key: str = ""
+    keys: Path | None = None
+    contact: Annotated[str, Field(max_length=200)] = ""
+    timezone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
+    profile: Profile = Profile.CN_CITY
+    country: Annotated[str, AfterValidator(known_country)] = "CN"
+    locale: str = "zh_Hans"
+    language: Literal["zh_Hans", "zh_Hant", "en"] = "en"
+    testing: bool = False
+    demo: bool = False
+    threads: Annotated[int, Field(ge=1, le=64)] = 64
+    sign_in_rate: Annotated[int, Field(ge=1)] = 20
+    sign_in_failures: Annotated[int, Field(ge=1)] = 10
+    public_rate: Annotated[int, Field(ge=1)] = 60
+    tick_seconds: Annotated[int, Field(ge=1, le=60)] = 15
 
-    mail_url: str | None = Field(None, description="smtp://user:password@host:587 or smtps://…; mail waits without it")
-    mail_from: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = Field(
-        "sandbox@localhost", description="the address that mails come from")
-    wecom_url: str = Field("https://qyapi.weixin.qq.com", description="where WeCom's robots live")
-    dingtalk_url: str = Field("https://oapi.dingtalk.com", description="where DingTalk's robots live")
-    feishu_url: str = Field("https://open.feishu.cn", description="where Feishu's robots live")
-    webhook_hosts: str = Field("", description="hosts inside the city's own network that webhooks may call, by comma")
+    mail_url: str | None = None
+    mail_from: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")] = "sandbox@localhost"
+    wecom_url: str = "https://qyapi.weixin.qq.com"
+    dingtalk_url: str = "https://oapi.dingtalk.com"
+    feishu_url: str = "https://open.feishu.cn"
+    webhook_hosts: str = ""
 
     @field_validator("wecom_url", "dingtalk_url", "feishu_url")
     @classmethod
     def _messenger(cls, value: str) -> str:
         parts = urlsplit(value)
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise ValueError(f"{value!r}: a messenger's address starts with https://")
+            raise ValueError("setting_messenger")
         return value.rstrip("/")
 
     @field_validator("mail_url")
     @classmethod
     def _mail(cls, value: str | None) -> str | None:
         if value and (urlsplit(value).scheme not in ("smtp", "smtps") or not urlsplit(value).hostname):
-            raise ValueError("SANDBOX_MAIL_URL is smtp://host:port or smtps://host:port, with user:password@ if needed")
+            raise ValueError("setting_mail")
         return value or None
 
     @field_validator("base_url")
     @classmethod
     def _address(cls, value: str | None) -> str | None:
         if value and urlsplit(value).scheme not in ("http", "https"):
-            raise ValueError("SANDBOX_BASE_URL must start with http:// or https://")
+            raise ValueError("setting_base_url")
         return value.rstrip("/") if value else None
 
     @model_validator(mode="after")
     def _safe(self) -> "Settings":
         if self.secret_key and len(self.secret_key) < SHORTEST_SECRET:
-            raise ValueError(f"SANDBOX_SECRET_KEY needs {SHORTEST_SECRET} characters; leave it out and one is made")
+            raise PydanticCustomError("setting_secret_short", "too short", {"n": SHORTEST_SECRET})
         plain = urlsplit(self.public_url)
         if plain.scheme == "http" and plain.hostname not in LOOPBACK:
-            raise ValueError("plain http is served on this machine only: put a TLS proxy before it and set "
-                             "SANDBOX_BASE_URL=https://…")
+            raise ValueError("setting_plain_http")
         if self.profile is Profile.EU_AUTHORITY and self.country == "CN":
-            raise ValueError("SANDBOX_PROFILE=eu-authority needs SANDBOX_COUNTRY: the member state whose working days "
-                             "count, for example DE")
+            raise ValueError("setting_member_state")
         return self
 
     @property
@@ -129,7 +126,7 @@ class Settings(BaseModel):
 def read_settings(environment: Mapping[str, str] = os.environ, **flags: object) -> Settings:
     """Settings from the environment, then flags that are not None; makes data folder and secret when absent.
 
-    Raises pydantic's ValidationError with words for each value that cannot be used."""
+    Raises pydantic's ValidationError for each value that cannot be used."""
     named = {name: environment[key] for name in Settings.model_fields
              if (key := f"{PREFIX}{name.upper()}") in environment}
     named |= {name: value for name, value in flags.items() if value is not None}  # type: ignore[misc]

@@ -62,7 +62,8 @@ class Trial(TrialFields, Row, table=True):
     periods of the epoch are kept as states; `log_e_told` counts allegations too, which may be there where `alleged`;
     red comes at the `budget`-th S2 incident where there is a budget. After `silent_days` untold, three serious events
     could have gone unseen. `background_rate` is what feedback the plan expects of a use at the least; `quiet_log_e` the
-    evidence, when last told, that less came."""
+    evidence, when last told, that less came, and `complaint_log_e` that of complaints when a review was last called for
+    them. `alarm_lines`: by the name of a measure in reports, its line and whether higher is better."""
 
     __tablename__ = "trials"
     __table_args__ = (
@@ -117,6 +118,7 @@ class Trial(TrialFields, Row, table=True):
     budget: int | None = None
     background_rate: float | None = None
     quiet_log_e: float | None = None
+    complaint_log_e: float | None = None
     caps_warned: str = ""
     source_key: str | None = Field(default=None, unique=True)
     verify_code: str | None = Field(default=None, unique=True)
@@ -131,6 +133,7 @@ class Trial(TrialFields, Row, table=True):
     cap_sites: int | None = None
     agreed_regions: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
     agreed_sites: list[str] = Field(default_factory=list, sa_column=sa.Column(JSON, nullable=False))
+    alarm_lines: dict[str, list[Any]] = Field(default_factory=dict, sa_column=sa.Column(JSON, nullable=False))
     used_volume: float = 0.0
     used_people: int = Field(default=0, sa_type=sa.BigInteger)
     used_hours: float = 0.0

@@ -16,7 +16,7 @@ from sandbox.reads import accounts as read
 from sandbox.reads.pages import Page
 from sandbox.rules.access import SYSTEM_ACTOR, Role, Scope
 from sandbox.store.accounts import Expertise, InvitationFields, TokenFields
-from sandbox.store.faults import word_of
+from sandbox.store.faults import errors_of, word_of
 from sandbox.store.organisations import AliasFields, OrganisationFields, OrganisationKind
 from sandbox.web.codec import choice, field_dicts, from_form, placed
 from sandbox.web.guard import page
@@ -39,8 +39,7 @@ def beside_fields(error: ValidationError | Invalid) -> dict[str, list[str]]:
     """A refusal of what was typed, as sentences by the form's own names."""
     if isinstance(error, Invalid):
         return placed([(path, said(why)) for path, why in error.errors])
-    return placed([(tuple(one["loc"]), said(word_of(one)))
-                   for one in error.errors(include_url=False, include_input=False)])
+    return placed([(tuple(one["loc"]), said(word_of(one))) for one in errors_of(error)])
 
 
 def tried(act: str, given: Mapping[str, Any], on: str | None = None) -> tuple[Any, dict[str, list[str]]]:

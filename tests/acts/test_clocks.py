@@ -322,7 +322,7 @@ def test_a_cursor_of_another_list_is_refused(program: Program, cast: Cast, curso
 
 
 def test_a_european_sandbox_says_whose_working_days_count():
-    with pytest.raises(ValueError, match="SANDBOX_COUNTRY"):
+    with pytest.raises(ValueError, match="setting_member_state"):
         Settings(profile=Profile.EU_AUTHORITY)
-    with pytest.raises(ValueError, match="no country"):
+    with pytest.raises(ValueError, match="setting_country"):
         Settings(country="XX")

@@ -17,6 +17,7 @@ from sandbox.jobs.demonstration import (
 )
 from sandbox.jobs.program import Program
 from sandbox.store.settings import Settings
+from sandbox.words import say
 
 
 def test_it_is_never_told_over_a_citys_own_data(program: Program) -> None:
@@ -47,4 +48,5 @@ def test_only_one_that_was_cut_off_is_forgotten(settings: Settings, kept: str | 
 def test_its_first_account_of_each_role_is_shown() -> None:
     accounts = [{"role": role, "email": email, "password": "p"}
                 for role, email in (("firm", "a@x"), ("firm", "b@x"), ("administrator", "c@x"))]
-    assert list(sign_ins({"accounts": accounts})) == ["administrator: c@x / p", "firm: a@x / p"]
+    assert [say(one, "en") for one in sign_ins({"accounts": accounts})] == [
+        "Administrator signs in with c@x, password: p", "Firm signs in with a@x, password: p"]

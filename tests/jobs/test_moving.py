@@ -16,7 +16,7 @@ from sandbox.jobs import moving
 from sandbox.jobs.moving import CannotMove, move
 from sandbox.jobs.presence import InUse, alone
 from sandbox.jobs.program import Program, open_program
-from sandbox.jobs.schema import NOTE, SchemaRefused, prepare
+from sandbox.jobs.schema import MOVED, SchemaRefused, prepare
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.fields import Row, canonical
 from sandbox.store.log import verify
@@ -79,22 +79,23 @@ def test_every_row_receipt_and_root_comes_along_and_the_program_goes_on_there(
             assert verify(connection).problems == ()
 
 
-@pytest.mark.only_on("sqlite")
-def test_the_file_left_behind_stays_shut_until_a_person_opens_it(lived_in: tuple[Settings, Any], elsewhere: Settings):
+def test_what_was_left_stays_shut_and_says_where_everything_went_until_a_person_opens_it(
+        lived_in: tuple[Settings, Any], elsewhere: Settings, tmp_path_factory: pytest.TempPathFactory):
     settings = lived_in[0]
     move(settings, str(elsewhere.database_url))
-    with pytest.raises(SchemaRefused, match="moved to postgresql"):
-        prepare(settings)
-    (settings.data / NOTE).unlink()
+    far = settings.model_copy(update={"data": tmp_path_factory.mktemp("far"), "database_url": database_url(
+        settings.data, settings.database_url)})
+    for one in (settings, far):
+        with pytest.raises(SchemaRefused, match=f"moved to {str(elsewhere.database_url)[:6]}"):
+            prepare(one)
+    with pytest.raises(SchemaRefused, match="moved to"):
+        move(settings, f"sqlite:///{settings.data / 'third.db'}")
+    assert prepare(elsewhere)
+    engine = make_engine(str(far.database_url), writing=True)
+    with engine.begin() as connection:
+        MOVED.drop(connection)
+    engine.dispose()
     assert prepare(settings)
-
-
-@pytest.mark.only_on("postgresql")
-def test_one_that_comes_home_is_open_again(lived_in: tuple[Settings, Any], tmp_path: Path):
-    settings, home = lived_in[0], settings_in(tmp_path)
-    (tmp_path / NOTE).write_text("postgresql://host/database")
-    move(settings, database_url(tmp_path, None))
-    assert prepare(home)
 
 
 def test_a_database_with_rows_in_it_is_refused_and_left_alone(
@@ -124,7 +125,7 @@ def test_a_program_on_another_machine_is_seen_by_its_connection(
         lived_in: tuple[Settings, Any], elsewhere: Settings, tmp_path_factory: pytest.TempPathFactory):
     settings = lived_in[0]
     far = settings.model_copy(update={"data": tmp_path_factory.mktemp("far")})
-    with opened(far) as program, program.reading(), pytest.raises(CannotMove, match="others are connected"):
+    with opened(far) as program, program.reading(), pytest.raises(CannotMove, match="Others are connected"):
         move(settings, str(elsewhere.database_url))
 
 

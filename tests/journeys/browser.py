@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.lifecycle import RUNNING, STATES
-from sandbox.rules.reviewing import QUESTIONS
+from sandbox.rules.questions import asked
 from sandbox.rules.risk import Light
 from sandbox.store.reviews import ReviewState
 from sandbox.web.codec import choice
@@ -271,7 +271,7 @@ class Pages:
     def _give_opinion(self, at: Visitor, data: dict[str, Any], on: str) -> None:
         data.pop("conflict")
         at.reach("/", f"/reviews/{on}")
-        at.send(f"/reviews/{on}/opinion", {**data, **{f"finding_{code}": "fine" for code in QUESTIONS["R2"]}})
+        at.send(f"/reviews/{on}/opinion", {**data, **{f"finding_{code}": "fine" for code in asked("R2")}})
 
     def _conclude_review(self, at: Visitor, data: dict[str, Any], on: str) -> None:
         at.reach("/reviews", f"/reviews/{on}")

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.reviewing import (
     COURSES,
-    QUESTIONS,
     Candidate,
     Sitting,
     advice,
@@ -98,8 +97,3 @@ def test_the_next_review_comes_in_half_the_time_once_the_evidence_doubled_and_is
 @given(st.integers(1, 365), st.floats(-5, 5), st.floats(-5, 5))
 def test_evidence_never_makes_an_interval_longer_or_shorter_than_a_week(days: int, before: float, now: float) -> None:
     assert min(days, 7) <= interval_days(days, before, now) <= days
-
-
-@pytest.mark.parametrize("tier", sorted(TIERS))
-def test_every_tier_asks_five_questions(tier: str) -> None:
-    assert len(set(QUESTIONS[tier])) == 5

@@ -64,6 +64,8 @@ def test_the_roster_says_who_is_on_duty_and_when_nobody_is(at: Desks, cast: Cast
 def test_an_alarm_is_acknowledged_on_its_page_and_says_by_whom_and_how_soon(
         program: Program, at: Desks, cast: Cast, clock: Shifted, alarm: str) -> None:
     assert f"/alarms/{alarm}" in Page(at(cast.lin).get("/").text).links
+    for language, left in (("zh_Hans", "还剩 30 分钟"), ("zh_Hant", "還剩 30 分鐘"), ("en", "30 minutes left")):
+        assert left in text_of(at(cast.lin).get(f"/?lang={language}").text)
     for language in ALL:
         assert at(cast.lin).get(f"/alarms/{alarm}?lang={language}").status_code == 200
     clock.forward(START + 12 * MINUTE)

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from cast import Cast
 from desk import Application, Desks, Page, desks
+from tree import tree
 from visitor import text_of
 
+from sandbox.acts.refusals import Invalid
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import records, trials
 from sandbox.rules.access import SYSTEM_ACTOR
-from sandbox.rules.reviewing import QUESTIONS
+from sandbox.rules.questions import asked
 
 DAY = timedelta(days=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -220,6 +222,19 @@ def test_a_report_is_filed_from_its_grid_and_answered_with_a_receipt(
     assert "Receipt: log entry" in text_of(at(cast.fang).get(answer.location).text)
 
 
+@pytest.mark.parametrize("hours", [3, 20, 24 * 3 + 1, 24 * 9])
+def test_the_period_that_stands_in_the_form_can_be_filed_as_it_is(
+        at: Desks, cast: Cast, program: Program, running: str, clock: Shifted, hours: int) -> None:
+    clock.forward(clock() + timedelta(hours=hours, seconds=31))
+    path = f"/trials/{running}/feedback/new?lang=en"
+    form = tree(at(cast.fang).get(path).text)
+    given = {name: form.one("input", name=name).attrs["value"] for name in ("period_start", "period_end")}
+    assert at(cast.fang).send(path, {**given, "exposures": "50"}).status_code == 303
+    filed = reports(program, running)[0]
+    assert filed["period_start"] < filed["period_end"] <= clock()
+    assert hours < 20 or f"{filed['period_end'].astimezone(SHANGHAI):%H:%M}" == "00:00"
+
+
 def test_a_report_sent_twice_counts_once(
         at: Desks, cast: Cast, program: Program, running: str, later: Shifted) -> None:
     path = f"/trials/{running}/feedback/new"
@@ -329,7 +344,7 @@ def review(program: Program, cast: Cast, running: str) -> str:
 def test_opinions_are_sealed_until_the_conclusion_is_signed(
         at: Desks, cast: Cast, program: Program, review: str) -> None:
     given = {"recommendation": "continue", "reason": "Rui finds it sound",
-             **{f"finding_{one}": "fine" for one in QUESTIONS["R3"]}}
+             **{f"finding_{one}": "fine" for one in asked("R3")}}
     assert at(cast.rui).send(f"/reviews/{review}", given, to=f"/reviews/{review}/opinion").status_code == 303
     assert "Rui finds it sound" in at(cast.rui).get(f"/reviews/{review}").text
     assert "Rui finds it sound" not in at(cast.shen).get(f"/reviews/{review}").text
@@ -345,6 +360,40 @@ def test_an_opinion_without_a_reason_is_told_so_and_keeps_the_choice(at: Desks, 
     answer = at(cast.rui).send(f"/reviews/{review}", {"recommendation": "tune"}, to=f"/reviews/{review}/opinion")
     assert answer.status_code == 422 and beside(answer.text, "o-reason")
     assert re.search(r'value="tune" checked', answer.text) and Page(answer.text).faults() == []
+
+
+@pytest.mark.parametrize(("language", "required"), [
+    ("zh_Hans", "此项必填，请填写。"), ("zh_Hant", "此項必填，請填寫。"), ("en", "This is required: fill it in.")])
+def test_an_empty_opinion_is_told_beside_each_question_that_it_is_required(
+        at: Desks, cast: Cast, review: str, language: str, required: str) -> None:
+    path = f"/reviews/{review}"
+    at(cast.rui).get(f"{path}?lang={language}")
+    page = at(cast.rui).send(path, {}, to=f"{path}/opinion").text
+    for name in (*(f"finding_{code}" for code in asked("R3")), "recommendation", "reason"):
+        assert required in str(beside(page, f"o-{name}")), name
+    assert "cannot_judge" not in text_of(page)
+
+
+def test_the_set_of_questions_follows_the_scenario_and_each_keeps_its_last_answer(
+        at: Desks, cast: Cast, program: Program, running: str, review: str) -> None:
+    given = {"recommendation": "continue", "reason": "Fine", **{f"finding_{one}": "concern" for one in asked("R3")},
+             **{f"note_{one}": "Which" for one in asked("R3")}}
+    at(cast.rui).send(f"/reviews/{review}", given, to=f"/reviews/{review}/opinion")
+    acts, scenario = program.acts, row(program, running)["scenario_id"]
+    done = {"recommendation": "continue", "conclusion": "Goes on", "stand_in": True}
+    acts.do("conclude_review", cast.lin, done, review)
+    for template, n in (("credit_check", 3), (None, 5)):
+        acts.do("change_scenario", cast.lin, {"scenario_id": scenario, "template": template})
+        following = acts.do("call_review", cast.lin, {"reason": "Another look"}, running).id
+        page = at(cast.rui).get(f"/reviews/{following}?lang=en").text
+        assert [code for code in asked("R3", template) if f'name="finding_{code}"' not in page] == []
+        assert text_of(page).count("Last asked on 2 Mar: A concern: 1.") == n
+        sent = {**given, **{f"finding_{one}": "fine" for one in asked("R3", template)}}
+        assert at(cast.rui).send(f"/reviews/{following}", sent, to=f"/reviews/{following}/opinion").status_code == 303
+    other = [{"question": "refusals_explained", "finding": "fine"}]
+    with pytest.raises(Invalid, match="answers"):
+        acts.do("give_opinion", cast.rui, {"conflict": False, "recommendation": "tune", "reason": "No",
+                                           "answers": other}, following)
 
 
 def test_a_conclusion_before_any_opinion_is_refused_in_words(at: Desks, cast: Cast, review: str) -> None:

@@ -11,7 +11,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.papers.links import opened, personal_link
 from sandbox.reads import records
-from sandbox.rules.reviewing import QUESTIONS
+from sandbox.rules.questions import asked
 from sandbox.web.front import make_app
 
 
@@ -35,7 +35,7 @@ def path_of(program: Program, review: str, account: str) -> str:
 
 
 def opinion(**more: str) -> dict[str, str]:
-    return {"recommendation": "continue", "reason": "Fine", **{f"finding_{one}": "fine" for one in QUESTIONS["R3"]},
+    return {"recommendation": "continue", "reason": "Fine", **{f"finding_{one}": "fine" for one in asked("R3")},
             **more}
 
 
@@ -59,7 +59,7 @@ def test_the_link_opens_the_one_screen_and_takes_one_opinion(program: Program, c
 def test_a_concern_says_which_and_a_question_left_blank_is_named(program: Program, cast: Cast, app: Flask, review: str):
     visitor, path = Visitor(app), path_of(program, review, cast.rui.id)
     visitor.get(path)
-    first, second = QUESTIONS["R3"][:2]
+    first, second = asked("R3")[:2]
     refused = visitor.post(path, opinion(**{f"finding_{first}": "concern", f"finding_{second}": ""}))
     assert refused.status_code == 422
     assert f'href="#o-note_{first}"' in refused.text or f'href="#o-finding_{second}"' in refused.text

@@ -205,5 +205,5 @@ def publish(hand: Inside) -> dict[str, str]:
     """The scenarios; returns their ids by key."""
     return {key: hand.do("publish_scenario", who, {
         "title": title, "title_en": english, "description": text, "regions": regions, "unit": "次",
-        "max_people": 20_000, "max_volume": 200_000, "max_days": 180})["id"]
-        for key, (who, title, english, text, regions) in SCENARIOS.items()}
+        "template": template, "max_people": 20_000, "max_volume": 200_000, "max_days": 180})["id"]
+        for key, (who, title, english, text, regions, template) in SCENARIOS.items()}

@@ -8,19 +8,19 @@ from sandbox.jobs.demo.walks import Story, Topic, Walk
 
 SCENARIOS = {
     "government": ("department", "政务服务与城市治理", "Public services and city management",
-                   "政务大厅、热线与街面管理中的智能辅助，由当班人员确认后办理。", "演示市全域"),
+                   "政务大厅、热线与街面管理中的智能辅助，由当班人员确认后办理。", "演示市全域", "public_answers"),
     "health": ("regulator", "医疗与养老辅助", "Care and health assistance",
-               "社区医院与养老机构中的辅助判断，结论由医生或护理人员作出。", "演示市东区、西区"),
+               "社区医院与养老机构中的辅助判断，结论由医生或护理人员作出。", "演示市东区、西区", "medical_advice"),
     "industry": ("department", "工业质检与巡检", "Industrial inspection",
-                 "工厂、管网与轨道的识别与预警，停机由人决定。", "示例工业园"),
+                 "工厂、管网与轨道的识别与预警，停机由人决定。", "示例工业园", "inspection"),
     "traffic": ("regulator", "低速物流与出行", "Low-speed delivery and mobility",
-                "限定道路与时段内的配送、停车与出行服务。", "演示市北区限定道路"),
+                "限定道路与时段内的配送、停车与出行服务。", "演示市北区限定道路", "delivery_vehicle"),
     "finance": ("regulator", "普惠金融预审", "Pre-checks in inclusive finance",
-                "小额信贷、保险与补贴的预先审核，授信与支付由人决定。", "演示市全域"),
+                "小额信贷、保险与补贴的预先审核，授信与支付由人决定。", "演示市全域", "credit_check"),
     "education": ("department", "教育与培训辅助", "Education and training",
-                  "教师备课、批改与实训评价的辅助，不直接评价学生。", "示例学校与实训中心"),
+                  "教师备课、批改与实训评价的辅助，不直接评价学生。", "示例学校与实训中心", "education_recruiting"),
 }
-"""Key: who publishes it, title, title in English, description, regions."""
+"""Key: who publishes it, title, title in English, description, regions, kind of use."""
 
 
 @dataclass(frozen=True, slots=True)

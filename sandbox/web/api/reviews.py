@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from sandbox.reads import records as reads
 from sandbox.reads import trials
-from sandbox.rules.reviewing import QUESTIONS, Sitting, quorum
+from sandbox.rules.questions import asked
+from sandbox.rules.reviewing import Sitting, quorum
 from sandbox.store.reviews import ReviewState
 from sandbox.web.api.asking import Paged
 from sandbox.web.api.endpoint import Rows, seen
@@ -119,7 +120,7 @@ def review(connection: sa.Connection, id: str) -> ReviewWhole:
     trial = seen(trials.trial(connection, actor(), row["trial_id"]))
     hidden = {} if trial["relation"] in SEES_NAMES else {"account_id": None, "name": None}
     return ReviewWhole.of(row, opinions=[_opinion(one, hidden) for one in row["opinions"]],
-                          questions=list(QUESTIONS[trial["tier"]]),
+                          questions=list(asked(trial["tier"], trial["template"])),
                           asked=[Sitter.of(one, **hidden) for one in row["asked"]],
                           quorum=quorum(Sitting(row["sitting"]), trial["tier"]),
                           moved=[DateChange.of(one) for one in row["moved"]])

@@ -12,7 +12,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from sandbox.acts.refusals import Invalid, KeyReused, NotPermitted, Refused, Unmet
-from sandbox.store.faults import code_of, word_of
+from sandbox.store.faults import code_of, errors_of, word_of
 from sandbox.web.codec import field_dicts, from_form, kind_of, placed, to_form
 from sandbox.web.pages.shapes import Form, FormPage, Plain, render
 from sandbox.web.reader import actor, program, said, t
@@ -110,8 +110,7 @@ def tried(doing: Callable[[], T], form: Form) -> tuple[T | None, Form]:
     try:
         return doing(), form
     except ValidationError as error:
-        found = [(tuple(one["loc"]), code_of(one), word_of(one))
-                 for one in error.errors(include_url=False, include_input=False)]
+        found = [(tuple(one["loc"]), code_of(one), word_of(one)) for one in errors_of(error)]
         return None, with_errors(form, found)
     except Invalid as error:
         return None, with_errors(form, [(path, why.key.removeprefix("error."), why) for path, why in error.errors])

@@ -1,4 +1,4 @@
-"""A reviewer's opinion: the tier's five questions with what was answered last time, the verdict, drafts on the way."""
+"""A reviewer's opinion: the trial's five questions with what was answered last time, the verdict, drafts on the way."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from flask import request
 
 from sandbox.reads import records
-from sandbox.rules.reviewing import QUESTIONS
+from sandbox.rules.questions import asked
 from sandbox.store.reviews import Finding, OpinionFields
 from sandbox.web.pages.filing import form_of, read, typed
 from sandbox.web.pages.incidents import enum_words
 from sandbox.web.pages.shapes import Form, Plain, value_word
+from sandbox.web.pages.times import day
 from sandbox.web.reader import actor, t
 from sandbox.words import word
 
@@ -26,32 +27,34 @@ def opinion_form(connection: sa.Connection, one: Mapping[str, Any], row: Mapping
     form = form_of(OpinionFields, action, t("page.review.give"), values=mine or {}, leave_out=OWN,
                    second=t("page.section.save"))
     before = records.answers_before(connection, row["id"], one["id"])
-    questions = QUESTIONS[row["tier"]]
+    questions = asked(row["tier"], row["template"])
     answered = {each["question"]: each for each in (mine or {}).get("answers", ())}
     values = {f"{part}_{code}": answered[code][part] or "" for code in answered for part in ("finding", "note")}
     places = {f"answers.{place}.{part}": f"{own}_{code}" for place, code in enumerate(questions)
               for part, own in (("question", "finding"), ("finding", "finding"), ("note", "note"))}
-    form = replace(form, fields=[*(_question(code, before.get(code, {})) for code in questions), *form.fields],
+    form = replace(form, fields=[*(_question(code, before.get(code)) for code in questions), *form.fields],
                    values={**form.values, **values}, places=places)
     drafted = one["draft"] if request.method == "GET" else None
     return replace(form, values={**form.values, **drafted}) if drafted else form
 
 
-def _question(code: str, before: Mapping[str, int]) -> Plain:
-    """One question: its text, how it was answered last time, three answers and room for which concern."""
-    found = [word("page.review.answered", what=value_word(Finding, finding), n=n) for finding, n in before.items()]
+def _question(code: str, before: records.AnsweredBefore | None) -> Plain:
+    """One question: its text, how it was answered when it was asked last, three answers and room for which concern."""
+    last = t("page.review.last_time", day=day(before.held_at), answers=[
+        word("page.review.answered", what=value_word(Finding, one), n=n) for one, n in before.findings.items()
+    ]) if before else ""
     return {"kind": "group", "asks": True, "label": t(f"question.{code}"), "help": " ".join(filter(None, (
-        t(f"question.{code}.hint"), t("page.review.last_time", answers=found) if found else ""))), "fields": [
+        t(f"question.{code}.hint"), last))), "fields": [
         {"name": f"finding_{code}", "label": t("field.finding"), "kind": "choice", "required": True,
          "choices": [{"value": value, "label": label} for value, label in enum_words(Finding).items()]},
         {"name": f"note_{code}", "label": t("field.note"), "kind": "text", "max_length": 200}]}
 
 
 def opinion_given(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The posted opinion as plain values for the act. Every question of the tier is answered, in its order; one left
-    blank is refused by its place."""
+    """The posted opinion as plain values for the act. Every question is answered, in its order; one left blank is
+    refused by its place."""
     answers = [{"question": code, "finding": request.form.get(f"finding_{code}") or None,
-                "note": request.form.get(f"note_{code}") or None} for code in QUESTIONS[row["tier"]]]
+                "note": request.form.get(f"note_{code}") or None} for code in asked(row["tier"], row["template"])]
     return {**read(OpinionFields), "answers": answers}
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import request, url_for
 
+from sandbox.acts.extra_reviews import REVIEWABLE
 from sandbox.acts.refusals import NotFound
 from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import records, registers, trials
@@ -52,7 +53,6 @@ SEATED = (Relation.SEATED, Relation.CHAIR)
 SHOWN = 50
 COLUMNS = (Column("review"), Column("kind"), Column("state"), Column("due"), Column("recommendation"))
 FILTERS = (("kind", ReviewKind), ("state", ReviewState))
-CALLABLE = ("trial", "tune", "suspended", "retrospective", "exit_review")
 
 
 @page(PAGES, "/reviews", roles=READERS)
@@ -127,7 +127,7 @@ def _trial_row(one: Mapping[str, Any]) -> Plain:
 def _actions(row: Mapping[str, Any]) -> list[Plain]:
     officer = row["relation"] is Relation.OFFICER
     found = []
-    if officer and row["state"] in CALLABLE:
+    if officer and row["state"] in REVIEWABLE:
         found.append({"label": t("page.review.call"), "url": url_for("pages.call_review", trial_id=row["id"])})
     if row["light"] == Light.YELLOW and (officer or row["relation"] in SEATED):
         found.append({"label": t("page.review.clear"), "url": url_for("pages.clear_yellow", trial_id=row["id"])})
@@ -330,10 +330,12 @@ def why(one: Mapping[str, Any]) -> str:
     reason = one["reason"] or ""
     if one["kind"] == ReviewKind.CALLED:
         return t("page.review.why_called", reason=reason)
-    if one["kind"] == ReviewKind.EMERGENCY:
-        return t("page.review.why_stop", cause=word(f"page.reason.{reason}"))
-    return said(word("page.review.why", events=[word(f"page.review.why_{event}") for event in reason.split()])) \
-        if reason else ""
+    causes = reason.split()
+    stop = one["kind"] == ReviewKind.EMERGENCY  # its first cause is that of the stop; the others joined it
+    events = [word(f"page.review.why_{event}") for event in causes[stop:]]
+    return " ".join(said(each) for each in (
+        *([word("page.review.why_stop", cause=word(f"page.reason.{causes[0]}"))] if stop else ()),
+        *([word("page.review.why", events=events)] if events else ())))
 
 
 def _declared(connection: sa.Connection, row: Mapping[str, Any]) -> Plain | None:

@@ -12,7 +12,7 @@ from sandbox.reads import accounts, scenarios, trials
 from sandbox.rules.access import Role, may
 from sandbox.rules.dossier import required_sections
 from sandbox.store.fields import Fields
-from sandbox.store.scenarios import ScenarioFields, ScenarioStatus
+from sandbox.store.scenarios import ScenarioFields, ScenarioStatus, ScenarioTemplate
 from sandbox.store.trials import TrialFields
 from sandbox.web.codec import choice, label, to_form
 from sandbox.web.guard import page
@@ -119,7 +119,7 @@ def _volume(row: Mapping[str, Any]) -> str:
 
 
 def _plain(row: Mapping[str, Any]) -> Plain:
-    names = ("id", "title", "status", "unit", "max_people", "max_volume", "max_days", "regions", "opens_on",
+    names = ("id", "title", "template", "status", "unit", "max_people", "max_volume", "max_days", "regions", "opens_on",
              "closes_on")
     return {name: str(row[name]) if name == "status" else row[name] for name in names}
 
@@ -187,6 +187,7 @@ def _actions(row: Mapping[str, Any]) -> list[Plain]:
 
 def _limits(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
     facts = {
+        "template": row["template"] and said(choice(ScenarioTemplate(row["template"]))),
         "max_people": at_most(row["max_people"]), "max_volume": _volume(row),
         "max_days": t("page.scenario.days", n=row["max_days"]), "regions": row["regions"],
         "opens_on": row["opens_on"] and day(row["opens_on"]), "closes_on": row["closes_on"] and day(row["closes_on"]),

@@ -10,7 +10,7 @@ from sandbox.web.reader import locale, program, t
 
 SOON = timedelta(days=4)
 IN_HOURS = timedelta(hours=72)
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SHORT = {"zh_Hans": ("M 月 d 日", "y 年 M 月 d 日"), "zh_Hant": ("M 月 d 日", "y 年 M 月 d 日"),
          "en": ("d MMM", "d MMM y")}
 
@@ -56,7 +56,7 @@ def moment(at: datetime) -> str:
 
 
 def remaining(at: datetime) -> Due:
-    """What is left until then, or how late it is, rounded down; hours up to three days."""
+    """What is left until then, or how late it is, rounded down; hours up to three days, minutes up to two hours."""
     gap = at - now()
     if gap < timedelta(0):
         late = -gap
@@ -65,8 +65,10 @@ def remaining(at: datetime) -> Due:
 
 
 def _counted(key: str, gap: timedelta, in_hours: timedelta) -> str:
+    if gap < 2 * HOUR:
+        return t(f"page.time.{key}_minutes", n=int(gap / MINUTE))
     if gap < in_hours:
-        return t(f"page.time.{key}_hours", n=max(1, int(gap / HOUR)))
+        return t(f"page.time.{key}_hours", n=int(gap / HOUR))
     return t(f"page.time.{key}_days", n=int(gap / DAY))
 
 
