@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_666a0d16'
+revision = '0001_618c8344'
 down_revision = None
 
 
@@ -39,7 +39,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_dues_trial_id', ['trial_id'], unique=False)
 
     op.create_table('fees',
-    sa.Column('review_kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('review_kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('fee', Exact(), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('valid_from', sa.Date(), nullable=False),
@@ -284,6 +284,7 @@ def upgrade() -> None:
     sa.Column('title_hant', sa.String(), nullable=True),
     sa.Column('title_en', sa.String(), nullable=True),
     sa.Column('description', sa.String(length=8000), nullable=False),
+    sa.Column('template', sa.Enum('office_tool', 'public_answers', 'medical_reading', 'medical_advice', 'inspection', 'credit_check', 'delivery_vehicle', 'education_recruiting', name='scenariotemplate', native_enum=False, create_constraint=True, length=32), nullable=True),
     sa.Column('unit', sa.String(length=200), nullable=False),
     sa.Column('max_people', sa.Integer(), nullable=True),
     sa.Column('max_volume', sa.Float(), nullable=True),
@@ -460,6 +461,7 @@ def upgrade() -> None:
     sa.Column('budget', sa.Integer(), nullable=True),
     sa.Column('background_rate', sa.Float(), nullable=True),
     sa.Column('quiet_log_e', sa.Float(), nullable=True),
+    sa.Column('complaint_log_e', sa.Float(), nullable=True),
     sa.Column('caps_warned', sa.String(), nullable=False),
     sa.Column('source_key', sa.String(), nullable=True),
     sa.Column('verify_code', sa.String(), nullable=True),
@@ -474,6 +476,7 @@ def upgrade() -> None:
     sa.Column('cap_sites', sa.Integer(), nullable=True),
     sa.Column('agreed_regions', JSON, nullable=False),
     sa.Column('agreed_sites', JSON, nullable=False),
+    sa.Column('alarm_lines', JSON, nullable=False),
     sa.Column('used_volume', sa.Float(), nullable=False),
     sa.Column('used_people', sa.BigInteger(), nullable=False),
     sa.Column('used_hours', sa.Float(), nullable=False),
@@ -851,7 +854,7 @@ def upgrade() -> None:
     op.create_table('reviews',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('state', sa.Enum('planned', 'open', 'held', 'dropped', name='reviewstate', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
     sa.Column('opened_at', Instant(), nullable=True),

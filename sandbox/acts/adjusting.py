@@ -17,6 +17,7 @@ from sandbox.acts.schedule import arm_feedback, arm_running
 from sandbox.rules.changes import ChangeKind, terms_after
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, RUNNING
+from sandbox.rules.measures import alarm_lines
 from sandbox.store.sections import SECTION_ROWS, SECTIONS
 from sandbox.store.votes import VOTES, Value
 
@@ -121,6 +122,11 @@ def _extend(act: Act, terms: Mapping[str, Any]) -> None:
     time_exit(act)
 
 
+def _measures(act: Act, terms: Mapping[str, Any]) -> None:
+    """What a report tells of a measure is held against the alarm lines that are agreed now."""
+    act.change_trial(alarm_lines=alarm_lines(terms["metrics"]))
+
+
 def _rate(act: Act, terms: Mapping[str, Any]) -> None:
     """Silence is borne for as long as the rate allows."""
     expect_rate(act, terms["rate_per_day"])
@@ -130,5 +136,6 @@ def _rate(act: Act, terms: Mapping[str, Any]) -> None:
 
 FOLLOWS: Mapping[str, Callable[[Act, Mapping[str, Any]], None]] = {
     "model_version": _pin, "environment": _environment, "ends_at": _extend, "rate_per_day": _rate,
+    "metrics": _measures,
 }
 """Terms that are columns of the trial beside the caps."""

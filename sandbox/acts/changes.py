@@ -20,7 +20,7 @@ from sandbox.acts.plan_versions import terms_in_force
 from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Invalid, Refused, Unmet, invalid
 from sandbox.acts.schedule import notify, plan_review
-from sandbox.rules.cadence import DAY, days_after, end_of_day, local_day
+from sandbox.rules.cadence import DAY, EXTRAS, days_after, end_of_day, local_day
 from sandbox.rules.changes import (
     KINDS,
     ChangeKind,
@@ -46,8 +46,6 @@ from sandbox.words import Word, word
 
 CODE = re.compile(r"[A-Za-z0-9_.:-]+")
 """Metrics that reports can name; others stand in the results alone."""
-REVIEWED_WITHIN = 7
-"""Days for the review that a request calls for."""
 
 
 class ChangeGiven(Fields):
@@ -149,9 +147,10 @@ def _wait(act: Act, change: dict[str, Any]) -> ChangeFiled:
     kind = KINDS[ChangeKind(change["kind"])]
     clock = act.row(CLOCKS, start_clock(act, f"D11.{kind.id}", change["id"], act.now))
     review = None
-    if kind.reviewed:
-        review = plan_review(act, ReviewKind.CHANGE, days_after(act.now, REVIEWED_WITHIN, act.zone), open_now=True,
-                             reason=f"change_{kind.id}")
+    extra = EXTRAS.get(f"change_{kind.id}")
+    if extra:  # one of its own, since the decision rests on it
+        review = plan_review(act, ReviewKind(extra.kind), days_after(act.now, extra.within_days, act.zone),
+                             open_now=True, reason=extra.cause)
     act.update(CHANGES, change["id"], decide_by=clock["due_at"], review_id=review)
     if change["asked"].get("changed_on"):
         _notified(act, change)

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act
 from sandbox.acts.clocks import end_clock, open_clocks
 from sandbox.acts.proposals import void
-from sandbox.acts.schedule import notify, release_review
+from sandbox.acts.schedule import arm_review, notify, release_review
 from sandbox.rules.clocks import CLOCKS as KNOWN
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.changes import CHANGES, ChangeState
 from sandbox.store.channels import EntryState
 from sandbox.store.clocks import ClockOutcome
-from sandbox.store.reviews import REVIEWS, ReviewState
+from sandbox.store.reviews import REVIEWS, ReviewKind, ReviewState
 from sandbox.store.votes import DECISIONS, Outcome
 
 DECIDED = (ChangeState.ACCEPTED, ChangeState.REFUSED)
@@ -37,10 +38,19 @@ def end_change(act: Act, change: Mapping[str, Any], state: ChangeState, reason: 
 
 
 def _drop_review(act: Act, review_id: str | None) -> None:
+    """It is dropped, unless something else that happened is looked at in it too."""
     review = act.row(REVIEWS, review_id) if review_id else None
-    if review and review["state"] in (ReviewState.PLANNED, ReviewState.OPEN):
-        act.update(REVIEWS, review["id"], state=ReviewState.DROPPED.value)
-        release_review(act, review["id"], review["due_at"], EntryState.CANCELLED)
+    if review is None or review["state"] != ReviewState.OPEN:
+        return
+    rest = [cause for cause in review["reason"].split() if not cause.startswith("change_")]
+    if rest:
+        other = {"kind": ReviewKind.EVENT.value, "reason": " ".join(rest)}
+        act.update(REVIEWS, review["id"], **other)
+        if act.trial["state"] in RUNNING:
+            arm_review(act, {**review, **other})
+        return
+    act.update(REVIEWS, review["id"], state=ReviewState.DROPPED.value)
+    release_review(act, review["id"], review["due_at"], EntryState.CANCELLED)
 
 
 def _void_proposals(act: Act, change: Mapping[str, Any]) -> None:

@@ -106,13 +106,12 @@ NARROWED = ("people", "volume", "hours", "money", "regions", "sites", "autonomy"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One class: the terms that it may touch, the states in which it is filed, whether a review is called for it, and
-    the guards of its acceptance; one that nobody has to decide is accepted as it is filed."""
+    """One class: the terms that it may touch, the states in which it is filed, and the guards of its acceptance; one
+    that nobody has to decide is accepted as it is filed. The classes that call a review stand in `cadence.EXTRAS`."""
 
     id: ChangeKind
     terms: tuple[str, ...]
     states: tuple[str, ...] = ("trial", "tune", "suspended", "retrospective")
-    reviewed: bool = False
     guards: tuple[str, ...] = ()
 
     @property
@@ -126,9 +125,9 @@ KINDS: Mapping[ChangeKind, Kind] = MappingProxyType({row.id: row for row in (
     Kind(ChangeKind.A1, ("sponsor_name", "contact", "complaint_contact", "redress_contact")),
     Kind(ChangeKind.A2, NARROWED),
     Kind(ChangeKind.A3, ("objectives", "methods", "metrics")),
-    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable"), reviewed=True, guards=(
+    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable"), guards=(
         "limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
-    Kind(ChangeKind.A5, ("model_version",), reviewed=True),
+    Kind(ChangeKind.A5, ("model_version",)),
     Kind(ChangeKind.A6, ("ends_at",), guards=("time_left",)),
     Kind(ChangeKind.A7, ("corrective_plan",), states=("trial", "suspended", "retrospective")),
 )})
