@@ -6,8 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, Made, act
-from sandbox.acts.moves import propose, void_proposals
 from sandbox.acts.organisations import enter_organisation
+from sandbox.acts.proposals import propose, void_proposals
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
 from sandbox.rules.access import Role, covers
 from sandbox.store.accounts import (

@@ -57,6 +57,7 @@ def make_app(program: Program) -> Flask:
     handle_problems(app)
     for room in ROOMS:
         room.enter(app)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # after the sign-in, which brings a provider of its own
     csrf.exempt(app.blueprints["api"])
     check_guards(app)
     return app

@@ -8,6 +8,7 @@ from sandbox.web.api import (
     accounts,
     allegations,
     batches,
+    changes,
     clocks,
     corrective,
     decisions,
@@ -37,9 +38,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
-    *clocks.rows, *corrective.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows, *log.rows,
-    *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows, *accounts.rows, *messages.rows, *imports.rows,
-    *permits.rows, *registers.rows, *batches.rows, *lights.rows,
+    *clocks.rows, *corrective.rows, *changes.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows,
+    *log.rows, *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows, *accounts.rows, *messages.rows,
+    *imports.rows, *permits.rows, *registers.rows, *batches.rows, *lights.rows,
 )
 
 
