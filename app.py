@@ -324,7 +324,7 @@ def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Recompute the whole log from its leaves."""
     from sandbox.jobs.schema import existing
     from sandbox.store.engine import make_engine
-    from sandbox.store.log import verify
+    from sandbox.store.verification import verify
 
     with make_engine(existing(settings), writing=False).connect() as connection:
         found = verify(connection)

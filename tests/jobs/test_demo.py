@@ -21,7 +21,7 @@ from sandbox.rules.lifecycle import RUNNING, STATES
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.dues import DUES, HOLDS
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.passwords import hasher, normal
 from sandbox.store.registers import CITATIONS, ENTRIES, PROPOSALS
@@ -29,6 +29,7 @@ from sandbox.store.reviews import REVIEWS
 from sandbox.store.scope import trials_seen_by
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
+from sandbox.store.verification import verify
 from sandbox.store.votes import DECISIONS
 
 SECONDS = 30

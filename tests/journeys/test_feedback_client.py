@@ -27,8 +27,8 @@ from processes import free_port, seconds_until_answered, started
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 HOUSE = Path(__file__).resolve().parents[2]
 HOUR = timedelta(hours=1)

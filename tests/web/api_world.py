@@ -30,10 +30,10 @@ from sandbox.rules.access import SYSTEM_ACTOR, Actor
 from sandbox.store.channels import DELIVERIES
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.files import FileOf
-from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.registers import PROPOSALS
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 from sandbox.web.front import make_app
 
 ALL = ["read", "file", "decide"]
