@@ -15,8 +15,8 @@ from sandbox.jobs.demo.city import Inside
 from sandbox.jobs.demo.people import People
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program, open_program
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 DAYS = 32
 """Its first review was held on day 30."""
