@@ -1,6 +1,7 @@
 """The front door: `create_app(settings, clock)` and the command line. Only this file names the real clock."""
 
 import argparse
+import gc
 import json
 import os
 import signal
@@ -15,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from sandbox.jobs.console import Parser, add_settings, language_of, teller
+from sandbox.jobs.explanation import explaining
 from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
 from sandbox.store.stops import CannotRun, Stop
 from sandbox.words import Word, say, word
@@ -97,19 +99,12 @@ def enter_testing(app: "Flask", program: "Program", clock: "Shifted") -> None:
 
 
 def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
-    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it."""
+    """Serve until SIGTERM: one worker process answers and ticks, its parent minds it and holds nothing but that."""
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
-    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
-    from sandbox.jobs.schema import prepare
-
     refuse_taken_port(settings)
-    forget_half_told(settings)
-    prepare(settings)
-    if settings.demo:
-        refuse_own_data(settings)
     print(*settings.lines(), sep="\n", flush=True)
     server = Server("app", settings.host, settings.port, interface=Interfaces.WSGI, blocking_threads=settings.threads,
                     workers_kill_timeout=STOPPING_S, log_level=LogLevels.error)
@@ -127,11 +122,17 @@ def refuse_taken_port(settings: Settings) -> None:
 
 def work(settings: Settings, parent: int) -> "Flask":
     """The worker: open the program, say where it is, start its clock; what it opens, `keep` closes."""
+    gc.disable()  # a fifth of a start went into looking for garbage among what it makes to keep; `settle` enables it
+    from sandbox.jobs.demonstration import forget_half_told, refuse_own_data
     from sandbox.jobs.metronome import Metronome
     from sandbox.jobs.postman import Postman
     from sandbox.jobs.program import settle
 
-    app = create_app(settings, clock_of(settings))
+    with explaining(teller(settings.language)):
+        forget_half_told(settings)
+        app = create_app(settings, clock_of(settings))
+        if settings.demo:
+            refuse_own_data(settings)
     settle()
     program: Program = app.extensions["sandbox"]
     working = Metronome(program), Postman(program)
@@ -323,7 +324,7 @@ def verify_log(settings: Settings, _arguments: argparse.Namespace) -> int:
     """Recompute the whole log from its leaves."""
     from sandbox.jobs.schema import existing
     from sandbox.store.engine import make_engine
-    from sandbox.store.log import verify
+    from sandbox.store.verification import verify
 
     with make_engine(existing(settings), writing=False).connect() as connection:
         found = verify(connection)
@@ -444,36 +445,9 @@ def main(argv: Sequence[str]) -> int:
     tell = teller(language)
     arguments = parser_of_all(language, given).parse_args(given)
     log_to_stderr()
-    try:
+    with explaining(tell):
         settings = settings_from(arguments, language)
         return COMMANDS[arguments.command].run(settings, arguments)
-    except Exception as error:
-        if reasons := explanation(error):
-            print(*map(tell, reasons), sep="\n", file=sys.stderr)
-            return error.exit_code if isinstance(error, Stop) else 1
-        raise
-
-
-def explanation(error: Exception) -> Sequence[Word]:
-    """What an operator reads instead of a trace, for the faults that are not the program's."""
-    from sandbox.acts.refusals import Refused
-    from sandbox.jobs.imports import LinesRefused
-    from sandbox.rules.intake import BadMapping
-    from sandbox.store.faults import faults_of
-
-    match error:
-        case Stop():
-            return (error.reason,)
-        case ValidationError() if error.title == Settings.__name__:
-            return [word("command.setting", name=f"{PREFIX}{one.field.upper()}", why=one.word) if one.field
-                    else one.word for one in faults_of(error)]
-        case LinesRefused():
-            return [one.word for one in error.remarks]
-        case Refused() | BadMapping():
-            return error.reasons
-        case FileNotFoundError():
-            return (word("command.no_file", file=str(error.filename)),)
-    return ()
 
 
 def out(settings: Settings, *words: Word, file: Any = None) -> None:

@@ -25,8 +25,9 @@ from bench.served import HOUSE, Served, free_port, serving
 from sandbox.store.batches import blank_report, insert_reports
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.feedback import FEEDBACK, FeedbackFields
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.trials import COUNTERS, TRIALS
+from sandbox.store.verification import verify
 
 LINES = 10_000
 MANY = 5

@@ -23,8 +23,9 @@ from bench.served import HOUSE, Served, free_port, serving
 from sandbox.store.answers import ANSWERS
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.trials import COUNTERS, TRIALS
+from sandbox.store.verification import verify
 
 CALLERS = (1, 64)
 THREADS = 64

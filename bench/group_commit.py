@@ -34,8 +34,9 @@ from sandbox.store.evidence import Assessment, epoch_of
 from sandbox.store.feedback import FEEDBACK, Feedback, FeedbackFields
 from sandbox.store.fields import canonical
 from sandbox.store.ids import new_id
-from sandbox.store.log import LOG, LogEntry, LogNode, current_tree, digest, leaf_hash, verify
+from sandbox.store.log import LOG, LogEntry, LogNode, current_tree, digest, leaf_hash
 from sandbox.store.trials import COUNTERS, TRIALS, USED, Counter, Limit, Trial, Used
+from sandbox.store.verification import verify
 
 CALLERS = (1, 8, 64)
 ROUNDS = 5

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from bench.city import FOUNDED, City, city
 from bench.claim import Claim, Run, median_ratio, scratch
 from sandbox.store.door import Transaction
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
+from sandbox.store.verification import verify
 
 SLICE = 5_000
 MILLION = 1_000_000

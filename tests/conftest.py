@@ -18,8 +18,8 @@ from world import World, world_in
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 MEMORY, ENOUGH = Path("/dev/shm"), 6 * 2 ** 30
 if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:

@@ -15,7 +15,7 @@ from sandbox.jobs.demo.city import load
 from sandbox.jobs.program import Program, open_program
 from sandbox.reads.accounts import actor_by_token
 from sandbox.rules.access import Actor
-from sandbox.store.log import verify
+from sandbox.store.verification import verify
 
 TODAY = datetime.fromisoformat("2026-11-23T18:20:00+08:00")
 

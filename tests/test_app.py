@@ -35,9 +35,10 @@ from sandbox.jobs.console import language_of
 from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.lifecycle import STATES
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.settings import Settings
 from sandbox.store.stops import CannotRun
+from sandbox.store.verification import verify
 from sandbox.words import LOCALES
 
 FIRST_PAGE_S, STOPPED_S = 5, 5

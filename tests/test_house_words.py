@@ -20,6 +20,7 @@ from sandbox.rules.access import PERMISSIONS, Constituency, Role
 from sandbox.rules.basis import COLUMNS
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.clocks import CLOCKS
+from sandbox.rules.guards import GUARDS
 from sandbox.rules.lifecycle import MOVE_NAMES, STATES, TRIGGERS, Cause, Stage
 from sandbox.rules.needs import NEEDS
 from sandbox.rules.risk import INDICATORS, Light
@@ -57,7 +58,7 @@ def closed_lists(annotation: Any) -> Iterator[type[StrEnum]]:
 CHOICES = sorted({(kind.__name__, item.value) for each in GIVEN for field in each.model_fields.values()
                   for kind in closed_lists(field.annotation) for item in kind})
 NAMED = {
-    "act": sorted({*ACTS, *PERMISSIONS, *(kind.value for kind in DueKind)}), "need": sorted(NEEDS),
+    "act": sorted({*ACTS, *PERMISSIONS, *(kind.value for kind in DueKind)}), "need": sorted({*NEEDS, *GUARDS}),
     "state": sorted(STATES),
     "stage": sorted(set(Stage) - {Stage.SIDE}), "move": sorted(MOVE_NAMES), "moved": sorted(MOVE_NAMES),
     "trigger": sorted(TRIGGERS), "page.reason": sorted(Cause),

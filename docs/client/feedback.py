@@ -1,8 +1,8 @@
 """Filing feedback from a program: one file, standard library only. Copy it beside your own code.
 
     client = Client("https://sandbox.example", token)
-    filed = client.file("ES-0001", {"period_start": "2026-03-02T00:00:00+08:00", ...})
-    batch = client.file_batch("ES-0001", reports)          # any number of reports, or none of them
+    filed = client.file("ES-0017", {"period_start": "2026-11-25T00:00:00+08:00", ...})
+    batch = client.file_batch("ES-0017", reports)          # any number of reports, or none of them
     receipt = client.receipt(filed["id"])
     verify(receipt)                                        # raises Unproven; needs no network
 
@@ -23,6 +23,8 @@ import uuid
 TRIES = 8
 LONGEST_WAIT_S = 60
 AGAIN = (429, 502, 503, 504)
+USAGE = """usage: SANDBOX_URL=https://... SANDBOX_TOKEN=es_... python feedback.py FILE.ndjson|FILE.csv TRIAL
+       python feedback.py verify RECEIPT.json"""
 
 
 class Refused(Exception):
@@ -162,7 +164,11 @@ def _same(found, said, what):
 
 def main(arguments):
     """The command line: file a file of lines, or verify a receipt."""
-    if arguments[:1] == ["verify"]:
+    settings = [] if arguments[:1] == ["verify"] else ["SANDBOX_URL", "SANDBOX_TOKEN"]
+    if len(arguments) != 2 or not all(map(os.environ.get, settings)):
+        print(USAGE, file=sys.stderr)
+        sys.exit(2)
+    if not settings:
         with open(arguments[1], encoding="utf-8") as file:
             print("proven, in the log with root", verify(json.load(file)))
         return
@@ -176,4 +182,7 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except (Refused, Unproven, OSError) as error:
+        sys.exit(str(error))

@@ -1,4 +1,5 @@
-"""May this system be used now? Exit 0: yes. Exit 1: no, and why. Run it every minute, and before the first use.
+"""May this system be used now? Exit 0: yes. Exit 1: no, and why. Exit 2: it was not said of which. Run it every minute,
+and before the first use.
 
 SANDBOX_URL, TRIAL, TOKEN (scope `permit`) and MODEL_VERSION say what is asked. KEPT names the file of the last word,
 which holds until it expires while the sandbox cannot be reached: a permit as well as a refusal.
@@ -16,7 +17,11 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-URL, TRIAL, TOKEN, VERSION = (os.environ[name] for name in ("SANDBOX_URL", "TRIAL", "TOKEN", "MODEL_VERSION"))
+ASKED = ("SANDBOX_URL", "TRIAL", "TOKEN", "MODEL_VERSION")
+if not all(map(os.environ.get, ASKED)):
+    print("usage:", " ".join(f"{name}=..." for name in ASKED), "python gateway.py", file=sys.stderr)
+    sys.exit(2)
+URL, TRIAL, TOKEN, VERSION = map(os.environ.__getitem__, ASKED)
 KEPT, CLOCK_S = Path(os.environ.get("KEPT", "permit.json")), 60  # how far our clock may be from the sandbox's
 NO_WORD = (OSError, ValueError, LookupError, StopIteration, InvalidSignature)  # nothing new, unreachable or forged
 

@@ -1,8 +1,10 @@
 #!/bin/sh
-# May this system be used now? Exit 0: yes. Exit 1: no, and why. The same as gateway.py, with curl (7.70), jq and openssl (3.0).
+# May this system be used now? Exit 0: yes. Exit 1: no, and why. Exit 2: it was not said of which. The same as gateway.py, with curl (7.70), jq and openssl (3.0).
 # SANDBOX_URL, TRIAL, TOKEN (scope permit) and MODEL_VERSION say what is asked; KEPT names the folder of the last word,
 # which holds until it expires while the sandbox cannot be reached: a permit as well as a refusal.
 set -eu
+[ -n "${SANDBOX_URL:-}" ] && [ -n "${TRIAL:-}" ] && [ -n "${TOKEN:-}" ] && [ -n "${MODEL_VERSION:-}" ] || {
+  echo "usage: SANDBOX_URL=https://... TRIAL=ES-... TOKEN=es_... MODEL_VERSION=... gateway.sh" >&2; exit 2; }
 umask 077
 kept=${KEPT:-permit}; new=$kept/new; now=$(date +%s); mkdir -p "$new"
 no() { echo "$1"; exit 1; }

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_63b7f6ed'
+revision = '0001_70cd503a'
 down_revision = None
 
 
@@ -55,7 +55,7 @@ def upgrade() -> None:
         batch_op.create_index('ix_dues_trial_id', ['trial_id'], unique=False)
 
     op.create_table('fees',
-    sa.Column('review_kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('review_kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('fee', Exact(), nullable=False),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('valid_from', sa.Date(), nullable=False),
@@ -747,7 +747,7 @@ def upgrade() -> None:
     sa.Column('note', sa.String(), nullable=True),
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
-    sa.Column('object_kind', sa.Enum('trial', 'section', 'feedback', 'correction', 'incident', 'corrective_item', 'review', name='fileof', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('object_kind', sa.Enum('trial', 'section', 'feedback', 'correction', 'incident', 'corrective_item', 'review', 'change', name='fileof', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('kind', sa.String(), nullable=False),
@@ -870,7 +870,7 @@ def upgrade() -> None:
     op.create_table('reviews',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('periodic', 'emergency', 'yellow', 'called', 'change', 'event', name='reviewkind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('state', sa.Enum('planned', 'open', 'held', 'dropped', name='reviewstate', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('due_at', Instant(), nullable=False),
     sa.Column('opened_at', Instant(), nullable=True),
@@ -1090,6 +1090,33 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['batch_id'], ['batches.id'], name=op.f('fk_batch_notes_batch_id')),
     sa.PrimaryKeyConstraint('batch_id', 'line', 'number', name=op.f('pk_batch_notes'))
     )
+    op.create_table('changes',
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('kind', sa.Enum('A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', name='changekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('state', sa.Enum('filed', 'accepted', 'refused', 'withdrawn', 'lapsed', name='changestate', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('asked', JSON, nullable=False),
+    sa.Column('differences', JSON, nullable=False),
+    sa.Column('plan_version', sa.Integer(), nullable=False),
+    sa.Column('leads_to', sa.Integer(), nullable=True),
+    sa.Column('review_id', sa.String(), nullable=True),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.Column('decide_by', Instant(), nullable=True),
+    sa.Column('decided_by', sa.String(), nullable=True),
+    sa.Column('decided_at', Instant(), nullable=True),
+    sa.Column('decision', sa.String(), nullable=True),
+    sa.CheckConstraint("(state = 'accepted') = (leads_to IS NOT NULL)", name=op.f('ck_changes_accepted_makes_a_version')),
+    sa.CheckConstraint("(state = 'filed') = (decided_at IS NULL)", name=op.f('ck_changes_decided_once')),
+    sa.CheckConstraint('leads_to IS NULL OR leads_to > plan_version', name=op.f('ck_changes_leads_on')),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews.id'], name=op.f('fk_changes_review_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_changes_trial_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_changes'))
+    )
+    with op.batch_alter_table('changes', schema=None) as batch_op:
+        batch_op.create_index('ix_changes_filed', ['trial_id', 'decide_by'], unique=False, sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+        batch_op.create_index('ix_changes_trial_id_id', ['trial_id', 'id'], unique=False)
+
     op.create_table('corrective_items',
     sa.Column('id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=False),
@@ -1328,6 +1355,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_no_use_replaced_by'), ['replaced_by'], unique=False)
         batch_op.create_index('ix_no_use_trial_id_period_start', ['trial_id', 'period_start'], unique=False)
 
+    op.create_table('plan_versions',
+    sa.Column('trial_id', sa.String(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('terms', JSON, nullable=False),
+    sa.Column('move', sa.String(), nullable=True),
+    sa.Column('change_id', sa.String(), nullable=True),
+    sa.Column('at', Instant(), nullable=False),
+    sa.CheckConstraint('number >= 1', name=op.f('ck_plan_versions_number_positive')),
+    sa.ForeignKeyConstraint(['change_id'], ['changes.id'], name=op.f('fk_plan_versions_change_id')),
+    sa.ForeignKeyConstraint(['trial_id'], ['trials.id'], name=op.f('fk_plan_versions_trial_id')),
+    sa.PrimaryKeyConstraint('trial_id', 'number', name=op.f('pk_plan_versions')),
+    sa.UniqueConstraint('change_id', name=op.f('uq_plan_versions_change_id'))
+    )
     op.create_table('retractions',
     sa.Column('why', sa.Enum('duplicate', 'spurious', name='retractionground', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('duplicate_of', sa.String(), nullable=True),
@@ -1366,6 +1406,7 @@ def downgrade() -> None:
         batch_op.drop_index('ix_retractions_feedback_id')
 
     op.drop_table('retractions')
+    op.drop_table('plan_versions')
     with op.batch_alter_table('no_use', schema=None) as batch_op:
         batch_op.drop_index('ix_no_use_trial_id_period_start')
         batch_op.drop_index(batch_op.f('ix_no_use_replaced_by'))
@@ -1417,6 +1458,11 @@ def downgrade() -> None:
         batch_op.drop_index('ix_corrective_items_due_at_id')
 
     op.drop_table('corrective_items')
+    with op.batch_alter_table('changes', schema=None) as batch_op:
+        batch_op.drop_index('ix_changes_trial_id_id')
+        batch_op.drop_index('ix_changes_filed', sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+
+    op.drop_table('changes')
     op.drop_table('batch_notes')
     with op.batch_alter_table('allegations', schema=None) as batch_op:
         batch_op.drop_index('ix_allegations_waiting', sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))

@@ -41,7 +41,7 @@ class Receipt(BaseModel):
 class Done(BaseModel):
     """The base of every act's answer: frozen, plain values. `receipt` is filled by the kernel."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
     receipt: Receipt | None = None
 
 

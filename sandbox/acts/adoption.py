@@ -11,8 +11,9 @@ from sandbox.acts.act import Act, Done, Held, act
 from sandbox.acts.clocks import time_exit
 from sandbox.acts.effects import open_epoch, places
 from sandbox.acts.limits import freeze_agreed
-from sandbox.acts.moves import propose
 from sandbox.acts.organisations import enter_organisation, organisation_named
+from sandbox.acts.plan_versions import adopted_terms, keep_version
+from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Invalid, invalid
 from sandbox.acts.schedule import arm_running, plan_next_review
 from sandbox.acts.trials import begin, next_number
@@ -113,12 +114,13 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
         "state": "trial", "tier": given.tier.value, "listed": given.tier is Tier.R4, "adopted": True,
         "environment": given.environment.value, "unverified": given.unverified, "source_key": given.source_key,
         "verify_code": new_code(), "starts_at": act.now, "owed_since": act.now, "running_since": act.now,
-        "plan_version": 1, "round": 1, "dossier_version": 1,
+        "round": 1, "dossier_version": 1,
         "ends_at": end_of_day(local_day(act.now, act.zone) + given.days * DAY, act.zone), "day_limit": given.days,
         "unit": given.unit, "rate_per_day": given.rate_per_day, "cap_volume": given.volume, "cap_people": given.people,
         "cap_hours": given.hours, "cap_money": given.money, **places(given.regions, given.sites),
         "model_version": given.model_version, "feedback_days": tier.feedback_days, "review_days": tier.every_days,
     })
+    keep_version(act, adopted_terms(act, given.plain()), move="adopt_trial")
     freeze_agreed(act, given.plain(), planned_size(given.volume, given.rate_per_day, given.days))
     open_epoch(act)
     act.insert(MOVES_MADE, {"id": act.id("mv"), "trial_id": act.trial["id"], "name": "adopt_trial", "source": "adopted",

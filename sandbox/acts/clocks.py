@@ -159,6 +159,11 @@ def _algorithm_filing_is(status: FilingStatus) -> Callable[[Act], bool]:
     return so
 
 
+def algorithm_filed(act: Act) -> bool:
+    """Whether the algorithm's filing is done, so that another has to follow what changes of it."""
+    return _algorithm_filing_is(FilingStatus.DONE)(act)
+
+
 def _has(body: Mapping[str, Any], status: FilingStatus) -> bool:
     """Whether the filing of the algorithm, among those recorded, stands so; it is known by its name."""
     return any(row["status"] == status and any(name in row["filing"].casefold() for name in ALGORITHM_FILING)

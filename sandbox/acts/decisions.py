@@ -6,8 +6,10 @@ from typing import Any
 from sandbox.acts.accounts import check_invitation, open_invitation, send_invitation
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.adoption import AdoptGiven, adopt_all
+from sandbox.acts.changes import confirm_change
 from sandbox.acts.keys import RotateGiven, retire
-from sandbox.acts.moves import MoveGiven, carry_out, facts_for, proposal_digest, row_from
+from sandbox.acts.moves import MoveGiven, carry_out, facts_for, row_from
+from sandbox.acts.proposals import proposal_digest
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
 from sandbox.acts.schedule import drop_due
 from sandbox.rules.basis import basis_of, basis_word, changed
@@ -27,6 +29,7 @@ class Decided(Done):
     state: str | None = None
     move: str | None = None
     trials: dict[str, str] = {}
+    change: str | None = None
 
 
 @act()
@@ -94,5 +97,5 @@ def _rotate(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
 
 CARRIED_OUT: dict[str, Callable[[Act, Mapping[str, Any]], dict[str, Any]]] = {
     "make_move": _move, "adopt_trial": _adopt, "invite": _invite,
-    "rotate_key": _rotate,
+    "rotate_key": _rotate, "decide_change": confirm_change,
 }

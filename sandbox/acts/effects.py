@@ -11,6 +11,8 @@ from sandbox.acts.clocks import start_clock, time_exit
 from sandbox.acts.holding import drop_held
 from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
+from sandbox.acts.open_changes import lapse_changes
+from sandbox.acts.plan_versions import exposure_terms, filed_terms, keep_version, terms_in_force
 from sandbox.acts.schedule import (
     BEYOND_THE_END,
     WHILE_IDLE,
@@ -65,7 +67,7 @@ def started(act: Act, row: Move) -> None:
     schedule = bodies["schedules"]
     first = schedule.get("first_review_day") or tier.first_day
     act.change_trial(
-        starts_at=act.now, owed_since=act.now, running_since=act.now, plan_version=1, days_before=0.0,
+        starts_at=act.now, owed_since=act.now, running_since=act.now, days_before=0.0,
         day_limit=exposure["days"], exposure_version=filed["exposure"][-1].version,
         ends_at=end_of_day(local_day(act.now, act.zone) + exposure["days"] * DAY, act.zone), unit=plan["unit"],
         verify_code=new_code(),
@@ -73,6 +75,7 @@ def started(act: Act, row: Move) -> None:
         feedback_days=schedule.get("feedback_every_days") or tier.feedback_days,
         review_days=schedule.get("review_every_days") or tier.every_days, **caps(exposure),
     )
+    keep_version(act, filed_terms(act, bodies), move=row.name)
     freeze_agreed(act, plan, planned_size(exposure.get("volume"), exposure["rate_per_day"], exposure["days"]))
     open_epoch(act)
     plan_review(act, ReviewKind.PERIODIC, end_of_day(local_day(act.now, act.zone) + first * DAY, act.zone))
@@ -130,11 +133,15 @@ def _remaining(act: Act, share: float) -> dict[str, Any]:
 
 
 def resumed(act: Act, row: Move) -> None:
-    """Full caps again under a new plan version."""
+    """Full caps again under a new plan version: those of the exposure that was approved for going on after tuning,
+    otherwise those that were in force."""
     _rearm(act, end_suspension(act, row))
-    exposure = sections(act.connection, act.trial, act.now).get("exposure")
-    restored = {**caps(exposure[-1].body), "exposure_version": exposure[-1].version} if exposure else {}
-    act.change_trial(running_since=act.now, plan_version=act.trial["plan_version"] + 1, **restored)
+    terms, exposure = terms_in_force(act), sections(act.connection, act.trial, act.now).get("exposure")
+    if exposure and row.source == "tune":
+        terms.update(exposure_terms(exposure[-1].body))
+        act.change_trial(exposure_version=exposure[-1].version)
+    keep_version(act, terms, move=row.name)
+    act.change_trial(running_since=act.now, **caps(terms))
     arm_running(act)
     _look_again(act)
 
@@ -224,14 +231,16 @@ def call_emergency_review(act: Act, stop: str | None, cause: Cause) -> None:
 
 
 def exiting(act: Act, row: Move) -> None:
-    """The running clocks end; the evaluation has sixty days."""
+    """The running clocks end; the evaluation has sixty days. Nothing can be adjusted any more."""
+    lapse_changes(act)
     end_suspension(act, row)
     drop_dues(act, WHILE_RUNNING)
     notify(act, "exit_opened", role="reviewer", until=days_after(act.now, EXIT_DAYS, act.zone).isoformat())
 
 
 def winding(act: Act, row: Move) -> None:
-    """Nothing new is owed but the way out."""
+    """Nothing new is owed but the way out, and nothing can be adjusted any more."""
+    lapse_changes(act)
     end_suspension(act, row)
     drop_dues(act, WHILE_RUNNING)
 

@@ -15,12 +15,13 @@ from sandbox.acts.holding import HeldBack, hold_back, put_right
 from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import add, assess, count, epoch_told, limits_of
 from sandbox.acts.moves import trip
-from sandbox.acts.places import known_sites, outside
+from sandbox.acts.places import known_sites
+from sandbox.acts.plan_versions import is_agreed, is_pinned
 from sandbox.acts.refusals import Invalid, Refused, invalid
 from sandbox.acts.schedule import rearm
 from sandbox.acts.usage import use
 from sandbox.rules.lifecycle import RUNNING, Cause
-from sandbox.rules.reporting import Span, came_late, same_version
+from sandbox.rules.reporting import Span, came_late
 from sandbox.store.batches import COUNTS
 from sandbox.store.coverage import NO_USE, NoUseState
 from sandbox.store.engine import Statement
@@ -105,10 +106,11 @@ def check_named(act: Act, given: FeedbackFields) -> None:
 
 
 def trip_by_rule(act: Act, given: FeedbackFields) -> None:
-    """What stops a trial without statistics: another model version, a place that was not agreed, an S1 in a report."""
-    if not same_version(given.model_version, act.trial["model_version"]):
+    """What stops a trial without statistics: another model version, a place that was not agreed, an S1 in a report. Pin
+    and places are those of the report's own time."""
+    if not is_pinned(act, given.model_version, given.period_start, given.period_end):
         trip(act, Cause.UNSAFE_VERSION)
-    if outside(act.trial, given.region, given.site):
+    if not is_agreed(act, given.region, given.site, given.period_start, given.period_end):
         trip(act, Cause.CAP_EXCEEDED)
     if given.events.get("harm_S1"):
         trip(act, Cause.GRAVE_INCIDENT)

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict
 
 from sandbox.acts.act import Act
+from sandbox.acts.plan_versions import is_pinned
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.lifecycle import ROWS, Cause
-from sandbox.rules.reporting import same_version
 from sandbox.rules.risk import Light
 from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
@@ -78,7 +78,8 @@ def _told(held: Mapping[str, Any]) -> HeldBack:
 def _doubts(act: Act, given: FeedbackFields) -> tuple[str, ...]:
     """Why a report that passes a cap or names another version may be mistyped. One that does neither is not looked at:
     nothing follows from it that could not be put right."""
-    found = [] if same_version(given.model_version, act.trial["model_version"]) else [Doubt.OTHER_VERSION.value]
+    pinned = is_pinned(act, given.model_version, given.period_start, given.period_end)
+    found = [] if pinned else [Doubt.OTHER_VERSION.value]
     passed = any(act.trial[f"cap_{of}"] is not None and
                  act.trial[f"used_{of}"] + (getattr(given, name) or 0) > act.trial[f"cap_{of}"]
                  for of, name in USES.items())

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
-from sandbox.acts.moves import propose
+from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Refused
 from sandbox.rules.access import Role
 from sandbox.store.fields import Fields

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
 from sandbox.acts.act import Act
 from sandbox.acts.drift import freeze_baselines
 from sandbox.rules.measures import alarm_lines
@@ -34,5 +36,11 @@ def _freeze_limits(act: Act, agreed: Mapping[str, Any]) -> None:
         act.insert(LIMITS, {"trial_id": act.trial["id"], "indicator": limit["indicator"],
                             "per_exposure": limit["per_exposure"], "weight": limit["weight"] / whole,
                             "terms": terms.get(limit["indicator"])})
-    at_most = {limit["indicator"]: limit["per_exposure"] for limit in limits}
-    act.change_trial(silent_days=silent_days(at_most, act.trial["rate_per_day"]))
+    expect_rate(act, act.trial["rate_per_day"])
+
+
+def expect_rate(act: Act, rate_per_day: float | None) -> None:
+    """So many uses a day are expected; how long a silence the limits bear follows from that."""
+    at_most = {row.indicator: row.per_exposure for row in act.connection.execute(sa.select(
+        LIMITS.c.indicator, LIMITS.c.per_exposure).where(LIMITS.c.trial_id == act.trial["id"]))}
+    act.change_trial(rate_per_day=rate_per_day, silent_days=silent_days(at_most, rate_per_day))

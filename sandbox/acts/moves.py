@@ -1,6 +1,5 @@
-"""The one act that makes all moves, and the second signature. Its log action is the move's name."""
+"""The one act that makes all moves. Its log action is the move's name."""
 
-import hashlib
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,12 +8,10 @@ from sandbox.acts.act import Act, Done, act
 from sandbox.acts.clocks import follow_move
 from sandbox.acts.coverage import begin_run
 from sandbox.acts.effects import EFFECTS, call_emergency_review, count_days, suspended
+from sandbox.acts.proposals import propose, void
 from sandbox.acts.refusals import NotPermitted, Refused, Unmet
-from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.access import PARTY_OF, Relation, may_move
 from sandbox.rules.basis import basis_of
-from sandbox.rules.cadence import end_of_working_days
-from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.facts import Decision, Facts
 from sandbox.rules.lifecycle import (
     CAUSE_BY_PARTY,
@@ -28,16 +25,11 @@ from sandbox.rules.lifecycle import (
     moves_from,
 )
 from sandbox.rules.needs import groups_for, unmet
-from sandbox.store.dues import DueKind
 from sandbox.store.facts import load_facts
-from sandbox.store.fields import canonical
 from sandbox.store.trials import MOVES_MADE, SUSPENSIONS, MoveFields
 from sandbox.store.types import Short
 from sandbox.store.votes import DECISIONS, Outcome
 from sandbox.words import Word
-
-DECIDE_WITHIN = KNOWN["D04"].amount
-"""Working days a proposal lives."""
 
 
 class MoveGiven(MoveFields):
@@ -122,50 +114,10 @@ def propose_move(act: Act, row: Move, given: MoveGiven, basis: dict[str, Any]) -
         DECISIONS.c.trial_id == act.trial["id"], DECISIONS.c.move == row.name,
         DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)).first()
     if waiting is not None and waiting.basis != basis:
-        _void(act, waiting.id)
+        void(act, waiting.id)
         waiting = None
     decision = waiting.id if waiting else propose(act, "make_move", given.plain(), row.name, basis)
     return Moved(outcome="proposed", state=row.source, decision=decision)
-
-
-def propose(act: Act, name: str, given: dict[str, Any], move: str | None = None,
-            basis: dict[str, Any] | None = None) -> str:
-    """Keep what would be done, what that rests on, and the digest of both, for three working days; returns its id."""
-    trial_id, basis = act.trial.get("id"), basis or {}
-    digest = proposal_digest(name, trial_id, given, basis)
-    act.logged_as = f"propose_{move or name}"
-    same = (DECISIONS.c.digest == digest, DECISIONS.c.outcome == Outcome.WAITING, DECISIONS.c.expires_at > act.now)
-    waiting = act.connection.execute(sa.select(DECISIONS.c.id).where(*same)).scalar()
-    if waiting:
-        return str(waiting)
-    decision = act.id("de")
-    expires = end_of_working_days(act.now, DECIDE_WITHIN, act.place)
-    act.insert(DECISIONS, {
-        "id": decision, "act": name, "trial_id": trial_id, "move": move, "given": given, "basis": basis,
-        "digest": digest, "proposed_by": act.actor.id, "proposed_at": act.now, "expires_at": expires,
-        "outcome": Outcome.WAITING.value,
-    })
-    put_due(act, DueKind.EXPIRE_DECISION, decision, expires, trial_id)
-    notify(act, "decision_waits", role="regulator", dedupe=decision, move=move or name)
-    return decision
-
-
-def proposal_digest(name: str, trial_id: str | None, given: Any, basis: Any) -> str:
-    """The digest of a proposal, which the vote confirms."""
-    return hashlib.sha256(canonical([name, trial_id, given, basis])).hexdigest()
-
-
-def void_proposals(act: Act, account_id: str) -> None:
-    """What this person proposed is void for good: whoever still wants it proposes it again."""
-    waiting = sa.select(DECISIONS.c.id).where(DECISIONS.c.proposed_by == account_id,
-                                              DECISIONS.c.outcome == Outcome.WAITING)
-    for decision in act.connection.execute(waiting).scalars().all():
-        _void(act, decision)
-
-
-def _void(act: Act, decision: str) -> None:
-    act.update(DECISIONS, decision, outcome=Outcome.VOID.value)
-    drop_due(act, DueKind.EXPIRE_DECISION, decision)
 
 
 def trip(act: Act, cause: Cause) -> bool:

@@ -214,10 +214,14 @@ def switch_test_due(act: Act) -> datetime:
 
 
 def arm_review(act: Act, review: dict[str, Any]) -> None:
-    """A planned review opens a week before it is due; an open one suspends the trial when it stays overdue."""
+    """A planned review opens a week before it is due; an open one suspends the trial when it stays overdue, unless it
+    is of a change: who asks for one is not stopped because nobody looked."""
     trial = act.trial
     if review["state"] == ReviewState.PLANNED:
         put_due(act, DueKind.OPEN_REVIEW, review["id"], review["due_at"] - OPENS_BEFORE, trial["id"])
+    if review["kind"] == ReviewKind.CHANGE:
+        remind_of(act, review)
+        return
     cap = cap_at(last_held(act) or trial["starts_at"], trial["tier"], act.zone)
     at = max(overdue_trigger_at(review["due_at"], trial["tier"], act.zone, cap), review["due_at"])
     put_due(act, DueKind.REVIEW_OVERDUE, review["id"], at, trial["id"])

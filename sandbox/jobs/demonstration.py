@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, cast
 
-from sandbox.reads.accounts import any_account
-from sandbox.store.engine import database_url, make_engine
 from sandbox.store.settings import Settings
 from sandbox.store.stops import Stop
 from sandbox.words import Word, word
@@ -32,6 +30,9 @@ def forget_half_told(settings: Settings) -> None:
 
 def refuse_own_data(settings: Settings) -> None:
     """Raises NotADemo where accounts are that no telling made."""
+    from sandbox.reads.accounts import any_account
+    from sandbox.store.engine import database_url, make_engine
+
     engine = make_engine(database_url(settings.data, settings.database_url), writing=False)
     with engine.connect() as connection:
         own = not (settings.data / NAME).exists() and any_account(connection)

@@ -14,9 +14,9 @@ from sandbox.jobs.schema import hold_schema, leave_moved, prepare
 from sandbox.store.bulk import add_rows
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.fields import Row, canonical
-from sandbox.store.log import Verified, verify
 from sandbox.store.settings import Settings
 from sandbox.store.stops import Stop
+from sandbox.store.verification import Verified, verify
 from sandbox.words import word
 
 CHUNK = 2_000

@@ -181,7 +181,8 @@ def _firms(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str
 def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: str | None) -> list[Task]:
     """Clocks that this side has to meet and to say so, of each incident the one that runs out first; those of the
     procedure once they are near, each by itself. What a step ends is told by the step."""
-    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and not is_step(clock)]
+    owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and not is_step(clock)
+            and clock.ends_on != "change_decided"]
     near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
     query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))

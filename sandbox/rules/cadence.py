@@ -158,6 +158,8 @@ EXTRAS: Mapping[str, Extra] = MappingProxyType({
         Extra("complaints", "event", 7, joins=True),
         Extra("alarm_crossed", "event", 7, joins=True),
         Extra("guidance", "event", 14, joins=True),
+        Extra("change_A4", "change", 7),
+        Extra("change_A5", "change", 7),
     )
 })
 """Every cause but a regulator's own call, which says why in words. Two missing reports are `feedback_missing`: they

@@ -5,8 +5,7 @@ EVENTS                                  what starts, ends, voids or pauses them,
 deadline(clock, start, zone, calendar)  when a clock that started at `start` runs out
 started_by(move=…), ended_by(…), voided_by(…), paused_by(…)   keys that such an event concerns
 
-A row whose start is `absent` waits for a part of the program that is not built; `by_due` names the due that carries a
-row out by itself, so that no second record of it is kept.
+`by_due` names the due that carries a row out by itself, so that no second record of it is kept.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -79,13 +78,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the program knows a thing by that starts or ends a clock: moves, acts, sections filed. `absent` says which
-    part is not built where it knows nothing of it."""
+    """What the program knows a thing by that starts or ends a clock: moves, acts, sections filed."""
 
     moves: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
-    absent: str = ""
 
 
 def _moves(*names: str) -> Event:
@@ -109,8 +106,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType({
     "decided": _moves("admit", "decline"), "reviewed": _moves("admit", "send_to_rereview", "decline", "ask_correction"),
     "rereview_requested": _moves("send_to_rereview"), "rereviewed": _moves("admit", "decline", "ask_correction"),
     "admitted": _moves("admit"), "service_started": _moves("start_trial"), "service_ended": _moves("wind_down"),
-    "filed": _sections("filings"), "filed_data_changed": Event(absent="change requests"),
-    "change_requested": Event(absent="change requests"),
+    "filed": _sections("filings"), "filed_data_changed": _acts("file_change", "decide_change"),
+    "fact_changed": _acts("file_change"), "change_requested": _acts("file_change"),
+    "change_decided": _acts("decide_change", "withdraw_change"),
     "trial_ends": Event(moves=("start_trial",), acts=("adopt_trial",)),
     "exit_review_opened": _moves("open_exit_review"), "run_given_up": _moves("wind_down"),
     "exit_decided": _moves("standardise", "wind_down", "begin_tuning", "suspend"),
@@ -208,11 +206,13 @@ CLOCKS = _by_key((
     Clock("D09", "", "kill_switch_tested", 38, Unit.DAYS, "kill_switch_tested", _FIRM, "", Mark.OURS,
           by_due="kill_switch"),
     Clock("D10", "", "aware_s2", 24, Unit.HOURS, "mitigated", _FIRM, "", Mark.OURS, by_due="grave_unmitigated"),
-    Clock("D11", "A1", "change_requested", 10, Unit.WORKING_DAYS, "met", _FIRM, _CAC_24, Mark.READ),
-    Clock("D11", "A3", "change_requested", 10, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
-    Clock("D11", "A4", "change_requested", 15, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
-    Clock("D11", "A5", "change_requested", 10, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
-    Clock("D11", "A7", "change_requested", 5, Unit.WORKING_DAYS, "met", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A1.notice", "fact_changed", 10, Unit.WORKING_DAYS, "change_requested", _FIRM, _CAC_24, Mark.READ),
+    Clock("D11", "A1", "change_requested", 10, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A3", "change_requested", 10, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A4", "change_requested", 15, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A5", "change_requested", 10, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A6", "change_requested", 10, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
+    Clock("D11", "A7", "change_requested", 5, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
     Clock("D12", "", "grave_counted", 24, Unit.HOURS, "grave_itemised", _FIRM, "", Mark.OURS),
 ))
 """C rows are those of `clocks.json`; D rows the day counts that the lifecycle and FORMS.md name besides."""

@@ -92,12 +92,15 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class ReviewFacts:
-    """A scheduled or extra risk check."""
+    """A scheduled or extra risk check: what it recommends, and what its panel advised where one judged."""
 
     kind: str
     due_at: datetime
     held_at: datetime | None
     suspension: str | None = None
+    id: str = ""
+    recommendation: str | None = None
+    advised: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,17 @@ class Decision:
 
     proposed_by: str
     confirmed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAsked:
+    """A request for a change (阶段调整) that is to be decided: its class, the plan's terms as they would stand, how the
+    light stands, and the review that was called for it."""
+
+    kind: str
+    terms: Mapping[str, Any]
+    light: str
+    review: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +233,10 @@ class Facts:
     @property
     def decision(self) -> Decision | None:
         return self._group("decision")
+
+    @property
+    def change(self) -> ChangeAsked:
+        return self._group("change")
 
     @property
     def reminders(self) -> Reminders:

@@ -61,6 +61,8 @@ VALUES: Mapping[str, Callable[[Any], Value]] = MappingProxyType({
     "due": datetime.fromisoformat, "until": datetime.fromisoformat, "starts": datetime.fromisoformat, "move": _move,
     "cause": lambda value: word(f"page.reason.{value}"), "state": lambda value: word(f"state.{value}"),
     "clock": lambda value: word(f"clock.{value}"),
+    "change": lambda value: word(f"choice.ChangeKind.{value}"),
+    "stands": lambda value: word(f"choice.ChangeState.{value}"),
     "why": _choice, "answer": _choice, "panel": _choice, "recommendation": _choice, "severity": _choice,
 })
 """How a value is said, by its name."""

@@ -59,6 +59,12 @@ class Schedule:
         """The first period of which something is untold, when all before `told_until` is told."""
         return self.number(told_until + SLACK)
 
+    def next_end(self, told_until: datetime, now: datetime) -> datetime:
+        """Where a report that goes on from `told_until` may end now: at the deadline of its period, while that is not
+        over at the last midnight, and on the first day with what has passed of it."""
+        due, midnight = self.deadline(self.after(told_until)), end_of_day(local_day(now, self.zone) - DAY, self.zone)
+        return due if due <= now else midnight if midnight > told_until else now
+
     def spans_two(self, span: Span) -> datetime | None:
         """The deadline that a report reaches across, or None: each period has its own report, or several."""
         first = self.number(span[0])

@@ -75,12 +75,13 @@ def _postgresql(url: sa.URL, writing: bool) -> sa.Engine:
 
 def _sqlite(url: str, writing: bool) -> sa.Engine:
     engine = sa.create_engine(url, paramstyle="named", poolclass=QueuePool, pool_size=1 if writing else READERS,
-                              max_overflow=0, connect_args={"check_same_thread": False, "timeout": 15}, **JSON_BY)
+                              max_overflow=0, pool_use_lifo=True, **JSON_BY,
+                              connect_args={"check_same_thread": False, "timeout": 15})
 
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON", "mmap_size=268435456"):
+        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")

@@ -110,8 +110,9 @@ def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tup
 def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:
     """Reviews that were not dropped, soonest due first."""
     kept = _by_trial(connection, rows, REVIEWS, REVIEWS.c.due_at, where=(REVIEWS.c.state != "dropped",))
-    return {trial_id: tuple(f.ReviewFacts(r.kind, r.due_at, r.held_at, r.suspension_id) for r in found)
-            for trial_id, found in kept.items()}
+    return {trial_id: tuple(
+        f.ReviewFacts(r.kind, r.due_at, r.held_at, r.suspension_id, r.id, r.recommendation, r.advised)
+        for r in found) for trial_id, found in kept.items()}
 
 
 def suspension(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.Suspension | None]:

@@ -23,7 +23,8 @@ SQLModel.metadata.naming_convention = {
 class Fields(SQLModel):
     """What comes from outside, validated once, then frozen. Unknown names are refused; blank text is None."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=False)  # type: ignore[assignment]
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, validate_default=False,
+                              defer_build=True)  # type: ignore[assignment]
 
     @field_validator("*", mode="before")
     @classmethod
@@ -41,6 +42,8 @@ class Fields(SQLModel):
 
 class Row(SQLModel):
     """The base of every table."""
+
+    model_config = ConfigDict(defer_build=True)  # type: ignore[assignment]
 
 
 @cache

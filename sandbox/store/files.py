@@ -36,6 +36,7 @@ class FileOf(StrEnum):
     INCIDENT = "incident"
     CORRECTIVE_ITEM = "corrective_item"
     REVIEW = "review"
+    CHANGE = "change"
 
 
 class FileFields(Fields):

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from sandbox.store.engine import Statement
 from sandbox.store.fields import Row, canonical, when
-from sandbox.words import Word, word
 
 LEAF, NODE = b"\x00", b"\x01"
 MOST_BYTES = 65_535
@@ -55,7 +53,6 @@ _node = Statement(sa.select(NODES.c.hash).where(NODES.c.level == sa.bindparam("l
 _leaf_hash = Statement(sa.select(LOG.c.hash).where(LOG.c.seq == sa.bindparam("index")))
 _add_entry = Statement(sa.insert(LOG).values({c.name: sa.bindparam(c.name) for c in LOG.c}))
 _add_node = Statement(sa.insert(NODES).values({c.name: sa.bindparam(c.name) for c in NODES.c}))
-_whole = sa.select(*(sa.type_coerce(c, sa.Text) if c is LOG.c.at else c for c in LOG.c)).order_by(LOG.c.seq)
 
 
 APPEND_ONLY = (LOG.name, NODES.name, "assessments")
@@ -104,15 +101,16 @@ class Tree:
     size: int = 0
     edge: dict[int, bytes] = field(default_factory=dict)
 
-    def append(self, hashed: bytes) -> Iterator[tuple[int, int, bytes]]:
-        """Add a leaf; yields the complete subtrees it closes as (level, index, hash), lowest first."""
-        level, index = 0, self.size
+    def append(self, hashed: bytes, level: int = 0) -> Iterator[tuple[int, int, bytes]]:
+        """Add a leaf, or a complete subtree of 2**level leaves; yields the complete subtrees it closes as (level,
+        index, hash), lowest first."""
+        added, index = 1 << level, self.size >> level
         while index & 1:
             hashed = node_hash(self.edge.pop(level), hashed)
             level, index = level + 1, index >> 1
             yield level, index, hashed
         self.edge[level] = hashed
-        self.size += 1
+        self.size += added
 
     def root(self) -> bytes:
         """The root of the tree as it stands; of nothing, the hash of nothing."""
@@ -164,7 +162,7 @@ class Pending:
         """Write the entry into its slot. `lines` is the root and the number of a batch's lines."""
         salt, seq = secrets.token_hex(16), self.seq_of(slot)
         leaf = canonical({
-            "seq": seq, "at": _iso(at), "actor": actor, "role": role,
+            "seq": seq, "at": iso(at), "actor": actor, "role": role,
             "act": act, "object": subject, "trial": trial, "reason": reason, "old": digest(salt, old),
             "new": digest(salt, new), "cause": cause, "request": request, "salt": salt,
             **({"lines": lines} if lines else {}),
@@ -233,61 +231,6 @@ def root_from_proof(seq: int, size: int, leaf: bytes, path: list[str]) -> bytes:
     return hashed
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """What a check of the whole log found: its size and root, and every problem in words for an operator."""
-
-    size: int
-    root: str
-    problems: tuple[Word, ...]
-
-
-def verify(connection: sa.Connection) -> Verified:
-    """Recompute the whole log: order without gaps, every leaf and subtree hash, columns equal to their leaf.
-
-    A value that cannot even be read is a problem like any other, and the last one named."""
-    tree, problems = Tree(), list[Word]()
-    try:
-        stored = {(level, index): bytes(hashed) for level, index, hashed in
-                  connection.execute(sa.select(NODES.c.level, NODES.c.index, NODES.c.hash))}
-        entries: Any = connection.execute(_whole)
-        for row in entries.cursor:  # the driver's own values: half of what a row of SQLAlchemy's costs
-            problems += _entry_problems(row, tree.size)
-            for level, index, hashed in tree.append(bytes(row[-1])):
-                if stored.pop((level, index), None) != hashed:
-                    problems.append(word("log.subtree_differs", place=f"{level}/{index}"))
-        problems += [word("log.subtree_of_none", place=f"{level}/{index}") for level, index in stored]
-    except (sa.exc.DBAPIError, connection.dialect.loaded_dbapi.Error, AttributeError, TypeError, ValueError) as error:
-        problems.append(word("log.unreadable", seq=str(tree.size), why=str(error)))
-    return Verified(tree.size, tree.root().hex(), tuple(problems))
-
-
-def _entry_problems(row: tuple[Any, ...], expected: int) -> Iterator[Word]:
-    seq, trial, act, actor, at, leaf, hashed = row
-    if seq != expected:
-        yield word("log.entry_missing", seq=str(expected), found=str(seq))
-    if leaf_hash(leaf.encode()) != bytes(hashed):
-        yield word("log.entry_differs", seq=str(seq))
-    if _columns_of(leaf) != (int, seq, trial, act, actor, _written(at)):
-        yield word("log.entry_misfiled", seq=str(seq))
-
-
-def _written(at: str | datetime) -> str:
-    """A time as the leaf writes it; SQLite keeps text, every byte of which counts."""
-    return f"{at.replace(' ', 'T')}+00:00" if isinstance(at, str) else _iso(at)
-
-
-def _iso(at: datetime) -> str:
+def iso(at: datetime) -> str:
+    """An instant as a leaf writes it."""
     return at.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _columns_of(leaf: str) -> tuple[Any, ...] | None:
-    """What a leaf says of its columns, and of which kind its number is: True and 1.0 are equal to 1."""
-    try:
-        read = orjson.loads(leaf)
-    except ValueError:
-        return None
-    if not isinstance(read, dict):
-        return None
-    seq, get = read.get("seq"), read.get
-    return type(seq), seq, get("trial"), get("act"), get("actor"), get("at")

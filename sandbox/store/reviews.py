@@ -20,6 +20,7 @@ class ReviewKind(StrEnum):
     EMERGENCY = "emergency"
     YELLOW = "yellow"
     CALLED = "called"
+    CHANGE = "change"
     EVENT = "event"
 
 

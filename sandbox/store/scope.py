@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from sandbox.rules.access import Actor, Relation, Role
 from sandbox.store.allegations import ALLEGATIONS
+from sandbox.store.changes import CHANGES
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.coverage import NO_USE
@@ -105,7 +106,7 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
          "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
          "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS, "alarm": ALARMS,
-         "recusal": RECUSALS, "withdrawal": WITHDRAWALS}
+         "recusal": RECUSALS, "change": CHANGES, "withdrawal": WITHDRAWALS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation", "alarm")
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm, and who of them sleeps

@@ -10,7 +10,7 @@ from flask_login import current_user
 from pydantic import BaseModel, ValidationError
 
 from sandbox.acts.accounts import FIRST_REGULATORS, INVITATION_DAYS
-from sandbox.acts.moves import DECIDE_WITHIN
+from sandbox.acts.proposals import DECIDE_WITHIN
 from sandbox.acts.refusals import Invalid, NotFound, NotPermitted
 from sandbox.reads import accounts as read
 from sandbox.reads.pages import Page

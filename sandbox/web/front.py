@@ -1,6 +1,7 @@
 """The front of the house: one Flask app out of a running program, with its rooms, headers, languages and errors."""
 
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from flask import Flask, Response, g, request, session
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
+from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from sandbox.jobs.batches import Intake
@@ -25,16 +27,23 @@ ROOMS = (signin, pages, messages, feeds, api, health, live, public, wellknown)
 """Each has `enter(app)`, which registers its routes."""
 CONTENT = ("default-src 'none'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
            "script-src 'nonce-{}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY"),
-          ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin"))
-HTTPS = (("Strict-Transport-Security", "max-age=31536000"),)
-PRIVATE = (("Cache-Control", "no-store"), ("Vary", "Accept-Language, Cookie, Authorization"))
+ALWAYS = Headers([
+    ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin")])
+PRIVATE = Headers([*ALWAYS, ("Cache-Control", "no-store"), ("Vary", "Accept-Language, Cookie, Authorization")])
 HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
+
+
+class Front(Flask):
+    """Flask for views that are plain functions, as all here are: it need not look at each of them for a coroutine."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 def make_app(program: Program) -> Flask:
     """The web application of a program. Raises LookupError for a route that nobody guards."""
-    app = Flask("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
+    app = Front("sandbox.web", template_folder=str(TEMPLATES), static_folder=str(Path(__file__).parent / "static"))
     app.config.update(configuration(program))
     intake = Intake(program)
     app.extensions.update(sandbox=program, intake=intake, uploads=Uploads(program, intake))
@@ -48,6 +57,7 @@ def make_app(program: Program) -> Flask:
     handle_problems(app)
     for room in ROOMS:
         room.enter(app)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # after the sign-in, which brings a provider of its own
     csrf.exempt(app.blueprints["api"])
     check_guards(app)
     return app
@@ -67,22 +77,29 @@ def configuration(program: Program) -> dict[str, Any]:
 
 def choose_language() -> None:
     """`?lang=` chooses; the choice stays with the session."""
-    chosen = request.args.get("lang")
-    if chosen in LANGUAGES:
+    if request.query_string and (chosen := request.args.get("lang")) in LANGUAGES:
         session["locale"] = chosen
-    g.csp_nonce = secrets.token_urlsafe(16)
+
+
+def nonce() -> str:
+    """What marks the scripts of this response as ours."""
+    if "csp_nonce" not in g:
+        g.csp_nonce = secrets.token_urlsafe(16)
+    return str(g.csp_nonce)
 
 
 def headers(response: Response) -> Response:
-    """On every response, errors included: no foreign content, no framing, no caching of what is not public."""
-    given = {name.lower() for name, _ in response.headers}
-    if "content-security-policy" not in given:
-        response.headers.add("Content-Security-Policy", CONTENT.format(g.get("csp_nonce", "")))
-    more = (*ALWAYS, *(HTTPS if request.is_secure else ()),
-            *(() if request.endpoint in ("static", "bootstrap.static") else PRIVATE))
-    for name, value in more:
-        if name.lower() not in given:
-            response.headers.add(name, value)
+    """On every response, errors included: no foreign content, no framing, no caching of what is not public. What the
+    view said of these goes before."""
+    given = Headers(ALWAYS if request.endpoint in ("static", "bootstrap.static") else PRIVATE)
+    if request.is_secure:
+        given["Strict-Transport-Security"] = "max-age=31536000"
+    if "Content-Security-Policy" not in response.headers:
+        given["Content-Security-Policy"] = CONTENT.format(nonce())
+    for name in {name.lower() for name, _ in response.headers}:
+        given.remove(name)
+    given.extend(response.headers)
+    response.headers = given
     return response
 
 
@@ -94,7 +111,7 @@ def words_in_templates(app: Flask, program: Program) -> None:
     app.jinja_env.globals.update(t=t, say=said, show=shown, titled=titled, csrf_token=generate_csrf)
     app.context_processor(lambda: {
         "locale": locale(), "html_lang": HTML_LANG[locale()], "languages": languages(), "demo": program.settings.demo,
-        "csp_nonce": g.get("csp_nonce", ""),
+        "csp_nonce": nonce(),
         "testing_now": shown(program.clock()) if program.settings.testing else None,
     })
 

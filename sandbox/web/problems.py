@@ -15,8 +15,8 @@ from sandbox.jobs.batches import BatchRefused, TooManyLines
 from sandbox.jobs.imports import LinesRefused
 from sandbox.papers.signing import KeyMissing
 from sandbox.reads.pages import BadCursor
+from sandbox.rules.guards import need_named
 from sandbox.rules.intake import BadMapping
-from sandbox.rules.needs import NEEDS
 from sandbox.store.door import Busy, Unknown
 from sandbox.store.faults import Fault, faults_of
 from sandbox.web.reader import said
@@ -82,8 +82,8 @@ def _refused(status: int) -> Callable[[Any], tuple[int, dict[str, Any]]]:
 
 
 def _unmet(error: Unmet) -> tuple[int, dict[str, Any]]:
-    needs = [{"need": name, "message": said(sentence), "holder": NEEDS[name].holder,
-              "meet": NEEDS[name].meet} for name, sentence in error.needs.items()]
+    needs = [{"need": name, "message": said(sentence), "holder": need_named(name).holder,
+              "meet": need_named(name).meet} for name, sentence in error.needs.items()]
     return problem(409, "needs_unmet", word("refused.needs_unmet", n=len(needs)), move=error.move, unmet=needs)
 
 

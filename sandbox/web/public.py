@@ -70,9 +70,12 @@ def wants_json() -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyFormPage(PageContext):
-    """A field for the code on a permit."""
+    """A field for the code on a permit; under a code that nobody was given also what a code is."""
 
     template: ClassVar[str] = "public_verify_form.html"
+    title: str
+    unknown: bool
+    misuse: str
 
 
 def verify_form() -> Any:
@@ -80,7 +83,7 @@ def verify_form() -> Any:
     code = wanted("code")
     if code:
         return redirect(url_for("public_verify", code=typed_code(code) or "-"))
-    return render(VerifyFormPage())
+    return render(VerifyFormPage(title=t("public.verify.title"), unknown=False, misuse=""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +102,15 @@ class VerifyPage(PageContext):
 
 
 def verify(code: str) -> Any:
-    """What a permit's code stands for now; a code that nobody was given is not there."""
+    """What a permit's code stands for now. Whatever else was typed has one answer, which says what a code is."""
     running, typed = program(), typed_code(code)
     with running.reading() as connection:
         found = public.by_code(connection, typed, now(), running.settings.zone) if CODE.fullmatch(typed) else None
-        if found is None:
-            raise NotFound
         office = public.office(connection)
+    if found is None and not wants_json():
+        return render(VerifyFormPage(title=t("public.verify.unknown"), unknown=True, misuse=misuse(office)), 404)
+    if found is None:
+        raise NotFound
     if wants_json():
         return jsonify({"code": found.row["verify_code"], **document(found, office)})
     row = found.row

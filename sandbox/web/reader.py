@@ -46,7 +46,7 @@ def find_actor() -> Actor | None:
     secret = bearer()
     if secret is None:
         return cast("Actor | None", g.get("signed_in"))
-    with program().reading() as connection:
+    with program().glancing() as connection:
         return actor_by_token(connection, secret, program().clock())
 
 

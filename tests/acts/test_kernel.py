@@ -95,6 +95,8 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
             "alarm": alarmed(program, trial, incident),
             "trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
             "incident": incident, "corrective_item": item, "citation": citation,
+            "change": acts.do("file_change", cast.fang, {
+                "kind": "A3", "body": {"reason": "Too few", "methods": "Each tenth"}}, on=trial).id,
             "clock": clock_of_complaint(program, cast, trial),
             "allegation": acts.do("enter_allegation", cast.lin, said, on=trial).id}
 

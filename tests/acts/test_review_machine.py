@@ -30,9 +30,10 @@ from sandbox.jobs.program import open_program
 from sandbox.rules.cadence import cap_at, end_of_day, local_day
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.store.dues import DUES, DueKind
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.reviews import REVIEW_DATES, REVIEWS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
+from sandbox.store.verification import verify
 
 DAY = timedelta(days=1)
 DAYS = 360

@@ -38,10 +38,10 @@ from sandbox.store.distributions import DISTRIBUTIONS, IN_BINS
 from sandbox.store.dues import DUES
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
 from sandbox.store.incidents import INCIDENTS
-from sandbox.store.log import verify
 from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.settings import Settings
 from sandbox.store.trials import COUNTERS, TRIALS, USED
+from sandbox.store.verification import verify
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIMITS = ("harm_serious", "harm_any", "complaint", "override", "disengagement")

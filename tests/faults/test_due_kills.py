@@ -20,10 +20,11 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.store.dues import DUES, HOLDS, LATENESS, NOTICES, DueKind
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.settings import Settings
 from sandbox.store.trials import TRIALS
+from sandbox.store.verification import verify
 
 DUE_FOR = timedelta(days=25)
 """Adopted so long ago and then not looked at, a trial of tier R3 owes five things: its review opens, is reminded of,

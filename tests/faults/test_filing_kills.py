@@ -32,8 +32,9 @@ from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 CLIENTS = 4
 BETWEEN = 12

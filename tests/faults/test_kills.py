@@ -25,9 +25,10 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.store.dues import DUES, DueKind
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 LONGEST_S = 300
 DUE_FOR = timedelta(days=25)

@@ -20,8 +20,8 @@ from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.store.channels import DELIVERIES
 from sandbox.store.dues import NOTICES
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 LONGEST_S = 240
 KILLS = 8

@@ -1,9 +1,11 @@
 """The demo city: every state and ending, made by acts alone, so that its log verifies; and the example bodies."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from sandbox.rules.lifecycle import RUNNING, STATES
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.dues import DUES, HOLDS
 from sandbox.store.feedback import FEEDBACK
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.passwords import hasher, normal
 from sandbox.store.registers import CITATIONS, ENTRIES, PROPOSALS
@@ -27,6 +29,7 @@ from sandbox.store.reviews import REVIEWS
 from sandbox.store.scope import trials_seen_by
 from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SUSPENSIONS, TRIALS
+from sandbox.store.verification import verify
 from sandbox.store.votes import DECISIONS
 
 SECONDS = 30
@@ -80,6 +83,18 @@ def test_there_are_some_forty_trials_most_of_them_the_firms(city: Told, rows: An
     assert 40 <= owners.total() <= 60
     assert owners[city.actor("firm").organisation_id] > owners.total() / 2
     assert owners[city.actor("firm2").organisation_id] >= 4
+
+
+def test_the_examples_of_the_documents_work_on_the_first_firms_running_trial(city: Told) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"ES-\d{4}", text))
+    trial = re.search(r"TRIAL=(ES-\d{4})\n", text)
+    body = re.search(r"trials/\$TRIAL/feedback -d '(\{.*?\})'\n", text, re.DOTALL)
+    assert trial and body and named == {trial[1]}
+    today = TODAY.replace(hour=0, minute=0)
+    written = body[1].replace("'$FROM'", (today - timedelta(days=1)).isoformat()).replace("'$TO'", today.isoformat())
+    filed = city.program.acts.do("file_feedback", city.actor("firm"), json.loads(written), on=trial[1], dry_run=True)
+    assert (filed.state, filed.light, filed.held) == ("trial", "green", None)
 
 
 def test_running_and_stopped_trials_show_every_light(rows: Any) -> None:

@@ -19,8 +19,8 @@ from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import MOVED, SchemaRefused, prepare
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.fields import Row, canonical
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 REPORT = {"period_start": "2026-03-02T00:00:00+08:00", "period_end": "2026-03-02T08:00:00+08:00", "exposures": 0.1,
           "people_new": 3_000_000_000, "events": {"harm_S3": 1, "complaint": 2},

@@ -4,9 +4,11 @@ answer, come again with the same key, and prove each filing without the program.
 import copy
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from cast import adopt, enter_cast
@@ -24,8 +27,8 @@ from processes import free_port, seconds_until_answered, started
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import open_program
 from sandbox.jobs.schema import prepare
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 HOUSE = Path(__file__).resolve().parents[2]
 HOUR = timedelta(hours=1)
@@ -46,11 +49,12 @@ feedback = documented()
 
 @dataclass
 class Served:
-    """A served city: its address, running trials of Hai Rui, Fang's token, when the trials began."""
+    """A served city: its address, running trials of Hai Rui, Fang's token and Lin's, when the trials began."""
 
     url: str
     trials: list[str]
     token: str
+    regulator: str
     began: datetime
 
     def report(self, hour: int, **more: Any) -> dict[str, Any]:
@@ -66,15 +70,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     clock = Shifted(lambda: datetime.now(UTC), datetime.now(UTC) - timedelta(days=8))
     program = open_program(settings, clock)
     cast, began = enter_cast(program), clock().replace(minute=0, second=0, microsecond=0)
-    trials = adopt(program, cast, 3)
+    trials = adopt(program, cast, 4)
     clock.forward(datetime.now(UTC))
     token = program.acts.do("issue_token", cast.fang, {"name": "machine", "scopes": ["read", "file"]}).secret
+    decides = program.acts.do("issue_token", cast.lin, {"name": "officer", "scopes": ["read", "decide"]}).secret
     with program.reading() as connection:
         assert verify(connection).problems == ()
     program.close()
     with started(folder, "--port", str(port), SANDBOX_SECRET_KEY=SECRET) as process:
         seconds_until_answered(port, process)
-        yield Served(f"http://127.0.0.1:{port}", trials, token, began + HOUR)
+        yield Served(f"http://127.0.0.1:{port}", trials, token, decides, began + HOUR)
 
 
 @pytest.fixture
@@ -183,24 +188,52 @@ def test_what_is_refused_is_not_sent_again(served: Served):
     assert (refused.value.status, refused.value.problem["errors"][0]["line"]) == (422, 1)
 
 
-def recipe() -> str:
-    """The commands that the documents give under "A batch by curl"."""
+def recipe(heading: str) -> str:
+    """The commands that the documents give under a heading; what they answer begins with a status."""
     text = (HOUSE / "docs" / "api.md").read_text(encoding="utf-8")
-    found = re.search(r"### A batch by curl\n(.*?)\n#", text, re.DOTALL)
+    found = re.search(rf"\n#+ {heading}\n(.*?)\n#", text, re.DOTALL)
     assert found is not None
-    return "\n".join(line.strip() for line in found[1].splitlines() if line.startswith("    "))
+    lines = "\n".join(line[4:] if line.startswith("    ") else "" for line in found[1].splitlines())
+    return "\n".join(block for block in lines.split("\n\n") if "curl " in block)
+
+
+def followed(served: Served, heading: str, token: str, trial: str, folder: Path) -> str:
+    """What a recipe prints to somebody with a token."""
+    midnight = datetime.now(ZoneInfo("Asia/Shanghai")).replace(hour=0, minute=0, second=0, microsecond=0)
+    run = subprocess.run(
+        ["bash", "-euc", recipe(heading)], cwd=folder, text=True, capture_output=True, timeout=60,
+        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "BASE": f"{served.url}/api/v1", "TRIAL": trial,
+             "FROM": (midnight - timedelta(days=1)).isoformat(), "TO": midnight.isoformat(),
+             "AUTH": f"Authorization: Bearer {token}"})
+    assert run.returncode == 0, run.stderr
+    return run.stdout
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed here")
 def test_the_recipe_of_the_documents_files_a_batch_and_reads_its_receipt(served: Served, tmp_path: Path):
     (tmp_path / "week.ndjson").write_text("\n".join(json.dumps(served.report(hour)) for hour in range(3)))
-    run = subprocess.run(
-        ["bash", "-euc", recipe()], cwd=tmp_path, text=True, capture_output=True, timeout=60,
-        env={"PATH": "/usr/bin:/bin:/usr/local/bin", "BASE": f"{served.url}/api/v1", "TRIAL": served.trials[2],
-             "AUTH": f"Authorization: Bearer {served.token}"})
-    assert run.returncode == 0, run.stderr
+    followed(served, "A batch by curl", served.token, served.trials[2], tmp_path)
     assert feedback.verify(json.loads((tmp_path / "receipt.json").read_text()))
     assert json.loads((tmp_path / "answer.json").read_text())["kept"] == 3
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed here")
+def test_the_recipes_of_the_documents_file_a_report_and_make_a_move(served: Served, tmp_path: Path):
+    filed = json.loads(followed(served, "Filing feedback", served.token, served.trials[3], tmp_path))
+    assert (filed["id"][:3], filed["state"]) == ("fb_", "trial")
+    moved = json.loads(followed(served, "Making a move", served.regulator, served.trials[3], tmp_path))
+    assert (moved["outcome"], moved["state"]) == ("made", "suspended")
+
+
+@pytest.mark.parametrize("script", ["client/feedback.py", "gateway/gateway.py", "gateway/gateway.sh"])
+def test_a_script_that_is_not_asked_rightly_says_how(script: str, tmp_path: Path):
+    path = HOUSE / "docs" / script
+    command = [sys.executable, str(path)] if path.suffix == ".py" else [str(path)]
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("SANDBOX_")}
+    ran = subprocess.run(command, cwd=tmp_path, env=bare, text=True, capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("usage: ") and path.name in ran.stderr and "Traceback" not in ran.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_client_is_a_command_too(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any):

@@ -26,8 +26,8 @@ from processes import free_port, kill_group, seconds_until_answered, started
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
 from sandbox.rules.access import Actor
-from sandbox.store.log import verify
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 
 GATEWAYS = Path(__file__).resolve().parents[2] / "docs" / "gateway"
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.schema import prepare
-from sandbox.store.log import verify
+from sandbox.store.verification import verify
 from sandbox.web.front import make_app
 
 if TYPE_CHECKING:

@@ -20,9 +20,10 @@ from sandbox.jobs.demo.people import REVIEWERS
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation
 from sandbox.rules.lifecycle import MOVE_NAMES, MOVES, ROWS, STATES, Cause, Party
 from sandbox.store.door import Transaction
-from sandbox.store.log import LOG, verify
+from sandbox.store.log import LOG
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
+from sandbox.store.verification import verify
 
 PARTIES = {"regulator": Party.REGULATOR, "owner": Party.FIRM, "chair": Party.CHAIR, "system": Party.SYSTEM}
 STRANGERS = ("administrator", "other firm", "unseated reviewer", "department of another scenario")

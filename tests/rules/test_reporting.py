@@ -57,6 +57,17 @@ def test_a_report_that_reaches_across_a_deadline_is_told_where() -> None:
     assert WEEKLY.spans_two((FIRST - DAY, FIRST + SLACK)) == FIRST
 
 
+@pytest.mark.parametrize(("told_until", "now", "end"), [
+    (0, 7.5, 7), (0, 20, 7), (3.25, 9, 7), (7, 10.4, 10), (7, 8, 8), (7, 14, 14), (7.2, 7.6, 7.6), (7, 7.3, 7.3)])
+def test_a_report_goes_on_to_the_end_of_its_period_or_to_the_last_midnight(told_until: float, now: float,
+                                                                          end: float) -> None:
+    midnight = datetime(2026, 3, 2, tzinfo=SHANGHAI)
+    schedule = Schedule(midnight - timedelta(hours=15), 7, SHANGHAI)
+    found = schedule.next_end(midnight + told_until * DAY, midnight + now * DAY)
+    assert found == midnight + end * DAY
+    assert schedule.spans_two((midnight + told_until * DAY, found)) is None
+
+
 @given(SPANS)
 def test_told_and_untold_are_the_whole_and_never_both(spans: list[Span]) -> None:
     whole = span(10, 50)

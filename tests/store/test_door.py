@@ -23,8 +23,9 @@ import sandbox.jobs.program  # noqa: F401 every table is declared once the progr
 from sandbox.store import door as door_room
 from sandbox.store.door import Busy, Door, Transaction, Unknown
 from sandbox.store.engine import Statement, make_engine
-from sandbox.store.log import LOG, NODES, verify
+from sandbox.store.log import LOG, NODES
 from sandbox.store.organisations import ALIASES, ORGANISATIONS, OrganisationFields
+from sandbox.store.verification import verify
 
 try:
     import psycopg

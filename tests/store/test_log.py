@@ -27,8 +27,8 @@ from sandbox.store.log import (
     node_hash,
     range_hash,
     root_from_proof,
-    verify,
 )
+from sandbox.store.verification import BLOCK, verify
 from sandbox.words import say, word
 
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
@@ -288,10 +288,22 @@ TAMPERING = {
 }
 
 
+@pytest.mark.parametrize("block", [0, 1, 2, BLOCK])
 @pytest.mark.parametrize("how", TAMPERING)
-def test_tampering_is_found(log: sa.Connection, how: str):
+def test_tampering_is_found(log: sa.Connection, how: str, block: int):
     log.execute(sa.text(TAMPERING[how]))
-    assert verify(log).problems
+    assert verify(log, block).problems
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 7, 8, 13])
+def test_a_log_is_the_same_in_blocks_of_any_size(tmp_path: Path, size: int):
+    engine = engine_at(tmp_path / "sandbox.db")
+    with engine.begin() as connection:
+        fill(connection, size)
+        found = {verify(connection, block) for block in (0, 1, 2, 3, BLOCK)}
+    engine.dispose()
+    assert [(one.size, one.root, one.problems) for one in found] == [(size, one.root, ()) for one in found]
+    assert len(found) == 1
 
 
 def test_two_entries_that_changed_places_are_found(log: sa.Connection):

@@ -22,12 +22,13 @@ WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vo
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
        "withdraw_citation": "fang", "revoke_token": "fang", "retry_delivery": "fang",
        "answer_assignment": "rui", "give_opinion": "rui", "ask_recusal": "fang",
+       "file_change": "fang", "withdraw_change": "fang",
        "change_account": "ada"}
 """Who may do the act; a regulator where nobody is named."""
 OBJECT = {"change_trial": "draft", "resume_clock": "paused", "verify_corrective_item": "finished",
           "answer_assignment": "offered", "recuse_reviewer": "leaving", "withdraw_filing": "refiled",
           "dismiss_allegation": "hearsay", "pause_clock": "pausable", "describe_reviewer": "reviewer",
-          "ask_recusal": "doubted"}
+          "ask_recusal": "doubted", "withdraw_change": "asked"}
 
 
 def resolved(schema: dict[str, Any]) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def schema_of(endpoint: Endpoint) -> dict[str, Any]:
 
 def sample_body(endpoint: Endpoint, world: World) -> Any:
     """A body that the endpoint takes."""
-    made = {} if endpoint.name == "file_section" else sample(schema_of(endpoint))
+    made = {} if endpoint.name in KINDS else sample(schema_of(endpoint))
     return {**made, **BODIES[endpoint.name](world)}
 
 
@@ -88,9 +89,13 @@ def who(world: World, endpoint: Endpoint) -> Any:
     return world.client(WHO.get(endpoint.name, "lin"))
 
 
-def address(world: World, endpoint: Endpoint, kind: str = "results") -> str:
+KINDS = {"file_section": "results", "section": "results", "file_change": "A2"}
+"""The kind that is in the path."""
+
+
+def address(world: World, endpoint: Endpoint, kind: str | None = None) -> str:
     object_id = world.hers.get(OBJECT.get(endpoint.name, noun(endpoint)), "")
-    return filled(endpoint, object_id).replace("<kind>", kind)
+    return filled(endpoint, object_id, kind)
 
 
 def noun(endpoint: Endpoint) -> str:
@@ -98,10 +103,11 @@ def noun(endpoint: Endpoint) -> str:
     return "entries" if endpoint.path.endswith("/entries/<id>") else endpoint.path.split("/")[1]
 
 
-def filled(endpoint: Endpoint, object_id: str) -> str:
+def filled(endpoint: Endpoint, object_id: str, kind: str | None = None) -> str:
     """The path about this object; a name that is not the object itself is that of a register or of a move."""
     named = {"entries": REGISTER, "registers": object_id}.get(noun(endpoint), "suspend")
-    return endpoint.path.replace("<id>", object_id).replace("<name>", named)
+    path = endpoint.path.replace("<id>", object_id).replace("<name>", named)
+    return path.replace("<kind>", kind or KINDS.get(endpoint.name, ""))
 
 
 def _report(world: World) -> dict[str, Any]:
@@ -120,6 +126,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "make_move": _plain,
     "clear_yellow": _plain,
     "decide_late_red": _plain,
+    "file_change": lambda world: {"reason": "Fewer streets", "volume": 500_000.0},
+    "withdraw_change": _plain,
+    "decide_change": lambda world: {"accept": False},
     "adopt_trial": lambda world: {
         "title": "Pilot", "scenario_id": world.hers["open"], "organisation": "New Firm", "tier": "R2",
         "rate_per_day": 10.0, "limits": [{"indicator": "complaint", "per_exposure": 0.1}], "unverified": "Everything"},

@@ -30,10 +30,10 @@ from sandbox.rules.access import SYSTEM_ACTOR, Actor
 from sandbox.store.channels import DELIVERIES
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.files import FileOf
-from sandbox.store.log import verify
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.registers import PROPOSALS
 from sandbox.store.settings import Settings
+from sandbox.store.verification import verify
 from sandbox.web.front import make_app
 
 ALL = ["read", "file", "decide"]
@@ -52,7 +52,8 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
            "deliveries": "dv_00000000000aaaaaaaaaa", "duties": "dt_00000000000aaaaaaaaaa",
-           "alarms": "am_00000000000aaaaaaaaaa", "recusals": "rc_00000000000aaaaaaaaaa"}
+           "alarms": "am_00000000000aaaaaaaaaa", "changes": "cr_00000000000aaaaaaaaaa",
+           "recusals": "rc_00000000000aaaaaaaaaa"}
 """An id that looks right and was never given, by the noun that the path begins with."""
 
 
@@ -179,6 +180,8 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
     own["files"] = keep_file(world.program, firm, trial, (FileOf.INCIDENT, own["incidents"]),
                              ("log.txt", BytesIO(b"line")), {}).id
     own["reviews"] = acts.do("call_review", cast.lin, {"reason": "A second look"}, on=trial).id
+    for name, body in (("changes", {"methods": "Every tenth case"}), ("asked", {"objectives": "Fewer nights"})):
+        own[name] = acts.do("file_change", firm, {"kind": "A3", "body": {**body, "reason": "Too few"}}, on=trial).id
     own["citations"] = acts.do("cite_entry", firm, {"entry_id": world.hers["entries"]}, on=trial).id
     own["organisations"], own["accounts"] = str(firm.organisation_id), firm.id
     own["tokens"] = acts.do("issue_token", firm, {"name": "spare", "scopes": ["read"]}).id

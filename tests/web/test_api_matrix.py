@@ -17,7 +17,8 @@ from sandbox.web.api.endpoint import Endpoint
 NOBODY = (None, "expired", "disabled")
 PEOPLE = ("fang", "gao", "lin", "rui", "shen", "mei", "di", "ada", "reads")
 OF_TRIALS = ("trials", "feedback", "receipts", "batches", "corrections", "incidents", "reviews", "clocks",
-             "corrective-items", "recusals", "files", "citations", "held", "no-use", "retractions", "withdrawals")
+             "corrective-items", "recusals", "files", "citations", "held", "no-use", "retractions", "changes",
+             "withdrawals")
 BOTH, HERS, THEIRS, NEITHER = ("hers", "theirs"), ("hers",), ("theirs",), ()
 SEES: dict[str, dict[str, tuple[str, ...]]] = {
     **{noun: {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH} for noun in OF_TRIALS},
@@ -45,7 +46,7 @@ def routes(world: World) -> Iterator[Endpoint]:
 
 
 def address(endpoint: Endpoint, object_id: str) -> str:
-    path = filled(endpoint, object_id).replace("<kind>", "results")
+    path = filled(endpoint, object_id)
     return f"{path}?dry_run=1" if endpoint.act else path
 
 

@@ -87,7 +87,7 @@ def operation_of(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def address(world: World, endpoint: Endpoint) -> str:
-    return filled(endpoint, world.hers.get(noun(endpoint), "")).replace("<kind>", "plan")
+    return filled(endpoint, world.hers.get(noun(endpoint), ""))
 
 
 def sample(name: str, schema: dict[str, Any]) -> str:

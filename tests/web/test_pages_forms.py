@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from cast import Cast
 from desk import Application, Desks, Page, desks
+from tree import tree
 from visitor import text_of
 
 from sandbox.acts.refusals import Invalid
@@ -219,6 +220,19 @@ def test_a_report_is_filed_from_its_grid_and_answered_with_a_receipt(
     assert (filed["exposures"], filed["events"]) == (120, {"harm_S4": 2, "complaint": 1})
     assert f"{filed['period_end']:%H%M}" == f"{later():%H%M}"
     assert "Receipt: log entry" in text_of(at(cast.fang).get(answer.location).text)
+
+
+@pytest.mark.parametrize("hours", [3, 20, 24 * 3 + 1, 24 * 9])
+def test_the_period_that_stands_in_the_form_can_be_filed_as_it_is(
+        at: Desks, cast: Cast, program: Program, running: str, clock: Shifted, hours: int) -> None:
+    clock.forward(clock() + timedelta(hours=hours, seconds=31))
+    path = f"/trials/{running}/feedback/new?lang=en"
+    form = tree(at(cast.fang).get(path).text)
+    given = {name: form.one("input", name=name).attrs["value"] for name in ("period_start", "period_end")}
+    assert at(cast.fang).send(path, {**given, "exposures": "50"}).status_code == 303
+    filed = reports(program, running)[0]
+    assert filed["period_start"] < filed["period_end"] <= clock()
+    assert hours < 20 or f"{filed['period_end'].astimezone(SHANGHAI):%H:%M}" == "00:00"
 
 
 def test_a_report_sent_twice_counts_once(

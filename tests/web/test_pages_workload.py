@@ -56,6 +56,7 @@ def test_the_sheet_of_fees_prices_what_was_judged_and_is_exported(at: Desks, cas
         assert "750" in at(cast.lin).get(f"/fees?lang={language}&month=2026-03").text
     line, = csv.DictReader(StringIO(at(cast.lin).get("/fees?lang=en&export=csv").text.lstrip("\ufeff")))
     assert (line["Reviewer"], line["Kind"], line["Judged"], float(line["Fee"])) == ("Rui", "called", "1", 750)
+    assert "Reviewer's organisation" in line and "Firm" not in line
     assert "Rui" not in at(cast.lin).get("/fees?month=2026-02").text
     assert "Rui" in at(cast.rui).get("/fees").text and "/fees/rates" not in Page(at(cast.rui).get("/fees").text).links
     assert "Guild" not in at(cast.mei).get("/fees").text

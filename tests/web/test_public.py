@@ -116,6 +116,29 @@ def test_every_code_that_nobody_was_given_has_one_answer(anyone: Desk, program: 
     assert answers.pop()[0] == 404
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_code_that_nobody_was_given_says_what_a_code_is_and_the_same_for_every_other(
+        anyone: Desk, trial: str, code: str, language: str):
+    tried = (new_code(), trial, "x", code[:-1], f"{code}0", "<b>")
+    answers = [anyone.get(f"/public/verify/{one}?lang={language}") for one in tried]
+    assert {answer.status_code for answer in answers} == {404}
+    page, *others = {text_of(answer.text) for answer in answers}
+    assert not others
+    said = {"zh_Hans": ("没有这样的核验码", "每组四位", "签发运行凭证"),
+            "zh_Hant": ("沒有這樣的核驗碼", "每組四位", "簽發運行憑證"),
+            "en": ("No permit has this code", "three groups of four", "is given its permit by this sandbox")}[language]
+    assert [one in page for one in said] == [True] * 3
+    assert 'name="code"' in answers[0].text and "<b>" not in text_of(answers[-1].text)
+
+
+def test_json_is_written_in_characters_and_not_in_escapes(anyone: Desk, trial: str):
+    there = anyone.get(f"/public/trials/{trial}?lang=zh_Hans", **JSON)
+    missing = anyone.get("/public/trials/ES-9999?lang=zh_Hans", **JSON)
+    assert missing.mimetype == "application/problem+json"
+    for answer, said in ((there, there.get_json()["notice"]), (missing, missing.get_json()["title"])):
+        assert said.encode() in answer.get_data() and not said.isascii() and b"\\u" not in answer.get_data()
+
+
 def test_codes_can_be_tried_only_so_often(program: Program):
     few = program.settings.model_copy(update={"public_rate": 3})
     app = make_app(replace(program, settings=few))

@@ -14,6 +14,7 @@ import xlsxwriter
 from cast import START, Cast
 from desk import Desk, Desks, desks
 from test_batches import kept, pilot  # noqa: F401 the fixture `trial`
+from tree import tree
 from visitor import text_of
 
 from sandbox.jobs.clock import Shifted
@@ -162,6 +163,37 @@ def test_a_template_that_is_filled_needs_no_naming_of_columns(program: Program, 
     found = re.findall(r'<option value="([^"]+)" selected', fang.get(at).text)
     assert len(found) == len(headings) and found[:4] == ["period_start", "period_end", "site", "exposures"]
     assert fang.get(f"{address}.exe").status_code == 404
+
+
+@pytest.mark.parametrize("language", ["zh_Hans", "zh_Hant", "en"])
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_an_export_of_ours_needs_no_naming_of_columns(program: Program, fang: Desk, cast: Cast, trial: str,
+                                                      language: str, kind: str):
+    report = {"exposures": 12.5, "people": 4, "people_new": 3, "site": "Gate", "model_version": "1.0",
+              "events": {"complaint": 2, "harm_S4": 1}}
+    period = {"period_start": START.isoformat(), "period_end": (START + HOUR).isoformat()}
+    program.acts.do("file_feedback", cast.fang, {**report, **period}, on=trial)
+    at = sent(fang, trial, next_day(fang.client.get(f"/feedback?export={kind}&lang={language}").get_data(), kind))
+    form = tree(fang.get(f"{at}?lang=en").text)
+    chosen = {box.attrs["name"]: "".join(one.attrs["value"] for one in box.all("option") if "selected" in one.attrs)
+              for box in form.all("select") if box.attrs["name"].startswith("column")}
+    assert {*report, *period, "nil", "region"} <= set(chosen.values())
+    assert fang.send(at, chosen).status_code == 303
+    assert "in order" in text_of(settled(fang, at).text) and "1 report is filed" in press(fang, at)
+    items = fang.get(f"/api/v1/trials/{trial}/feedback").get_json()["items"]
+    assert [{name: one[name] for name in report} for one in items] == [report, report]
+
+
+def next_day(exported: bytes, kind: str) -> bytes:
+    """An exported sheet as its firm would send it again a day later."""
+    if kind == "csv":
+        return exported.replace(b"2026-03-02T", b"2026-03-03T")
+    book = openpyxl.load_workbook(io.BytesIO(exported))
+    for cell in (cell for line in book.active.iter_rows() for cell in line if isinstance(cell.value, str)):
+        cell.value = cell.value.replace("2026-03-02T", "2026-03-03T")
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
 
 
 def test_nobody_else_sees_a_file_on_its_way(desk_of: Desks, fang: Desk, cast: Cast, trial: str):

@@ -18,9 +18,10 @@ from sandbox.rules.intake.table import fold
 TIMES, TEXTS = ("period_start", "period_end"), ("region", "site", "model_version", "narrative", "key")
 WHOLE = ("people", "people_new", "reviewed", "labelled")
 NUMBERS = ("exposures", "hours", "money")
-FIELDS = (*TIMES, *NUMBERS[:1], *WHOLE[:2], *TEXTS[:3], *NUMBERS[1:], *WHOLE[2:], "nil", "groups", "distributions",
-          "narrative", "key")
-"""What a column may be, in the order of the templates; besides these `events.NAME` and `metrics.NAME`."""
+FIELDS = (*TIMES, *NUMBERS[:1], *WHOLE[:2], *TEXTS[:3], *NUMBERS[1:], *WHOLE[2:], "nil", "events", "groups",
+          "distributions", "narrative", "key")
+"""What a column may be, in the order of the templates; besides these `events.NAME` and `metrics.NAME`. `events` alone
+holds all counts in one cell, as exports have them."""
 NAMED = ("events", "metrics")
 PLAIN_NUMBER = re.compile(r"-?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,3})?", re.ASCII)
 SHAPES = ("%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S",
@@ -47,6 +48,7 @@ def is_field(name: str) -> bool:
 def report_of(columns: Sequence[str | None], cells: Sequence[str], reading: Reading) -> dict[str, Any]:
     """What a row says, blank cells left out, and counts of nothing. `columns` names the field of each cell, or None."""
     said: dict[str, Any] = {}
+    named: dict[str, dict[str, Any]] = {}
     for name, raw in zip(columns, cells, strict=False):
         raw = raw.strip()
         if name is None or not raw:
@@ -55,9 +57,12 @@ def report_of(columns: Sequence[str | None], cells: Sequence[str], reading: Read
         if rest:
             value = _whole(raw, reading) if first == "events" else _number(raw, reading)
             if value != 0 or first == "metrics":
-                said.setdefault(first, {})[rest] = value
+                named.setdefault(first, {})[rest] = value
         else:
             said[name] = READERS.get(name, _text)(raw, reading)
+    for first, counts in named.items():
+        whole = said.get(first, {})
+        said[first] = {**whole, **counts} if isinstance(whole, dict) else whole
     if reading.through and isinstance(said.get("period_end"), str) and reading.zone:
         said["period_end"] = _through(said["period_end"], reading.zone)
     return said
@@ -126,7 +131,7 @@ def _through(said: str, zone: tzinfo) -> str:
 
 READERS: Mapping[str, Any] = MappingProxyType({
     **dict.fromkeys(TIMES, _time), **dict.fromkeys(WHOLE, _whole), **dict.fromkeys(NUMBERS, _number), "nil": _flag,
-    "groups": _rows, "distributions": _rows})
+    **dict.fromkeys(("events", "groups", "distributions"), _rows)})
 
 
 def guessed(header: Iterable[str], words: Mapping[str, str]) -> Iterator[str | None]:

@@ -32,7 +32,7 @@ ETAG = re.compile(r'"(\d{1,9})"')
 class Query(BaseModel):
     """Parameters of an address. Names that are not declared are refused: a filter misspelt would show everything."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 Text = Annotated[str, BeforeValidator(plain_text), Field(max_length=200)]
@@ -62,11 +62,17 @@ class Doing(Query):
 
 def asked(kind: type[Query]) -> Any:
     """The parameters of the address. Raises Malformed naming each that is wrong."""
+    if not request.query_string:
+        return _asked(kind, {})
     repeated = [name for name, values in request.args.lists() if len(values) > 1]
     if repeated:
         raise Malformed("bad_parameter", *((name, word("error.repeated")) for name in repeated))
+    return _asked(kind, request.args.to_dict())
+
+
+def _asked(kind: type[Query], sent: dict[str, str]) -> Any:
     try:
-        return kind.model_validate(request.args.to_dict())
+        return kind.model_validate(sent)
     except ValidationError as error:
         raise Malformed("bad_parameter", *((one.field, one.word) for one in faults_of(error))) from error
 

@@ -100,7 +100,7 @@ TAGS: Mapping[str, str] = {
     "annual": "The sandbox's own yearly reports.",
     "clocks": "Statutory and agreed time limits that run.", "corrective": "What is to be put right, done and verified.",
     "allegations": "What others say happened; for regulators alone.", "files": "Evidence files.",
-    "reviews": "Risk checks.",
+    "changes": "Stage adjustment: requests for a change of a plan, and its versions.", "reviews": "Risk checks.",
     "log": "What happened, with proofs.", "scenarios": "Limited scenarios and their limits.",
     "imports": "Records kept elsewhere, taken over with a mapping.",
     "registers": "Lists that others keep: entries, history, names, citations.",

@@ -26,7 +26,7 @@ Finite = Annotated[float | None, BeforeValidator(finite)]
 class Shape(BaseModel):
     """The base of what an endpoint answers."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     @classmethod
     def of(cls, row: Mapping[Any, Any], **more: Any) -> Self:

@@ -14,8 +14,7 @@ from sandbox.acts.refusals import Refused
 from sandbox.reads import board, drift, months, records, reporting, risk, trials
 from sandbox.reads.pages import Page
 from sandbox.rules.access import Relation, Role
-from sandbox.rules.cadence import days_after
-from sandbox.rules.reporting import Period, Span, Standing
+from sandbox.rules.reporting import Period, Schedule, Span, Standing
 from sandbox.rules.risk import INDICATORS
 from sandbox.store.feedback import FeedbackFields
 from sandbox.web.codec import read as typed_value
@@ -270,7 +269,7 @@ def _expected(row: Mapping[str, Any]) -> Plain:
     """The period after the last covered one, and the version of the plan, to be put right where they differ."""
     zone = program().settings.zone
     start = _whole_minute(row["covered_until"] or row["starts_at"])
-    end = min(now(), days_after(start, row["feedback_days"] or 1, zone))
+    end = Schedule(row["starts_at"], row["feedback_days"] or 1, zone).next_end(start, now())
     return {"period_start": start, "period_end": max(end, start), "model_version": row["model_version"]}
 
 

@@ -58,8 +58,8 @@ def _cells(one: Any) -> Plain:
 
 
 def _plain(one: Any) -> Plain:
-    return {"reviewer": one["name"] or one["account_id"], "organisation": one["organisation"], "kind": one["kind"],
-            "judged": one["reviews"], "hours": one["hours"], "fee": one["fee"]}
+    return {"reviewer": one["name"] or one["account_id"], "reviewer_organisation": one["organisation"],
+            "kind": one["kind"], "judged": one["reviews"], "hours": one["hours"], "fee": one["fee"]}
 
 
 @page(PAGES, "/fees/rates", act="set_fee", methods=("GET", "POST"))

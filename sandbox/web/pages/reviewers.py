@@ -43,9 +43,9 @@ def _cells(one: Mapping[str, Any]) -> Plain:
 
 def _plain(one: Mapping[str, Any]) -> Plain:
     load = one["load"]
-    return {"reviewer": one["name"] or one["id"], "organisation": one["organisation"], "side": one["constituency"],
-            "expertise": ", ".join(one["expertise"]), "trials": load.trials, "judged": load.held, "waiting": load.due,
-            "hours": load.hours}
+    return {"reviewer": one["name"] or one["id"], "reviewer_organisation": one["organisation"],
+            "side": one["constituency"], "expertise": ", ".join(one["expertise"]), "trials": load.trials,
+            "judged": load.held, "waiting": load.due, "hours": load.hours}
 
 
 @page(PAGES, "/reviewers/<account_id>/description", act="describe_reviewer", methods=("GET", "POST"))

@@ -7,7 +7,7 @@ from flask import url_for
 
 from sandbox.reads.board import Owed, Task
 from sandbox.reads.steps import Step
-from sandbox.rules.needs import NEEDS
+from sandbox.rules.guards import need_named
 from sandbox.store.dues import HoldKind
 from sandbox.store.incidents import IncidentKind, Severity
 from sandbox.store.retractions import RetractionGround
@@ -144,8 +144,8 @@ def need_rows(needs: Iterable[str], unmet: Mapping[str, Word], trial_id: str, de
 def _need_row(name: str, lacking: Word | None, trial_id: str, decision: str | None) -> Plain:
     row: Plain = {"met": lacking is None, "text": said(lacking or word(f"need.{name}"))}
     if lacking:
-        row["holder"] = t("page.need.holder", who=word(f"role.{NEEDS[name].holder}"))
-        link = meet_url(NEEDS[name].meet, trial_id, decision)
+        row["holder"] = t("page.need.holder", who=word(f"role.{need_named(name).holder}"))
+        link = meet_url(need_named(name).meet, trial_id, decision)
         row["link"] = {"url": link, "label": t("page.need.go")} if link else None
     return row
 

@@ -24,7 +24,7 @@ from sandbox.store.faults import Fault
 from sandbox.store.uploads import RUNS, UploadState
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
-from sandbox.web.pages.feedback import EVENTS, amount, event_label, event_names, events_text
+from sandbox.web.pages.feedback import EVENTS, EXPORTED, amount, event_label, event_names, events_text
 from sandbox.web.pages.filing import again, gone, key
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render
 from sandbox.web.pages.times import moment, now
@@ -130,11 +130,13 @@ def _event(name: str, language: str) -> str:
 
 
 def meanings_of(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, str]:
-    """Folded labels of all languages, and the fields they are labels of."""
+    """Folded labels of all languages, those of our own exports too, and the fields they are labels of."""
     found: dict[str, str] = {}
     for language in LOCALES:
         for name, label in labels_of(connection, row, language).items():
             found.setdefault(fold(label), name)
+        for name in set(EXPORTED) & set(FIELDS):
+            found.setdefault(fold(say(word(f"page.col.{name}"), language)), name)
         for name in ALSO:
             found |= {fold(other): name for other in re.split("[、;]", say(word(f"page.upload.also_{name}"), language))}
     return found
