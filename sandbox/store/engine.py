@@ -125,8 +125,14 @@ class Statement:
         """The first row of a select by column name, read through the columns' own types; None when there is none."""
         cursor = self.run(connection, values)
         found = cursor.fetchone()
-        if found is None:
-            return None
+        return None if found is None else self._read(connection, cursor, found)
+
+    def every(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Every row of a select, as `first` gives the first."""
+        cursor = self.run(connection, values)
+        return [self._read(connection, cursor, found) for found in cursor.fetchall()]
+
+    def _read(self, connection: sa.Connection, cursor: Any, found: Any) -> dict[str, Any]:
         names, readers = self._readers.get(connection.dialect.name) or self._make_readers(connection.dialect, cursor)
         row = dict(zip(names, found, strict=True))
         for name, reader in readers:
