@@ -3,7 +3,6 @@ short act. A single filing beside it waits for a slice at most; a crash at any p
 """
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from sandbox.acts.batches import BatchFiled
 from sandbox.acts.feedback import EVENTS, TAKES_REPORTS
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.jobs.program import Program
-from sandbox.jobs.slices import YIELDS, Slices, instant, text_of
+from sandbox.jobs.slices import Slices, instant, text_of
 from sandbox.rules.access import Actor
 from sandbox.rules.reporting import Schedule
 from sandbox.store.batches import (
@@ -207,8 +206,6 @@ class Taking:
                 values = one.read.values
                 self.spool.add(one.line, site_key_of(values["site"]), text_of(values["period_start"]),
                                text_of(values["period_end"]), one.read.key, one.read.text)
-            if self.lines % YIELDS == 0:
-                time.sleep(0)
             if self.lines % SLICE == 0:
                 self.told.read(self.lines)
         self.spool.flush()

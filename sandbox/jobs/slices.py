@@ -1,6 +1,5 @@
 """The slices of a batch: rows made of its lines, brought in one slice after the other, and added up on the way."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 LIFE = timedelta(minutes=5)
 """A batch that does not count by then is taken back: whoever sent it heard nothing, or heard that it was too busy."""
 MILLISECOND = timedelta(milliseconds=1)
-YIELDS = 16
-"""Lines after which other threads may go on: they would wait five milliseconds at each of their own steps otherwise."""
 
 
 @dataclass
@@ -79,8 +76,6 @@ class Slices:
         ids, hashes, rows = new_ids("fb", self.now + len(self.roots) * MILLISECOND, len(chunk)), [], []
         for sent, report_id, salt in zip(chunk, ids, salts(len(chunk)), strict=True):
             line, site, starts, ends, key, body = sent
-            if line % YIELDS == 0:
-                time.sleep(0)
             values = orjson.loads(body)
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
