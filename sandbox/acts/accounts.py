@@ -1,4 +1,5 @@
-"""Accounts: the first administrator, invitations, changes, tokens. A third regulator needs two regulators."""
+"""Accounts: the first administrator, invitations, changes, tokens. As soon as there are two regulators, one of them
+confirms every further regulator and administrator."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,6 +31,8 @@ from sandbox.store.types import Long, Raw, Short
 INVITATION_DAYS = 14
 FIRST_REGULATORS = 2
 """Only these are granted without four eyes: before there are two, nobody could vote."""
+CONFIRMED = (Role.REGULATOR, Role.ADMINISTRATOR)
+"""Who hands out links, and who decides."""
 
 
 class Invited(Done):
@@ -44,8 +47,9 @@ class Invited(Done):
 @act()
 def invite(act: Act, given: InvitationFields) -> Invited:
     """Invite a person, or renew the link of who is invited already. The link is the administrator's alone, who decides
-    nothing: whoever votes could take a firm's signature or a reviewer's seat with it. Regulators come by an
-    administrator's invitation alone, from the third on confirmed by a regulator."""
+    nothing: whoever votes could take a firm's signature or a reviewer's seat with it. Regulators and administrators
+    come by an administrator's invitation alone, and as soon as there are two regulators one of them confirms it:
+    nobody becomes two persons by an address of their own."""
     decides = act.actor.role is Role.REGULATOR
     if decides and given.role not in (Role.REVIEWER, Role.FIRM, Role.DEPARTMENT):
         raise NotPermitted("not_permitted")
@@ -53,7 +57,7 @@ def invite(act: Act, given: InvitationFields) -> Invited:
     open_one = open_invitation(act, given)
     if open_one:
         return Invited(id=open_one) if decides else renew_invitation(act, open_one)
-    if given.role is Role.REGULATOR and regulators(act) >= FIRST_REGULATORS:
+    if given.role in CONFIRMED and regulators(act) >= FIRST_REGULATORS:
         return Invited(decision=propose(act, "invite", given.plain()))
     sent = send_invitation(act, given)
     return sent.model_copy(update={"secret": None}) if decides else sent

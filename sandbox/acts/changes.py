@@ -102,7 +102,7 @@ def standing(act: Act, terms: Mapping[str, Any], asked: Mapping[str, Any], at: d
     used = {name: trial[f"used_{name}"] for name in ("people", "volume", "hours", "money", "regions", "sites")}
     return Standing(
         act.now, at or act.now, used, _measured(act, terms) if asked.get("metrics") else frozenset(),
-        {"people": scenario["max_people"], "volume": scenario["max_volume"], "days": scenario["max_days"]},
+        {"people": scenario["max_people"], "volume": scenario["max_volume"]},
         trial["extension_count"], trial_facts(trial).days_used(act.now), trial["day_limit"], trial["ends_at"],
         asked.get("regression_passed", True))
 

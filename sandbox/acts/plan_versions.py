@@ -11,14 +11,11 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.acts.places import outside
-from sandbox.rules.cadence import DAY, local_day
-from sandbox.rules.places import agreed
+from sandbox.rules.cadence import local_day
 from sandbox.rules.reporting import same_version
-from sandbox.store.changes import PLAN_VERSIONS
+from sandbox.rules.terms import pinned, placed
+from sandbox.store.changes import PLAN_VERSIONS, adjusted_versions
 
-ROLL_OUT = 7 * DAY
-"""How long after a change of the pin the version before it may still be told of: it was agreed on, and nothing is
-rolled out everywhere at once."""
 KEPT_IN: Mapping[str, tuple[tuple[str, str], ...]] = {
     **{name: (("exposure", name),) for name in (
         "people", "volume", "hours", "money", "rate_per_day", "regions", "sites", "data_classes", "vulnerable_groups",
@@ -75,26 +72,12 @@ def terms_in_force(act: Act) -> dict[str, Any]:
 
 def is_pinned(act: Act, version: str | None, start: datetime, end: datetime) -> bool:
     """Whether a model version is one that was pinned while that time ran, or shortly before."""
-    if same_version(version, act.trial["model_version"]):
-        return True
-    return any(same_version(version, terms["model_version"]) for terms in _during(act, start - ROLL_OUT, end))
+    return same_version(version, act.trial["model_version"]) \
+        or pinned(version, adjusted_versions(act.connection, act.trial), start, end)
 
 
 def is_agreed(act: Act, region: str | None, site: str | None, start: datetime, end: datetime) -> bool:
     """Whether both places were agreed on at some instant of that time."""
-    during = _during(act, start, end)
-    if not during:
+    if act.trial["plan_version"] <= 1 or not (region or site):
         return not outside(act.trial, region, site)
-    return all(not place or any(agreed(terms[kind]).allows(place) for terms in during)
-               for place, kind in ((region, "regions"), (site, "sites")))
-
-
-def _during(act: Act, start: datetime, end: datetime) -> list[dict[str, Any]]:
-    """The terms that were in force at some instant of a span, the first since ever; empty where nothing was changed."""
-    if act.trial["plan_version"] <= 1:
-        return []
-    rows = act.connection.execute(sa.select(PLAN_VERSIONS.c.at, PLAN_VERSIONS.c.terms).where(
-        PLAN_VERSIONS.c.trial_id == act.trial["id"]).order_by(PLAN_VERSIONS.c.number)).all()
-    begun = [None, *(row.at for row in rows[1:])]
-    return [row.terms for row, since, over in zip(rows, begun, [*begun[1:], None], strict=True)
-            if (since is None or since < end) and (over is None or over > start)]
+    return placed(region, site, adjusted_versions(act.connection, act.trial), start, end)

@@ -18,11 +18,13 @@ from sandbox.jobs.program import Program
 from sandbox.jobs.slices import Slices, instant, text_of
 from sandbox.rules.access import Actor
 from sandbox.rules.reporting import Schedule
+from sandbox.rules.terms import Version
 from sandbox.store.batches import (
     COUNTS,
     KEPT,
     drop_slice,
 )
+from sandbox.store.changes import adjusted_versions
 from sandbox.store.distributions import BASELINES
 from sandbox.store.door import Busy, Transaction, Unknown
 from sandbox.store.engine import Statement
@@ -107,6 +109,8 @@ class Terms:
     zone: tzinfo
     epochs: tuple[tuple[int, str], ...]
     """Each epoch's number and opening, as text, the latest first."""
+    versions: tuple[Version, ...] = ()
+    """Of the plan's terms, where they were adjusted."""
 
     @property
     def schedule(self) -> Schedule:
@@ -314,12 +318,14 @@ def terms_of(program: Program, actor: Actor, trial_id: str) -> Terms:
         opened = connection.execute(sa.select(EPOCHS.c.epoch, EPOCHS.c.opened_at).where(
             EPOCHS.c.trial_id == trial_id).order_by(EPOCHS.c.epoch.desc()))
         epochs = tuple((number, text_of(at)) for number, at in opened)
+        versions = adjusted_versions(connection, trial) if trial else ()
     if trial is None:
         raise NotFound
     if trial["state"] not in TAKES_REPORTS:
         raise Refused("no_exposure_allowed", state=trial["state"])
     first = trial["starts_at"].astimezone(program.settings.zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), watched, program.settings.zone, epochs)
+    return Terms(trial, program.clock(), first, EVENTS | frozenset(names), watched, program.settings.zone, epochs,
+                 versions)
 
 
 _before = (

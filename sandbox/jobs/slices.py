@@ -13,6 +13,7 @@ from sandbox.acts.batches import BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
 from sandbox.acts.places import outside
 from sandbox.rules.cadence import period_number
 from sandbox.rules.reporting import Span, came_late, joined, same_version
+from sandbox.rules.terms import pinned, placed
 from sandbox.store.batches import blank_report, insert_batch, insert_notes, insert_reports
 from sandbox.store.door import Transaction
 from sandbox.store.feedback import FeedbackFields
@@ -109,12 +110,23 @@ class Slices:
         self.grouped = self.grouped or bool(values["groups"])
         version, place = values["model_version"], (values["region"], values["site"])
         self.places.add(place)
-        beyond = outside(trial, *place)
-        if values["events"].get("harm_S1") or beyond or (version is not None and not same_version(
-                version, trial["model_version"])):
-            self.odd.setdefault((values["model_version"], bool(values["events"].get("harm_S1")), beyond),
+        beyond, unpinned = self._beyond(place, starts, ends), self._unpinned(version, starts, ends)
+        if values["events"].get("harm_S1") or beyond or unpinned:
+            self.odd.setdefault((version if unpinned else "", bool(values["events"].get("harm_S1")), beyond),
                                 FeedbackFields.model_validate({name: values[name] for name in values}))
         return self._deadline(max(1, period))
+
+    def _beyond(self, place: tuple[str | None, str | None], starts: str, ends: str) -> bool:
+        """Whether a place was not agreed on at the line's own time."""
+        if not self.terms.versions or not any(place):
+            return outside(self.terms.trial, *place)
+        return not placed(*place, self.terms.versions, instant(starts), instant(ends))
+
+    def _unpinned(self, version: str | None, starts: str, ends: str) -> bool:
+        """Whether another model version was pinned then."""
+        if version is None or same_version(version, self.terms.trial["model_version"]):
+            return False
+        return not pinned(version, self.terms.versions, instant(starts), instant(ends))
 
     def _deadline(self, period: int) -> tuple[Any, bool]:
         if period not in self.deadlines:

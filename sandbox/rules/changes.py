@@ -257,7 +257,8 @@ def _no_model(terms: Mapping[str, Any], found: tuple[Difference, ...], standing:
 
 
 def _no_extension(terms: Mapping[str, Any], found: tuple[Difference, ...], standing: Standing) -> tuple[Fault, ...]:
-    """Once, by 180 days at most, 360 in all, and asked for thirty days before the end."""
+    """Once, by 180 days at most, 360 in all, and asked for thirty days before the end. What a scenario allows an
+    application to ask for at first does not count."""
     ends, until = standing.ends_at, datetime.fromisoformat(found[0].after)
     if ends is None or standing.asked_at > ends - AHEAD_DAYS * DAY:
         return (("days", word("error.extension_too_late", n=AHEAD_DAYS)),)
@@ -266,9 +267,6 @@ def _no_extension(terms: Mapping[str, Any], found: tuple[Difference, ...], stand
     most = max(standing.day_limit, EXTENDED_MOST)
     if standing.days_used + (until - standing.now) / DAY > most:
         return (("days", word("error.too_long_in_all", n=most)),)
-    allowed = standing.most.get("days")
-    if allowed is not None and standing.day_limit + round((until - ends) / DAY) > allowed:
-        return (("days", word("error.over_scenario", most=allowed)),)
     return ()
 
 

@@ -3,6 +3,7 @@
 A version is never changed: what becomes of a trial's plan is a new one, with the move or the request that made it.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from pydantic import Field as PydanticField
 from sqlmodel import Field
 
 from sandbox.rules.changes import EXTENSION_MOST, ChangeKind
+from sandbox.rules.terms import Version, in_turn
 from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, Rows
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.running import CorrectivePlanFields
@@ -155,3 +157,12 @@ class PlanVersion(Row, table=True):
 
 
 CHANGES, PLAN_VERSIONS = ChangeRequest.__table__, PlanVersion.__table__  # type: ignore[attr-defined]
+
+
+def adjusted_versions(connection: sa.Connection, trial: Mapping[Any, Any]) -> tuple[Version, ...]:
+    """The versions of a trial's terms, oldest first; none where there was ever one alone."""
+    if trial["plan_version"] <= 1:
+        return ()
+    rows = connection.execute(sa.select(PLAN_VERSIONS.c.at, PLAN_VERSIONS.c.terms).where(
+        PLAN_VERSIONS.c.trial_id == trial["id"]).order_by(PLAN_VERSIONS.c.number))
+    return in_turn((row.at, row.terms) for row in rows)

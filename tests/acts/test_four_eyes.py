@@ -9,12 +9,13 @@ from cast import PASSWORD, START, Cast, actor
 from world import World
 
 from sandbox.acts.act import Acts
-from sandbox.acts.refusals import Invalid, Refused, Unmet
+from sandbox.acts.refusals import Invalid, NotPermitted, Refused, Unmet
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
-from sandbox.rules.access import SYSTEM_ACTOR, Actor
+from sandbox.rules.access import SYSTEM_ACTOR, Actor, Relation
 from sandbox.store.corrective import ITEMS
 from sandbox.store.passwords import hash_password
+from sandbox.store.sections import SECTIONS
 from sandbox.store.trials import SEATS
 
 DAY = timedelta(days=1)
@@ -157,6 +158,20 @@ def test_whoever_decides_never_holds_the_link_of_an_invitation(acts: Acts, cast:
     assert opened.id
 
 
+@pytest.mark.parametrize("role", ["regulator", "administrator"])
+def test_an_administrator_makes_no_second_self_that_decides_or_invites(program: Program, acts: Acts, cast: Cast,
+                                                                      role: str) -> None:
+    given = {"email": "ada.2@people.example", "name": "Ada", "role": role, "organisation_id": cast.ada.organisation_id}
+    asked = acts.do("invite", cast.ada, given)
+    assert asked.decision and asked.id is None and asked.secret is None
+    with pytest.raises(NotPermitted):
+        acts.do("vote_on_decision", cast.ada, {"value": "for"}, asked.decision)
+    assert acts.do("invite", cast.ada, given).secret is None
+    acts.do("vote_on_decision", cast.zhou, {"value": "for"}, asked.decision)
+    link = acts.do("invite", cast.ada, given).secret
+    assert acts.do("accept_invitation", SYSTEM_ACTOR, {"secret": link, "password": hash_password(PASSWORD)}).id
+
+
 # Verdicts
 
 
@@ -200,6 +215,24 @@ def test_what_a_member_verified_who_then_steps_aside_waits_for_another(
 
 
 # Both sides
+
+
+SPEAKS = {"retrospective", "wind_down", "countersignature"}
+"""Sections that either side writes: two count when the other has signed, of the third each has words of its own."""
+
+
+def test_whatever_else_is_filed_has_one_side_that_writes_it(acts: Acts, cast: Cast, trial: str) -> None:
+    assert {kind for kind, row in SECTIONS.items() if {Relation.OWNER, Relation.OFFICER} <= set(row.by)} == SPEAKS
+    for kind in ("corrective_plan", "retest", "mitigation", "failure_form"):
+        with pytest.raises(NotPermitted, match="not_your_section"):
+            acts.do("file_section", cast.lin, {"kind": kind, "body": {}}, trial)
+
+
+def test_a_risk_register_that_was_admitted_is_not_written_anew(world: World) -> None:
+    one = world.walk()
+    world.go(one.admitted())
+    with pytest.raises(Refused, match="not_in_this_state"):
+        one.file("risks")
 
 
 @pytest.mark.parametrize(("author", "other"), [("firm", "regulator"), ("regulator", "firm")])

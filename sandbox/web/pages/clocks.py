@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.clocks import ResumeGiven
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import clocks as reads
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
@@ -19,7 +18,7 @@ from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render
 from sandbox.web.pages.times import due, moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
@@ -81,10 +80,7 @@ def _plain(one: ClockLine) -> Plain:
 
 def found(connection: sa.Connection, clock_id: str) -> tuple[ClockLine, Mapping[str, Any]]:
     """A clock and its trial. Raises NotFound."""
-    one = reads.clock(connection, actor(), now(), clock_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one.row["trial_id"])
+    return with_trial(connection, reads.clock(connection, actor(), now(), clock_id))
 
 
 @page(PAGES, "/clocks/<clock_id>", roles=READERS)

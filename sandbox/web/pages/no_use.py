@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from flask import request, url_for
 
 from sandbox.acts.no_use import NoUseEnd
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import reporting
 from sandbox.rules.access import Role, may
 from sandbox.rules.lifecycle import RUNNING
@@ -17,7 +16,7 @@ from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.shapes import PAGES, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, program, said, t
 
 SPAN = ("period_start", "period_end")
@@ -102,10 +101,7 @@ def plan_no_use(trial_id: str) -> Any:
 def end_no_use(plan_id: str) -> Any:
     """End a plan: there will be use after all."""
     with program().reading() as connection:
-        one = reporting.filing(connection, actor(), NO_USE, plan_id)
-        if one is None:
-            raise NotFound
-        row = own(connection, one["trial_id"])
+        one, row = with_trial(connection, reporting.filing(connection, actor(), NO_USE, plan_id))
     there = url_for("pages.no_use", trial_id=row["id"])
     return asked(form_of(NoUseEnd, request.path, t("page.no_use.end")), "withdraw_no_use", NoUseEnd, plan_id,
                  title=t("page.no_use.end_title", span=span(one)), sub=t("page.no_use.end_why"),
