@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 import sandbox.acts.aliases
 import sandbox.acts.allegations
+import sandbox.acts.annual
 import sandbox.acts.batches
 import sandbox.acts.channels
 import sandbox.acts.citations
@@ -35,7 +36,8 @@ import sandbox.acts.replays
 import sandbox.acts.retractions
 import sandbox.acts.reviews
 import sandbox.acts.scenarios
-import sandbox.acts.trials  # noqa: F401 importing an act's file enters it into ACTS
+import sandbox.acts.trials
+import sandbox.acts.withdrawals  # noqa: F401 importing an act's file enters it into ACTS
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.counted import CountedActs
 from sandbox.jobs.presence import enter
