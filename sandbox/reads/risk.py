@@ -167,12 +167,13 @@ def _sums(connection: sa.Connection, trial_id: str, number: int) -> dict[str, An
 
 def _line(one: Finding, sums: Any, share: float, at: Thresholds, unseen: float, officer: bool) -> IndicatorLine:
     events, told = (int(sums.happened), float(sums.exposures)) if sums else (0, 0.0)
-    unseen = unseen if denominator_of(one.indicator) == "exposures" else 0.0
+    of_use = denominator_of(one.indicator) == "exposures"
+    unseen, most = (unseen, math.inf) if of_use else (0.0, 1.0)
     declared, itemised, alleged = (int(sums.events), int(sums.itemised), int(sums.alleged)) if sums else (0, 0, 0)
     known = told > 0
     return IndicatorLine(
         one.indicator, events, declared, itemised, alleged if officer else None, told, unseen, one.limit, one.weight,
-        events / told if known else None, rate_interval(events, told) if known else None, one.log_e, share,
+        events / told if known else None, rate_interval(events, told, most=most) if known else None, one.log_e, share,
         too_early(one.limit * one.exposures, one.weight, at))
 
 

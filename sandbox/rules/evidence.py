@@ -202,27 +202,29 @@ def e_bh(logs: Sequence[float], alpha: float = 0.1) -> frozenset[int]:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a rate, events per exposure; `high` is infinite while there are no exposures."""
+    """Bounds of a rate, events per exposure; `high` is the most that is possible while there are no
+    exposures."""
 
     low: float
     high: float
 
 
-def rate_interval(k: int, n: float, alpha: float = 0.05) -> Interval:
+def rate_interval(k: int, n: float, alpha: float = 0.05, *, most: float = math.inf) -> Interval:
     """The rates that evidence has not excluded: an anytime-valid confidence sequence, at 95 % unless told otherwise.
 
-    It keeps every rate p for which neither log_e_up(k, p n) nor log_e_low(k, p n) has reached 2/alpha. With probability
-    1 - alpha a constant true rate is inside at all moments at once, so it may be read daily; it is wider than a
-    fixed-sample interval, and with these factors it never gets narrower than about 0.89 to 1.15 times k/n.
+    None is above `most`, 1 for a share of cases. It keeps every rate p for which neither log_e_up(k, p n) nor
+    log_e_low(k, p n) has reached 2/alpha. With probability 1 - alpha a constant true rate is inside at all moments
+    at once, so it may be read daily; it is wider than a fixed-sample interval, and with these factors it never gets
+    narrower than about 0.89 to 1.15 times k/n.
     """
     if n <= 0.0:
-        return Interval(0.0, math.inf)
+        return Interval(0.0, most)
     bar = math.log(2.0 / alpha)
     low = turn(lambda mu: log_e_up(k, mu) < bar, 0.0, float(k))
     top = k + 10.0
     while log_e_low(k, top) < bar:
         top *= 2.0
-    return Interval(low / n, turn(lambda mu: log_e_low(k, mu) >= bar, float(k), top) / n)
+    return Interval(low / n, min(most, turn(lambda mu: log_e_low(k, mu) >= bar, float(k), top) / n))
 
 
 # Arithmetic

@@ -4,6 +4,7 @@ import math
 import random
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -491,6 +492,13 @@ def test_an_interval_holds_the_observed_rate_and_excludes_only_what_evidence_exc
         assert log_e_up(k, interval.low * n) == pytest.approx(bar, abs=1e-6)
     else:
         assert log_e_up(k, 0) < bar
+
+
+def test_no_share_of_cases_is_above_one() -> None:
+    assert rate_interval(3, 4).high > 1
+    assert rate_interval(3, 4, most=1.0) == replace(rate_interval(3, 4), high=1.0)
+    assert rate_interval(1, 1000, most=1.0) == rate_interval(1, 1000)
+    assert rate_interval(0, 0, most=1.0) == Interval(0.0, 1.0)
 
 
 def test_the_interval_of_a_constant_rate_holds_it_at_every_event_at_once() -> None:

@@ -1,5 +1,6 @@
 """What a trial's page shows of its light and caps, read as markup: charts, tables, words."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -81,6 +82,19 @@ def test_a_trial_that_stands_still_is_paused_in_one_word_and_projects_nothing(
     assert len(light.all("path", "lamp-red")) == len(light.all("path", "lamp-cut")) == 1, "an octagon with its bars"
     drawn = page.panel("h-caps").all("figure")[0]
     assert drawn.all("line", "ln-proj") == [] and "试点未在运行，不作推算" in drawn.text
+
+
+def test_a_share_of_cases_is_shown_up_to_all_of_them(program: Program, cast: Cast, clock: Shifted,
+                                                     opened: Callable[..., Node], at: Desks) -> None:
+    trial = adopt(program, cast, 1, limits=[{"indicator": "override", "per_exposure": 0.4}])[0]
+    clock.forward(START + 2 * DAY)
+    program.acts.do("file_feedback", cast.fang, {
+        "period_start": START.isoformat(), "period_end": (START + DAY).isoformat(), "exposures": 8, "reviewed": 8,
+        "events": {"override": 3}}, on=trial)
+    line, = at(cast.fang).get(f"/api/v1/trials/{trial}/risk").get_json()["indicators"]
+    assert 0 < line["interval"]["low"] < line["rate"] == 3 / 8 and line["interval"]["high"] == 1
+    said = opened(trial).panel("h-risk").text
+    assert "100%" in said and not [one for one in re.findall(r"([\d.]+) ?%", said) if float(one) > 100]
 
 
 # Drift

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import allegations as reads
 from sandbox.rules.access import Role
 from sandbox.store.allegations import (
@@ -25,7 +24,7 @@ from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render, value_word
 from sandbox.web.pages.times import due, moment
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, program, said, t, titled
 
 READERS = (Role.REGULATOR,)
@@ -63,10 +62,7 @@ def _plain(one: Mapping[str, Any]) -> Plain:
 
 def found(connection: sa.Connection, allegation_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """An allegation and its trial. Raises NotFound."""
-    one = reads.allegation(connection, actor(), allegation_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return with_trial(connection, reads.allegation(connection, actor(), allegation_id))
 
 
 @page(PAGES, "/allegations/<allegation_id>", roles=READERS)

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.clocks import ResumeGiven
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import clocks as reads
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
@@ -19,7 +18,7 @@ from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render
 from sandbox.web.pages.times import due, moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
@@ -35,6 +34,8 @@ def clocks_list() -> Any:
     running, trial, q = wanted("running"), wanted("trial"), wanted("q")
     return listed(Listing(
         name="clocks", endpoint="pages.clocks_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
+        actions=[{"label": t("page.annual.title"), "url": url_for("pages.annual_reports")}]
+        if actor().role is Role.REGULATOR else [],
         filters=[choices_of("running", running, {"1": t("page.clocks.running")}),
                  choices_of("trial", trial, {trial: trial} if trial else {})],
         page=lambda connection, cursor, limit: reads.clocks(connection, actor(), now(), trial_id=trial, q=q,
@@ -81,10 +82,7 @@ def _plain(one: ClockLine) -> Plain:
 
 def found(connection: sa.Connection, clock_id: str) -> tuple[ClockLine, Mapping[str, Any]]:
     """A clock and its trial. Raises NotFound."""
-    one = reads.clock(connection, actor(), now(), clock_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one.row["trial_id"])
+    return with_trial(connection, reads.clock(connection, actor(), now(), clock_id))
 
 
 @page(PAGES, "/clocks/<clock_id>", roles=READERS)
@@ -120,13 +118,15 @@ def ground(row: Mapping[str, Any]) -> str | None:
 
 
 def about_url(row: Mapping[str, Any]) -> str:
-    """What started it: an incident, a report, a review, otherwise a move or a section of its trial."""
+    """What started it: an incident, a report, a review, a withdrawal; otherwise a move or a section of its trial."""
     if row["object_id"].startswith("in_"):
         return url_for("pages.incident", incident_id=row["object_id"])
     if row["object_id"].startswith("fb_"):
         return url_for("pages.report", feedback_id=row["object_id"])
     if row["object_id"].startswith("rv_"):
         return url_for("pages.review", review_id=row["object_id"])
+    if row["object_id"].startswith("wd_"):
+        return url_for("pages.withdrawals", trial_id=row["trial_id"])
     return url_for("pages.trial", trial_id=row["trial_id"])
 
 

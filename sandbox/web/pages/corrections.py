@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, records, reporting
 from sandbox.rules.access import Relation, Role
 from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
@@ -21,7 +20,7 @@ from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import moment
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, locale, program, t
 from sandbox.words import show
 
@@ -81,10 +80,7 @@ def retraction_line(one: Mapping[str, Any]) -> Plain:
 
 
 def one_report(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    one = records.report(connection, actor(), feedback_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return with_trial(connection, records.report(connection, actor(), feedback_id))
 
 
 def labelled(events: Mapping[str, int] | None) -> dict[str, int]:
@@ -135,10 +131,7 @@ def unseen(one: Mapping[str, Any]) -> dict[str, Any]:
 def correction(correction_id: str) -> Any:
     """A correction: what the report said and should say; an officer's word where it waits for one."""
     with program().reading() as connection:
-        one = records.correction(connection, actor(), correction_id)
-        if one is None:
-            raise NotFound
-        row = own(connection, one["trial_id"])
+        one, row = with_trial(connection, records.correction(connection, actor(), correction_id))
         evidence = files.beside(connection, row, FileOf.CORRECTION, correction_id)
     form = form_of(CorrectionDecision, url_for("pages.correction", correction_id=correction_id),
                    t("page.correction.decide"))

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, trials
 from sandbox.reads import corrective as reads
 from sandbox.rules.access import Relation, Role
@@ -19,7 +18,7 @@ from sandbox.web.pages.panel import sitting
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render
 from sandbox.web.pages.times import due, moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, program, t, titled
 
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
@@ -66,10 +65,7 @@ def _plain(one: Mapping[str, Any]) -> Plain:
 
 def found(connection: sa.Connection, item_id: str) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """An item and its trial. Raises NotFound."""
-    one = reads.item(connection, actor(), now(), item_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return with_trial(connection, reads.item(connection, actor(), now(), item_id))
 
 
 @page(PAGES, "/corrective-items/<item_id>", roles=READERS)

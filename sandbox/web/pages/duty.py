@@ -18,7 +18,7 @@ from sandbox.web.pages.filing import asked, do, form_of, gone, read, tried
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, RecordPage, render
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, t
 from sandbox.words import word
 
@@ -134,10 +134,7 @@ def withdraw_duty(duty_id: str) -> Any:
 def alarm(alarm_id: str) -> Any:
     """One alarm; while nobody has acknowledged it, the button that does."""
     with program().reading() as connection:
-        one = reads.alarm(connection, actor(), alarm_id)
-        row = own(connection, one["trial_id"]) if one else None
-    if one is None or row is None:
-        raise NotFound
+        one, row = with_trial(connection, reads.alarm(connection, actor(), alarm_id))
     title, over = t("page.alarm.title", cause=word(f"page.reason.{one['cause']}")), back(row)
     if one["acknowledged_at"] is not None:
         return render(RecordPage(title=title, over=over, sub=t("page.alarm.acknowledged"), facts=alarm_facts(one)))

@@ -21,7 +21,7 @@ from sandbox.web.pages.lists import Column
 from sandbox.web.pages.shapes import PAGES, FormPage, Plain, RecordPage, render, value_word
 from sandbox.web.pages.times import day, moment
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, locale, program, said, t
 
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
@@ -129,10 +129,7 @@ def _home(of: FileOf, about: str, trial_id: str) -> str:
 def evidence_file(file_id: str) -> Any:
     """What is known of a file, and the way to save it."""
     with program().reading() as connection:
-        one = reads.file(connection, actor(), file_id)
-        if one is None:
-            raise NotFound
-        row = own(connection, one["trial_id"])
+        one, row = with_trial(connection, reads.file(connection, actor(), file_id))
         sender = accounts.names(connection, {one["author_id"]}).get(one["author_id"], "")
     cells = _cells(one)
     facts: list[Plain] = [{"label": t("page.col.received"), "text": cells["received"]},

@@ -5,7 +5,6 @@ from typing import Any
 
 from flask import request, url_for
 
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, reporting
 from sandbox.rules.access import Relation
 from sandbox.store.feedback import FeedbackFields
@@ -18,7 +17,7 @@ from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Form, render, value_word
 from sandbox.web.pages.times import moment
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.pages.waiting import WaitingPage
 from sandbox.web.reader import actor, program, said, t
 
@@ -27,10 +26,7 @@ from sandbox.web.reader import actor, program, said, t
 def held(held_id: str) -> Any:
     """A filing that waits to be checked."""
     with program().reading() as connection:
-        one = reporting.filing(connection, actor(), HELD, held_id)
-        if one is None:
-            raise NotFound
-        row = own(connection, one["trial_id"])
+        one, row = with_trial(connection, reporting.filing(connection, actor(), HELD, held_id))
         people = accounts.names(connection, {one["author_id"]})
     owner = row["relation"] is Relation.OWNER
     may = one["state"] == HeldState.WAITING and (owner or row["relation"] is Relation.OFFICER)

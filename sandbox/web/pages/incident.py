@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.incidents import reported_in_full
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import accounts, incidents
 from sandbox.reads.incidents import Happened, Whole
 from sandbox.rules.access import Relation, Role
@@ -28,7 +27,7 @@ from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render, value_word
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, said, t
 from sandbox.words import word
 
@@ -39,10 +38,7 @@ SENDERS = (*FILERS, Relation.SEATED, Relation.CHAIR)
 
 def found(connection: sa.Connection, incident_id: str) -> tuple[Whole, Mapping[str, Any]]:
     """An incident with all of it, and its trial. Raises NotFound."""
-    one = incidents.incident(connection, actor(), now(), incident_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one.row["trial_id"])
+    return with_trial(connection, incidents.incident(connection, actor(), now(), incident_id))
 
 
 @page(PAGES, "/incidents/<incident_id>", roles=READERS)

@@ -21,7 +21,7 @@ from sandbox.web.pages.opinions import drafted, opinion_form, opinion_given
 from sandbox.web.pages.reviews import review_page
 from sandbox.web.pages.shapes import PAGES, FormPage, PageContext, render
 from sandbox.web.pages.times import moment
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, t
 from sandbox.words import word
 
@@ -102,10 +102,7 @@ def conflict_by_link(token: str) -> Any:
 def _reached(connection: sa.Connection, token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The review and its trial."""
     review = _bearer(connection, token)
-    one = records.review(connection, actor(), review)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return with_trial(connection, records.review(connection, actor(), review))
 
 
 def _bearer(connection: sa.Connection, token: str) -> str:

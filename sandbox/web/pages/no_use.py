@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from flask import request, url_for
 
 from sandbox.acts.no_use import NoUseEnd
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import reporting
 from sandbox.rules.access import Role, may
 from sandbox.rules.lifecycle import RUNNING
@@ -17,7 +16,7 @@ from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.shapes import PAGES, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, program, said, t
 
 SPAN = ("period_start", "period_end")
@@ -25,16 +24,18 @@ COLUMNS = ("span", "standing", "reason", "filed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoUsePage(PageContext):
-    """A trial's plans, newest filed first; `actions` for those who may plan another."""
+class FilingsPage(PageContext):
+    """What is filed of one kind, newest first; `actions` for those who may file another, `nothing` what is said
+    where there is nothing."""
 
-    template: ClassVar[str] = "no_use.html"
+    template: ClassVar[str] = "filings.html"
     title: str
     over: list[Plain]
     sub: str
     actions: list[Plain]
     columns: list[Plain]
     rows: list[Plain]
+    nothing: str
     next_url: str | None
     first_url: str | None
 
@@ -48,10 +49,10 @@ def no_use(trial_id: str) -> Any:
         found = reporting.filings(connection, actor(), NO_USE, trial_id, cursor=cursor)
     mine = may(actor(), "plan_no_use", row["relation"])
     plans = {"label": t("page.no_use.plan"), "url": url_for("pages.plan_no_use", trial_id=trial_id), "kind": "main"}
-    return render(NoUsePage(
+    return render(FilingsPage(
         title=t("page.no_use.title"), over=back(row, reports_of(trial_id)), sub=t("page.no_use.sub"),
         actions=[plans] if mine and row["state"] in RUNNING else [],
-        columns=[{"key": key, "label": t(f"page.col.{key}")} for key in COLUMNS],
+        columns=[{"key": key, "label": t(f"page.col.{key}")} for key in COLUMNS], nothing=t("page.no_use.none"),
         rows=[_cells(one, may_end=mine and _stands(one)) for one in found.items],
         next_url=url_for("pages.no_use", trial_id=trial_id, cursor=found.next) if found.next else None,
         first_url=url_for("pages.no_use", trial_id=trial_id) if cursor else None))
@@ -102,10 +103,7 @@ def plan_no_use(trial_id: str) -> Any:
 def end_no_use(plan_id: str) -> Any:
     """End a plan: there will be use after all."""
     with program().reading() as connection:
-        one = reporting.filing(connection, actor(), NO_USE, plan_id)
-        if one is None:
-            raise NotFound
-        row = own(connection, one["trial_id"])
+        one, row = with_trial(connection, reporting.filing(connection, actor(), NO_USE, plan_id))
     there = url_for("pages.no_use", trial_id=row["id"])
     return asked(form_of(NoUseEnd, request.path, t("page.no_use.end")), "withdraw_no_use", NoUseEnd, plan_id,
                  title=t("page.no_use.end_title", span=span(one)), sub=t("page.no_use.end_why"),

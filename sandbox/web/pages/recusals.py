@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from flask import url_for
 
-from sandbox.acts.refusals import NotFound
 from sandbox.reads import recusals as reads
 from sandbox.reads import trials
 from sandbox.rules.access import Relation
@@ -18,7 +17,7 @@ from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.shapes import PAGES, Plain, RecordPage, render, value_word
 from sandbox.web.pages.times import due, moment, now
 from sandbox.web.pages.tracks import back
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, said, t
 
 
@@ -26,10 +25,7 @@ from sandbox.web.reader import actor, program, said, t
 def ask_recusal(seat_id: str) -> Any:
     """Ask that this reviewer step aside."""
     with program().reading() as connection:
-        seat = trials.seat(connection, actor(), seat_id)
-        if seat is None:
-            raise NotFound
-        row = own(connection, seat["trial_id"])
+        seat, row = with_trial(connection, trials.seat(connection, actor(), seat_id))
         name = next(one["name"] for one in trials.panel(connection, row["id"]) if one["id"] == seat_id)
     form = form_of(RecusalFields, url_for("pages.ask_recusal", seat_id=seat_id), t("page.recusal.ask"))
     until = end_of_working_days(seat["at"], ASKED_WITHIN, program().settings.place)
@@ -42,10 +38,7 @@ def ask_recusal(seat_id: str) -> Any:
 def recusal(recusal_id: str) -> Any:
     """One request; while it waits, the decision."""
     with program().reading() as connection:
-        one = reads.recusal(connection, actor(), recusal_id)
-        row = own(connection, one["trial_id"]) if one else None
-    if one is None or row is None:
-        raise NotFound
+        one, row = with_trial(connection, reads.recusal(connection, actor(), recusal_id))
     title = t("page.recusal.of", name=one["name"] or "")
     if one["state"] != RecusalState.WAITING:
         return render(RecordPage(title=title, over=_over(row), sub=state_of(one), facts=_facts(one, row)))

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from flask import request, url_for
 
 from sandbox.acts.extra_reviews import REVIEWABLE
-from sandbox.acts.refusals import NotFound
 from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import changes, records, registers, trials
 from sandbox.reads.risk import Risk
@@ -45,7 +44,7 @@ from sandbox.web.pages.shapes import (
 )
 from sandbox.web.pages.times import day, due, due_day, moment, now
 from sandbox.web.pages.tracks import STOPPED, back, head_of
-from sandbox.web.pages.trials import own
+from sandbox.web.pages.trials import own, with_trial
 from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
@@ -207,10 +206,7 @@ def review(review_id: str) -> Any:
 
 
 def _one(connection: sa.Connection, review_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    one = records.review(connection, actor(), review_id)
-    if one is None:
-        raise NotFound
-    return one, own(connection, one["trial_id"])
+    return with_trial(connection, records.review(connection, actor(), review_id))
 
 
 def _own_form(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any]) -> Form | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, cast
 
 import sqlalchemy as sa
 from flask import request, url_for
@@ -26,6 +26,7 @@ from sandbox.web.pages.tracks import head_of
 from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
+T = TypeVar("T")
 TIMELINE = 8
 LOG_PAGE = 50
 HEAVY = ("suspend", "wind_down")
@@ -39,6 +40,14 @@ def own(connection: sa.Connection, trial_id: str) -> dict[str, Any]:
     if row is None:
         raise NotFound
     return row
+
+
+def with_trial(connection: sa.Connection, one: T | None) -> tuple[T, dict[str, Any]]:
+    """What a narrowed read found, with its trial's row. Raises NotFound where it found nothing, as `own` does."""
+    if one is None:
+        raise NotFound
+    fields: Any = one if isinstance(one, Mapping) else cast(Any, one).row
+    return one, own(connection, fields["trial_id"])
 
 
 # The list
