@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from sandbox.acts.act import Act
 from sandbox.acts.alarms import raise_alarm
+from sandbox.acts.annual import ETHICS, owe_report
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR, Actor, Role
 from sandbox.rules.alarms import AlarmCause
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.annual import ANNUAL_REPORTS
 from sandbox.store.duty import ALARMS
 from sandbox.store.passwords import hash_password
 
@@ -99,3 +101,12 @@ def alarmed(program: Program, trial: str, incident: str) -> str:
         return str(act.connection.execute(sa.select(ALARMS.c.id).where(ALARMS.c.object_id == incident)).scalar_one())
 
     return str(program.door.submit(raised))
+
+
+def report_owed(program: Program) -> str:
+    """A yearly report of the sandbox; otherwise one is owed when a year has turned."""
+    def turned(transaction: Any) -> str:
+        owe_report(Act(transaction, program.clock(), program.settings.place, SYSTEM_ACTOR), ETHICS)
+        return str(transaction.connection.execute(sa.select(ANNUAL_REPORTS.c.id)).scalar_one())
+
+    return str(program.door.submit(turned))

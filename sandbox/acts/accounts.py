@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.annual import begin_years
 from sandbox.acts.organisations import enter_organisation
 from sandbox.acts.proposals import propose, void_proposals
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
@@ -155,10 +156,11 @@ class FirstGiven(Fields):
 
 @act()
 def make_first_administrator(act: Act, given: FirstGiven) -> Made:
-    """The account from which all others come; refused as soon as any exists."""
+    """The account from which all others come; refused as soon as any exists. The sandbox's years begin with it."""
     if act.connection.execute(sa.select(ACCOUNTS.c.id).limit(1)).first():
         raise Refused("accounts_exist")
     body = enter_organisation(act, OrganisationFields(name=given.authority, kind=OrganisationKind.AUTHORITY))
+    begin_years(act)
     return Made(id=open_account(act, given.email, given.name, Role.ADMINISTRATOR.value, given.password,
                                 organisation_id=body))
 

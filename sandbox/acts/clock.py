@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from pydantic import Field as PydanticField
 
 from sandbox.acts.act import Act, Done, Made, act
+from sandbox.acts.annual import year_turns
 from sandbox.acts.batches import drop_batch
 from sandbox.acts.clocks import end_clock
 from sandbox.acts.corrective import look_at_overdue
@@ -18,6 +19,8 @@ from sandbox.acts.moves import carry_out, missing_needs, trip
 from sandbox.acts.refusals import NotFound, Refused
 from sandbox.acts.reminders import LADDERS, remind
 from sandbox.acts.schedule import arm_review, convene, notify, put_due
+from sandbox.acts.tacit import CLOCK as TACIT
+from sandbox.acts.tacit import approve_tacitly
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, Cause
 from sandbox.rules.risk import Light
@@ -159,6 +162,8 @@ def clock_run_out(act: Act, due: Mapping[str, Any]) -> None:
     clock = act.row(CLOCKS, due["object_id"])
     if clock["first_at"] is not None or clock["ended_at"] is not None:
         return
+    if clock["key"] == TACIT and approve_tacitly(act):
+        return
     if KNOWN[clock["key"]].right:  # nobody is late with what they need not do
         end_clock(act, clock["id"], ClockOutcome.VOID, act.now)
     else:
@@ -202,7 +207,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.EXPIRE_DECISION: expire_decision, DueKind.DROP_BATCH: drop_batch,
     DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
-    DueKind.ALLEGATION_WAITS: allegation_waits, DueKind.RECUSAL_WAITS: recusal_waits,
+    DueKind.ALLEGATION_WAITS: allegation_waits, DueKind.RECUSAL_WAITS: recusal_waits, DueKind.YEAR_TURNS: year_turns,
     **dict.fromkeys(LADDERS, remind),
 }
 

@@ -83,8 +83,10 @@ def facts_for(act: Act, row: Move, decision: Decision | None = None) -> Facts:
     return load_facts(act.connection, act.trial, groups_for([row]), act.now, act.place, decision)
 
 
-def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | None = None) -> None:
-    """Change the state and everything that goes with it. The caller has checked permission and needs."""
+def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | None = None,
+              ground: str | None = None) -> None:
+    """Change the state and everything that goes with it. The caller has checked permission and needs. `ground` says
+    why the system moves where that is no cause of a stop."""
     side = STATES[row.target].stage is Stage.SIDE
     from_side = STATES[row.source].stage is Stage.SIDE
     act.change_trial(state=row.target, state_since=act.now, left=(act.trial["left"] if from_side else row.source)
@@ -97,11 +99,11 @@ def carry_out(act: Act, row: Move, reason: str | None = None, cause: Cause | Non
         suspended(act, row, cause, reason)
     elif row.name in EFFECTS:
         EFFECTS[row.name](act, row)
-    act.reason = cause.value if cause else None
+    act.reason = cause.value if cause else ground
     move = act.id("mv")
     act.insert(MOVES_MADE, {"id": move, "trial_id": act.trial["id"], "name": row.name, "source": row.source,
                             "target": row.target, "by": act.actor.id, "role": act.actor.role.value, "at": act.now,
-                            "cause": cause.value if cause else None, "reason": reason, "seq": act.seq})
+                            "cause": act.reason, "reason": reason, "seq": act.seq})
     follow_move(act, row.name, move)
 
 

@@ -27,8 +27,9 @@ from sandbox.rules import alarms
 from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
 from sandbox.rules.clocks import CLOCKS as KNOWN
-from sandbox.rules.clocks import owner_reminders
+from sandbox.rules.clocks import owner_reminders, yearly_reminders
 from sandbox.rules.reporting import report_reminders
+from sandbox.store.annual import ANNUAL_REPORTS
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
@@ -188,11 +189,21 @@ def owed_test(act: Act, _trial_id: str) -> Owed:
     return Owed(switch_test_due(act), KILL_SWITCH_OLD, {"owner": [("role", Role.FIRM.value)]}, {})
 
 
+def owed_annual(act: Act, report_id: str) -> Owed | None:
+    """A yearly report of the sandbox that is not yet filed."""
+    report = act.row(ANNUAL_REPORTS, report_id)
+    if report["filed_at"] is not None:
+        return None
+    return Owed(report["due_at"], (report["due_at"] - report["started_at"]).days,
+                {"owner": [("role", Role.REGULATOR.value)]}, {"clock": report["key"]})
+
+
 LADDERS: Mapping[DueKind, Ladder] = {
     DueKind.REMIND_REVIEW: Ladder("review_due", review_reminders, owed_review),
     DueKind.REMIND_FEEDBACK: Ladder("remind_feedback", report_reminders, owed_report),
     DueKind.REMIND_CLOCK: Ladder("clock_due", owner_reminders, owed_clock),
     DueKind.REMIND_KILL_SWITCH: Ladder("kill_switch_due", owner_reminders, owed_test),
+    DueKind.REMIND_ANNUAL: Ladder("clock_due", yearly_reminders, owed_annual),
     DueKind.REMIND_ITEM: Ladder("item_due", owner_reminders, owed_item),
     DueKind.ALARM: Ladder("alarm", alarms.rungs, owed_alarm),
 }

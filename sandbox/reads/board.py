@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from sandbox.reads.annual import owed_until
 from sandbox.reads.pages import Page, keyset
 from sandbox.reads.reporting import retractions_to_decide
 from sandbox.reads.steps import Step, next_steps
@@ -39,6 +40,7 @@ AT_WORK = (*RUNNING, "suspended", "retrospective", "exit_review", "winding_down"
 SHOWN = 50
 SOON, MITIGATE, GRACE = timedelta(days=2), timedelta(hours=24), timedelta(hours=24)
 REPORT_AHEAD, CLOCK_NEAR = timedelta(days=7), timedelta(days=14)
+YEARLY_AHEAD = timedelta(days=60)
 STEPPING = {
     Role.REGULATOR: ("submitted", "ethics_review", "expert_rereview", "admitted", "tune", "suspended", "retrospective",
                      "exit_review", "winding_down"),
@@ -56,7 +58,7 @@ class Task:
 
     `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, late_red,
     hold, held,
-    report, seat, review, retraction, or a step's (move, section, vote, panel, ending); `about` says which move,
+    report, seat, review, retraction, annual, or a step's (move, section, vote, panel, ending); `about` says which move,
     section, matter, panel, severity, cause, ground or sort of review."""
 
     kind: str
@@ -117,9 +119,11 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
+    yearly = [Task("annual", None, None, row.id, row.due_at, about=row.key)
+              for row in owed_until(connection, actor, now + YEARLY_AHEAD)]
     queries = (alarms, waiting, reviews, corrections, allegations, asked, done, late, _held(actor, trial_id))
     return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
-            *_clocks(connection, actor, now, trial_id), *([] if trial_id else held)]
+            *_clocks(connection, actor, now, trial_id), *([] if trial_id else (*held, *yearly))]
 
 
 def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:

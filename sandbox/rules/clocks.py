@@ -5,8 +5,7 @@ EVENTS                                  what starts, ends, voids or pauses them,
 deadline(clock, start, zone, calendar)  when a clock that started at `start` runs out
 started_by(move=…), ended_by(…), voided_by(…), paused_by(…)   keys that such an event concerns
 
-A row whose start is `absent` waits for a part of the program that is not built; `by_due` names the due that carries a
-row out by itself, so that no second record of it is kept.
+`by_due` names the due that carries a row out by itself, so that no second record of it is kept.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -79,13 +78,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What the program knows a thing by that starts or ends a clock: moves, acts, sections filed. `absent` says which
-    part is not built where it knows nothing of it."""
+    """What the program knows a thing by that starts or ends a clock: moves, acts, sections filed."""
 
     moves: tuple[str, ...] = ()
     acts: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
-    absent: str = ""
 
 
 def _moves(*names: str) -> Event:
@@ -134,9 +131,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType({
     "grave_counted": _acts("file_feedback", "file_batch", "correct_feedback", "decide_correction", "decide_retraction",
                            "update_incident"),
     "grave_itemised": _KNOWN_OF,
-    "met": _acts("meet_clock"), "year_ended": Event(absent="reports of the sandbox"),
-    "sandbox_started": Event(absent="reports of the sandbox"),
-    "consent_withdrawn": Event(absent="withdrawals of consent"),
+    "met": _acts("meet_clock"), "year_ended": _acts("run_due"),
+    "sandbox_started": _acts("make_first_administrator", "run_due"), "yearly_reported": _acts("file_annual_report"),
+    "consent_withdrawn": _acts("record_withdrawal"), "deletion_confirmed": _acts("confirm_deletion"),
     "report_due": Event(moves=("start_trial",), acts=("adopt_trial", "file_feedback")),
     "report_filed": _acts("file_feedback", "plan_no_use"),
     "kill_switch_tested": _sections("kill_switch"),
@@ -184,13 +181,15 @@ CLOCKS = _by_key((
     Clock("C23", "draft", "exit_review_opened", 30, Unit.DAYS, "draft_served", _REGULATOR, "", Mark.OURS,
           moot_on="exit_broken_off"),
     Clock("C23", "comments", "draft_served", 10, Unit.WORKING_DAYS, "draft_answered", _FIRM, "", Mark.OURS),
-    Clock("C24", "ethics", "year_ended", 0, Unit.UNTIL_31_MARCH, "met", _REGULATOR, _CN_2023, Mark.UNCHECKED, CN),
-    Clock("C24", "sandbox", "sandbox_started", 12, Unit.EU_MONTHS, "met", _REGULATOR, "EU 57(16)", Mark.READ, EU),
+    Clock("C24", "ethics", "year_ended", 0, Unit.UNTIL_31_MARCH, "yearly_reported", _REGULATOR, _CN_2023,
+          Mark.UNCHECKED, CN),
+    Clock("C24", "sandbox", "sandbox_started", 12, Unit.EU_MONTHS, "yearly_reported", _REGULATOR, "EU 57(16)",
+          Mark.READ, EU),
     Clock("C25", "acknowledge", "complaint_received", 2, Unit.WORKING_DAYS, "complaint_answered", _FIRM, "",
           Mark.OURS),
     Clock("C25", "answer", "complaint_received", 15, Unit.WORKING_DAYS, "complaint_answered", _FIRM, "", Mark.OURS),
-    Clock("C26", "delete", "consent_withdrawn", 0, Unit.AT_ONCE, "met", _FIRM, "EU 60(5)", Mark.READ),
-    Clock("C26", "confirm", "consent_withdrawn", 72, Unit.HOURS, "met", _FIRM, "", Mark.OURS),
+    Clock("C26", "delete", "consent_withdrawn", 0, Unit.AT_ONCE, "deletion_confirmed", _FIRM, "EU 60(5)", Mark.READ),
+    Clock("C26", "confirm", "consent_withdrawn", 72, Unit.HOURS, "deletion_confirmed", _FIRM, "", Mark.OURS),
     Clock("C27", "", "decision_served", 30, Unit.DAYS, "appealed", _FIRM, "", Mark.OURS, right=True),
     Clock("D01", "", "plan_submitted", 5, Unit.WORKING_DAYS, "examined", _REGULATOR, "", Mark.OURS,
           moot_on="application_given_up"),
@@ -266,6 +265,14 @@ REMINDERS = (
 def owner_reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
     """When those who owe a duty with a date are reminded of it, earliest first."""
     return reminders(due, interval_days, zone, REMINDERS)
+
+
+YEARLY = (Rung(-60, ("owner",), over_days=60), Rung(-30, ("owner",)), *REMINDERS, Rung(0, ("owner",)))
+
+
+def yearly_reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:
+    """The same of a report that takes weeks to write; the last is told when it is due."""
+    return reminders(due, interval_days, zone, YEARLY)
 
 
 def deadline(clock: Clock, start: datetime, zone: tzinfo, calendar: Calendar) -> datetime:

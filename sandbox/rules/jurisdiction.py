@@ -17,11 +17,13 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Jurisdiction:
-    """One sandbox's place: fields and clocks by profile, 24:00 by zone, working days by calendar."""
+    """One sandbox's place: fields and clocks by profile, 24:00 by zone, working days by calendar. `tacit`: whether a
+    plan that nobody decided in its time is approved (AI Act Art. 60(4)(b))."""
 
     profile: Profile
     zone: tzinfo
     calendar: Calendar
+    tacit: bool = False
 
 
 CITY = Jurisdiction(Profile.CN_CITY, ZoneInfo("Asia/Shanghai"), Calendar("CN"))

@@ -39,6 +39,8 @@ class DueKind(StrEnum):
     ALLEGATION_WAITS = "allegation_waits"
     ALARM = "alarm"
     RECUSAL_WAITS = "recusal_waits"
+    YEAR_TURNS = "year_turns"
+    REMIND_ANNUAL = "remind_annual"
 
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,

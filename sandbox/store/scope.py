@@ -22,6 +22,7 @@ from sandbox.store.retractions import RETRACTIONS
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, TRIALS
+from sandbox.store.withdrawals import WITHDRAWALS
 
 EVERYTHING = (Role.REGULATOR, Role.SYSTEM)
 
@@ -105,7 +106,7 @@ def trial_of(connection: sa.Connection, actor: Actor, kind: str, row_id: str) ->
 OWNED = {"trial": TRIALS, "feedback": FEEDBACK, "correction": CORRECTIONS, "incident": INCIDENTS, "review": REVIEWS,
          "seat": SEATS, "clock": CLOCKS, "corrective_item": ITEMS, "allegation": ALLEGATIONS, "citation": CITATIONS,
          "held_filing": HELD, "no_use": NO_USE, "retraction": RETRACTIONS, "alarm": ALARMS,
-         "recusal": RECUSALS, "change": CHANGES}
+         "recusal": RECUSALS, "change": CHANGES, "withdrawal": WITHDRAWALS}
 """Objects that are reached through a trial: the table in which an id of that kind lives."""
 OFFICERS_ALONE = ("allegation", "alarm")
 """Kinds that nobody but regulators may know of: a report of wrongdoing never reaches the firm, and who of them sleeps

@@ -46,6 +46,7 @@ class Settings(BaseModel):
     timezone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
     profile: Profile = Profile.CN_CITY
     country: Annotated[str, AfterValidator(known_country)] = "CN"
+    tacit_approval: bool = False
     locale: str = "zh_Hans"
     language: Literal["zh_Hans", "zh_Hant", "en"] = "en"
     testing: bool = False
@@ -114,7 +115,7 @@ class Settings(BaseModel):
     @property
     def place(self) -> Jurisdiction:
         """Profile, zone and calendar in one: what due times are computed by."""
-        return Jurisdiction(self.profile, self.zone, Calendar(self.country))
+        return Jurisdiction(self.profile, self.zone, Calendar(self.country), self.tacit_approval)
 
     def lines(self) -> Iterator[str]:
         """`NAME=value` for every setting, secrets masked."""

@@ -56,23 +56,24 @@ def _bare(annotation: Any) -> Any:
             return annotation
 
 
-def label(name: str) -> Word:
-    """A field's label."""
-    return word(f"field.{name}")
+def label(name: str, model: type[BaseModel] | None = None) -> Word:
+    """A field's label; where two classes mean different things by one name, that of the class."""
+    own = f"field.{model.__name__}.{name}" if model else ""
+    return word(own if model and has_word(own, "en") else f"field.{name}")
 
 
 def field_dicts(model: type[BaseModel], say: Any, leave_out: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """The fields of a class for the form macro, words said by `say`."""
-    return [_field(name, info, say) for name, info in model.model_fields.items() if name not in leave_out]
+    return [_field(model, name, info, say) for name, info in model.model_fields.items() if name not in leave_out]
 
 
-def _field(name: str, info: FieldInfo, say: Any) -> dict[str, Any]:
+def _field(model: type[BaseModel], name: str, info: FieldInfo, say: Any) -> dict[str, Any]:
     kind, inner = kind_of(info.annotation)
     most = _limit(info)
     if kind == "text" and (most is None or most > LONG):
         kind = "longtext"
-    found: dict[str, Any] = {"name": name, "label": say(label(name)), "kind": kind, "required": info.is_required(),
-                             "max_length": most}
+    found: dict[str, Any] = {"name": name, "label": say(label(name, model)), "kind": kind, "max_length": most,
+                             "required": info.is_required()}
     if has_word(f"help.{name}", "en"):
         found["help"] = say(word(f"help.{name}"))
     if kind in ("choice", "choices"):

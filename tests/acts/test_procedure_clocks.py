@@ -1,5 +1,7 @@
 """Clocks of the procedure: started by the move or section that is their event, ended by the one that ends them."""
 
+import dataclasses
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 from cast import START, Cast, actor
 from conftest import Shifted
-from world import World
+from world import World, world_in
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Refused
@@ -17,8 +19,11 @@ from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
 from sandbox.reads.board import owed, tasks
 from sandbox.rules.cadence import end_of_day, local_day
+from sandbox.rules.jurisdiction import Profile
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES, NOTICES, DueKind
+from sandbox.store.log import LOG
+from sandbox.store.settings import Settings
 
 pytestmark = pytest.mark.only_on("sqlite")
 DAY = timedelta(days=1)
@@ -208,3 +213,39 @@ def test_what_a_step_ends_is_not_met_by_saying_so_and_the_step_is_due_when_it_ru
         waiting = tasks(connection, officer, world.clock(), world.program.settings.place)
     assert [(task.trial_id, task.due_at) for task in waiting] == [(one.trial, clock.due_at)]
     assert waiting[0].kind != "clock"
+
+
+# Tacit approval
+
+
+@pytest.fixture
+def office(empty_program: Program, clock: Shifted, request: pytest.FixtureRequest) -> Iterator[World]:
+    """A European authority that has it so, or not: `tacit` by the mark of the test."""
+    settings = Settings.model_validate({**empty_program.settings.model_dump(), "profile": Profile.EU_AUTHORITY,
+                                        "country": "DE", "tacit_approval": request.param})
+    with world_in(dataclasses.replace(empty_program, settings=settings, acts=Acts(
+            empty_program.door, clock, settings.place)), clock) as world:
+        yield world
+
+
+@pytest.mark.parametrize(("office", "accepted", "tier", "state"), [
+    (True, True, "R2", "admitted"), (False, True, "R2", "ethics_review"), (True, False, "R2", "submitted"),
+    (True, True, "R3", "ethics_review"), (True, True, "R4", "ethics_review")], indirect=["office"])
+def test_a_plan_that_nobody_decided_in_30_days_is_approved_where_it_may_be_and_never_a_high_or_listed_one(
+        office: World, accepted: bool, tier: str, state: str) -> None:
+    one = office.walk(tier=tier)
+    office.go(one.submitted())
+    if accepted:
+        office.go(iter_accept(one))
+    office.wait(33 * DAY)
+    assert one.state == state
+    with office.program.reading() as connection:
+        entries = set(connection.execute(sa.select(LOG.c.act).where(LOG.c.trial_id == one.trial)).scalars())
+    told = [row.role for row in notices(office, "tacitly_approved")]
+    if state == "admitted":
+        assert office.moves(one)[-1]["cause"] == "tacit" and office.moves(one)[-1]["role"] == "system"
+        assert "admit_tacitly" in entries and sorted(told) == ["firm", "regulator"]
+        assert stand(office, one)["C02"] == "done"
+    else:
+        assert "admit_tacitly" not in entries and told == []
+        assert stand(office, one)["C02"] == "running" and notices(office, "clock_missed")

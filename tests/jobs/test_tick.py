@@ -122,7 +122,7 @@ def test_a_due_that_goes_on_failing_is_tried_every_hour(program: Program, clock:
     waits = []
     for _ in range(9):
         tick(program)
-        again = rows(program, sa.select(DUES.c.at))[0].at
+        again, = (row.at for row in rows(program, sa.select(DUES.c.at).where(DUES.c.kind != DueKind.YEAR_TURNS)))
         waits.append((again - clock()) / timedelta(minutes=1))
         clock.forward(again)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60]
@@ -155,7 +155,7 @@ def test_a_storage_that_fails_ends_the_tick_and_leaves_the_rest_due(program: Pro
     program.door.close()
     with pytest.raises(Busy):
         tick(program)
-    assert rows(program, sa.select(DUES.c.attempts)) == [(0,)]
+    assert rows(program, sa.select(DUES.c.attempts).where(DUES.c.kind != DueKind.YEAR_TURNS)) == [(0,)]
 
 
 # The pulse

@@ -16,6 +16,7 @@ ACTING = [endpoint for endpoint in ENDPOINTS if endpoint.bodies]
 """Endpoints that take a JSON body."""
 WHO = {"apply": "fang", "change_trial": "fang", "file_section": "fang", "cast_vote": "fang", "file_feedback": "fang",
        "correct_feedback": "fang", "plan_no_use": "fang", "withdraw_no_use": "fang",
+       "record_withdrawal": "fang", "confirm_deletion": "fang",
        "withdraw_filing": "fang", "retract_feedback": "fang", "retract_incident": "fang", "decide_retraction": "rui",
         "file_incident": "fang", "update_incident": "fang", "issue_token": "fang",
        "file_final_report": "fang", "finish_corrective_item": "fang", "meet_clock": "fang", "cite_entry": "fang",
@@ -159,6 +160,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "file_incident": lambda world: {"kind": "incident", "severity": "S4", "occurred_at": START.isoformat()},
     "update_incident": lambda world: {"description": "Seen again on the recording"},
     "file_final_report": _plain,
+    "record_withdrawal": lambda world: {"withdrawn_at": START.isoformat()},
+    "confirm_deletion": _plain,
+    "file_annual_report": _plain,
     "meet_clock": _plain,
     "pause_clock": _plain,
     "resume_clock": _plain,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from api_answers import Checked
-from cast import START, Cast, alarmed, enter_cast
+from cast import START, Cast, alarmed, enter_cast, report_owed
 from conftest import still
 from databases import Stencil, settings_in
 from flask import Flask
@@ -46,7 +46,8 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "accounts": "ac_00000000000aaaaaaaaaa", "organisations": "or_00000000000aaaaaaaaaa",
            "tokens": "tk_00000000000aaaaaaaaaa", "held": "hf_00000000000aaaaaaaaaa",
            "no-use": "nu_00000000000aaaaaaaaaa", "retractions": "rt_00000000000aaaaaaaaaa",
-           "clocks": "ck_00000000000aaaaaaaaaa",
+           "clocks": "ck_00000000000aaaaaaaaaa", "withdrawals": "wd_00000000000aaaaaaaaaa",
+           "annual-reports": "ar_00000000000aaaaaaaaaa",
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
@@ -165,6 +166,7 @@ def furnish(world: World, firm: Actor, own: dict[str, str]) -> None:
         "period_start": (START + 20 * DAY).isoformat(), "period_end": (START + 21 * DAY).isoformat()}, on=trial).id
     own["incidents"] = acts.do("file_incident", firm, {
         "severity": "S4", "occurred_at": (START + DAY).isoformat()}, on=trial).id
+    own["withdrawals"] = acts.do("record_withdrawal", firm, {"withdrawn_at": START.isoformat()}, on=trial).id
     own["clocks"], own["paused"] = clocks_of_complaint(world, firm, trial)
     own["pausable"], _ = clocks_of_complaint(world, firm, trial)
     item = {"what": "Move the line", "owner": "Fitters", "due_on": (START + 30 * DAY).date().isoformat()}
@@ -248,6 +250,7 @@ def hand_out(world: World) -> None:
     world.hers["duties"] = acts.do("set_duty", cast.lin, {
         "officer_id": cast.zhou.id, "deputy_id": cast.lin.id, "starts_at": START.isoformat(),
         "ends_at": (START + 20 * DAY).isoformat()}).id
+    world.hers["annual-reports"] = report_owed(world.program)
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
         "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id
 

@@ -17,13 +17,14 @@ from sandbox.web.api.endpoint import Endpoint
 NOBODY = (None, "expired", "disabled")
 PEOPLE = ("fang", "gao", "lin", "rui", "shen", "mei", "di", "ada", "reads")
 OF_TRIALS = ("trials", "feedback", "receipts", "batches", "corrections", "incidents", "reviews", "clocks",
-             "corrective-items", "recusals", "files", "citations", "held", "no-use", "retractions", "changes")
+             "corrective-items", "recusals", "files", "citations", "held", "no-use", "retractions", "changes",
+             "withdrawals")
 BOTH, HERS, THEIRS, NEITHER = ("hers", "theirs"), ("hers",), ("theirs",), ()
 SEES: dict[str, dict[str, tuple[str, ...]]] = {
     **{noun: {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH} for noun in OF_TRIALS},
     "panel": {"fang": HERS, "reads": HERS, "gao": THEIRS, "lin": BOTH, "rui": HERS, "di": BOTH},
     "scenarios": {"lin": BOTH, "di": HERS}, "allegations": {"lin": BOTH},
-    "alarms": {"lin": BOTH}, "duties": {"lin": HERS},
+    "alarms": {"lin": BOTH}, "duties": {"lin": HERS}, "annual-reports": {"lin": HERS},
     "decisions": {"lin": HERS}, "holds": {"lin": HERS},
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},

@@ -7,6 +7,7 @@ from flask import Blueprint, Flask, Response, request
 from sandbox.web.api import (
     accounts,
     allegations,
+    annual,
     batches,
     changes,
     clocks,
@@ -31,6 +32,7 @@ from sandbox.web.api import (
     sections,
     timetable,
     trials,
+    withdrawals,
     workload,
 )
 from sandbox.web.api.endpoint import Endpoint, view_of
@@ -38,9 +40,9 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
-    *clocks.rows, *corrective.rows, *changes.rows, *allegations.rows, *files.rows, *reviews.rows, *timetable.rows,
-    *log.rows, *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows, *accounts.rows, *messages.rows,
-    *imports.rows, *permits.rows, *registers.rows, *batches.rows, *lights.rows,
+    *withdrawals.rows, *clocks.rows, *annual.rows, *corrective.rows, *changes.rows, *allegations.rows, *files.rows,
+    *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows,
+    *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows, *batches.rows, *lights.rows,
 )
 
 

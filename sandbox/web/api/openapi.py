@@ -96,6 +96,8 @@ TAGS: Mapping[str, str] = {
     "panel": "Seats and votes.", "feedback": "Usage feedback and its corrections.",
     "receipts": "Proofs that a filing stands in the log.",
     "incidents": "Incidents, near misses, complaints, with what follows from each.",
+    "withdrawals": "Consent taken back: how many people, and that their data are deleted.",
+    "annual": "The sandbox's own yearly reports.",
     "clocks": "Statutory and agreed time limits that run.", "corrective": "What is to be put right, done and verified.",
     "allegations": "What others say happened; for regulators alone.", "files": "Evidence files.",
     "changes": "Stage adjustment: requests for a change of a plan, and its versions.", "reviews": "Risk checks.",

@@ -5,6 +5,7 @@ from flask import Flask
 from sandbox.web.pages import (
     adoption,
     allegations,
+    annual,
     boards,
     citations,
     clocks,
@@ -42,14 +43,15 @@ from sandbox.web.pages import (
     trials,
     uploads,
     votes,
+    withdrawals,
 )
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, boards, citations, clocks, corrections, corrective, decisions, deputies, duty, feedback,
-    fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits, recusals,
-    register_entries, register_lists, register_names, registers, report_history, retractions, reviewers, reviews,
-    scenarios, sections, timetable, trials, uploads, votes,
+    adoption, allegations, annual, boards, citations, clocks, corrections, corrective, decisions, deputies, duty,
+    feedback, fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits,
+    recusals, register_entries, register_lists, register_names, registers, report_history, retractions, reviewers,
+    reviews, scenarios, sections, timetable, trials, uploads, votes, withdrawals,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

@@ -34,6 +34,8 @@ def clocks_list() -> Any:
     running, trial, q = wanted("running"), wanted("trial"), wanted("q")
     return listed(Listing(
         name="clocks", endpoint="pages.clocks_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
+        actions=[{"label": t("page.annual.title"), "url": url_for("pages.annual_reports")}]
+        if actor().role is Role.REGULATOR else [],
         filters=[choices_of("running", running, {"1": t("page.clocks.running")}),
                  choices_of("trial", trial, {trial: trial} if trial else {})],
         page=lambda connection, cursor, limit: reads.clocks(connection, actor(), now(), trial_id=trial, q=q,
@@ -116,13 +118,15 @@ def ground(row: Mapping[str, Any]) -> str | None:
 
 
 def about_url(row: Mapping[str, Any]) -> str:
-    """What started it: an incident, a report, a review, otherwise a move or a section of its trial."""
+    """What started it: an incident, a report, a review, a withdrawal; otherwise a move or a section of its trial."""
     if row["object_id"].startswith("in_"):
         return url_for("pages.incident", incident_id=row["object_id"])
     if row["object_id"].startswith("fb_"):
         return url_for("pages.report", feedback_id=row["object_id"])
     if row["object_id"].startswith("rv_"):
         return url_for("pages.review", review_id=row["object_id"])
+    if row["object_id"].startswith("wd_"):
+        return url_for("pages.withdrawals", trial_id=row["trial_id"])
     return url_for("pages.trial", trial_id=row["trial_id"])
 
 

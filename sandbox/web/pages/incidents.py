@@ -74,8 +74,9 @@ def of_trial(trial_id: str, relation: Relation) -> list[Plain]:
     """What belongs to the incidents of one trial: filing one first, where this person may."""
     files = {"label": t("page.incident.see_files"), "url": url_for("pages.trial_files", trial_id=trial_id)}
     filing = {"label": t("page.incident.new"), "url": url_for("pages.new_incident", trial_id=trial_id), "kind": "main"}
+    consents = {"label": t("page.withdrawal.title"), "url": url_for("pages.withdrawals", trial_id=trial_id)}
     entering = {"label": t("page.incident.new_allegation"), "url": url_for("pages.new_allegation", trial_id=trial_id)}
-    return [*([filing] if relation in FILERS else []), *beside(trial_id), files,
+    return [*([filing] if relation in FILERS else []), *beside(trial_id), files, consents,
             *([entering] if relation is Relation.OFFICER else [])]
 
 

@@ -24,16 +24,18 @@ COLUMNS = ("span", "standing", "reason", "filed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class NoUsePage(PageContext):
-    """A trial's plans, newest filed first; `actions` for those who may plan another."""
+class FilingsPage(PageContext):
+    """What is filed of one kind, newest first; `actions` for those who may file another, `nothing` what is said
+    where there is nothing."""
 
-    template: ClassVar[str] = "no_use.html"
+    template: ClassVar[str] = "filings.html"
     title: str
     over: list[Plain]
     sub: str
     actions: list[Plain]
     columns: list[Plain]
     rows: list[Plain]
+    nothing: str
     next_url: str | None
     first_url: str | None
 
@@ -47,10 +49,10 @@ def no_use(trial_id: str) -> Any:
         found = reporting.filings(connection, actor(), NO_USE, trial_id, cursor=cursor)
     mine = may(actor(), "plan_no_use", row["relation"])
     plans = {"label": t("page.no_use.plan"), "url": url_for("pages.plan_no_use", trial_id=trial_id), "kind": "main"}
-    return render(NoUsePage(
+    return render(FilingsPage(
         title=t("page.no_use.title"), over=back(row, reports_of(trial_id)), sub=t("page.no_use.sub"),
         actions=[plans] if mine and row["state"] in RUNNING else [],
-        columns=[{"key": key, "label": t(f"page.col.{key}")} for key in COLUMNS],
+        columns=[{"key": key, "label": t(f"page.col.{key}")} for key in COLUMNS], nothing=t("page.no_use.none"),
         rows=[_cells(one, may_end=mine and _stands(one)) for one in found.items],
         next_url=url_for("pages.no_use", trial_id=trial_id, cursor=found.next) if found.next else None,
         first_url=url_for("pages.no_use", trial_id=trial_id) if cursor else None))

@@ -191,9 +191,9 @@ def shown(model: type[BaseModel], body: Mapping[str, Any]) -> list[Plain]:
         value = body.get(name)
         if value is None or value in ("", [], {}):
             continue
-        one: Plain = {"label": said(label(name))}
+        one: Plain = {"label": said(label(name, model))}
         if kind == "rows":
-            columns = [{"key": key, "label": said(label(key))} for key in inner.model_fields]
+            columns = [{"key": key, "label": said(label(key, inner))} for key in inner.model_fields]
             one.update(columns=columns, rows=[_row(inner, row) for row in value])
         else:
             one["text"] = NAMED[name](value) if name in NAMED else value_text(kind, inner, value)

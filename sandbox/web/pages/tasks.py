@@ -27,6 +27,7 @@ OBJECT_PAGES = {
     "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
     "item": ("pages.corrective_item", "item_id"),
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
+    "annual": ("pages.file_annual_report", "report_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
     "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
 }
@@ -73,7 +74,7 @@ def about_word(kind: str, about: str | None) -> Word:
         return value_word(IncidentKind, "complaint") if about == "complaint" else value_word(Severity, about or "")
     if kind == "alarm":
         return word(f"page.reason.{about}")
-    if kind == "clock":
+    if kind in ("clock", "annual"):
         return word(f"clock.{about}")
     if kind in ABOUT:
         return value_word(ABOUT[kind], about or "")

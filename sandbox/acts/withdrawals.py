@@ -1,0 +1,46 @@
+"""Withdrawals of consent: recorded by number alone, with the two clocks of the deletion; confirmed once it is done."""
+
+from sandbox.acts.act import Act, Made, act
+from sandbox.acts.clocks import end_clock, open_clocks, start_clock
+from sandbox.acts.refusals import Refused, invalid
+from sandbox.acts.schedule import notify
+from sandbox.store.clocks import ClockOutcome
+from sandbox.store.withdrawals import WITHDRAWALS, DeletionFields, WithdrawalFields
+
+DELETE, CONFIRM = "C26.delete", "C26.confirm"
+
+
+@act(on="trial")
+def record_withdrawal(act: Act, given: WithdrawalFields) -> Made:
+    """So many people withdrew their consent: their data are deleted at once, which is confirmed within 72 hours. Also
+    after the trial has ended."""
+    if act.trial["starts_at"] is None:
+        raise Refused("no_exposure_allowed", state=act.trial["state"])
+    if given.withdrawn_at > act.now:
+        raise invalid("withdrawn_at", "in_future")
+    withdrawal = act.id("wd")
+    act.insert(WITHDRAWALS, {**given.model_dump(), "id": withdrawal, "trial_id": act.trial["id"],
+                             "author_id": act.actor.id, "at": act.now})
+    for key in (DELETE, CONFIRM):
+        start_clock(act, key, withdrawal, given.withdrawn_at)
+    act.change_trial()
+    notify(act, "consent_withdrawn", role="regulator", dedupe=withdrawal, n=given.people)
+    return Made(id=withdrawal)
+
+
+@act(on="withdrawal")
+def confirm_deletion(act: Act, given: DeletionFields) -> Made:
+    """What was theirs is deleted: since when, what, and what the law says to keep. Both clocks end, each at its own
+    time."""
+    withdrawal = act.row(WITHDRAWALS, act.object_id or "")
+    if withdrawal["confirmed_at"] is not None:
+        raise Refused("deletion_confirmed")
+    deleted = given.deleted_at or act.now
+    if not withdrawal["withdrawn_at"] <= deleted <= act.now:
+        raise invalid("deleted_at", "outside_clock")
+    act.update(WITHDRAWALS, withdrawal["id"], deleted_at=deleted, deletion=given.deletion, confirmed_at=act.now,
+               confirmed_by=act.actor.id)
+    for key, clock in open_clocks(act, withdrawal["id"]).items():
+        end_clock(act, clock, ClockOutcome.DONE, deleted if key == DELETE else act.now)
+    act.change_trial()
+    return Made(id=withdrawal["id"])

@@ -1,0 +1,79 @@
+"""Consent taken back: two clocks, of the deletion and of its confirmation; and nothing that says who."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cast import START, Cast
+
+from sandbox.acts.act import Acts
+from sandbox.acts.refusals import Invalid, NotFound, Refused
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.program import Program
+from sandbox.jobs.tick import tick
+from sandbox.store.clocks import CLOCKS
+from sandbox.store.dues import NOTICES
+from sandbox.store.withdrawals import WithdrawalFields
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def trial(adopted: Callable[[int], list[str]], clock: Shifted) -> str:
+    one = adopted(1)[0]
+    clock.forward(START + 5 * HOUR)
+    return one
+
+
+def record(acts: Acts, who: Any, trial: str, **more: Any) -> str:
+    return str(acts.do("record_withdrawal", who, {"withdrawn_at": START.isoformat(), **more}, on=trial).id)
+
+
+def clocks(program: Program, withdrawal: str) -> dict[str, Any]:
+    with program.reading() as connection:
+        return {row.key: row for row in connection.execute(sa.select(CLOCKS).where(CLOCKS.c.object_id == withdrawal))}
+
+
+def test_both_limits_run_from_the_withdrawal_and_end_each_at_its_own_time(program: Program, cast: Cast, acts: Acts,
+                                                                          trial: str) -> None:
+    withdrawal = record(acts, cast.fang, trial, people=3)
+    found = clocks(program, withdrawal)
+    assert {key: row.due_at - START for key, row in found.items()} == {"C26.delete": 0 * HOUR, "C26.confirm": 72 * HOUR}
+    with pytest.raises(Refused, match="clock_by_event"):
+        acts.do("meet_clock", cast.fang, {}, on=found["C26.confirm"].id)
+    done = {"deleted_at": (START + HOUR).isoformat(), "deletion": "Recordings; the invoice is kept by law"}
+    acts.do("confirm_deletion", cast.fang, done, on=withdrawal)
+    assert {key: (row.outcome, row.ended_at - START) for key, row in clocks(program, withdrawal).items()} == {
+        "C26.delete": ("done", HOUR), "C26.confirm": ("done", 5 * HOUR)}
+    with pytest.raises(Refused, match="deletion_confirmed"):
+        acts.do("confirm_deletion", cast.fang, done, on=withdrawal)
+
+
+def test_a_deletion_lies_between_the_withdrawal_and_now_and_a_withdrawal_not_ahead(
+        cast: Cast, acts: Acts, trial: str) -> None:
+    with pytest.raises(Invalid, match="withdrawn_at"):
+        record(acts, cast.fang, trial, withdrawn_at=(START + 9 * HOUR).isoformat())
+    withdrawal = record(acts, cast.fang, trial)
+    for wrong in (START - HOUR, START + 9 * HOUR):
+        with pytest.raises(Invalid, match="deleted_at"):
+            acts.do("confirm_deletion", cast.fang, {"deleted_at": wrong.isoformat(), "deletion": "All"}, on=withdrawal)
+    with pytest.raises(NotFound):
+        acts.do("confirm_deletion", cast.gao, {"deletion": "All"}, on=withdrawal)
+
+
+def test_what_is_not_confirmed_in_72_hours_is_told_to_both_sides(program: Program, cast: Cast, acts: Acts,
+                                                                 clock: Shifted, trial: str) -> None:
+    record(acts, cast.fang, trial)
+    clock.forward(START + 73 * HOUR)
+    tick(program)
+    with program.reading() as connection:
+        told = connection.execute(sa.select(NOTICES.c.content, NOTICES.c.role).where(
+            NOTICES.c.kind == "clock_missed").order_by(NOTICES.c.role)).all()
+    assert [(row.content["clock"], row.role) for row in told if row.content["clock"] == "C26.confirm"] == [
+        ("C26.confirm", "firm"), ("C26.confirm", "regulator")]
+
+
+def test_a_withdrawal_has_no_field_for_a_person() -> None:
+    assert set(WithdrawalFields.model_fields) == {"people", "withdrawn_at", "reference"}
