@@ -29,7 +29,7 @@ RAW_KEY = re.compile(r"\b(?:page|field|help|choice|section|act|moved?|need|state
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    with told_in(tmp_path_factory.mktemp("city")) as city:
+    with told_in(tmp_path_factory) as city:
         yield city
 
 
