@@ -170,6 +170,46 @@ def test_a_request_that_comes_to_nothing_leaves_no_review_no_clock_and_no_propos
         accept(one, filed["id"])
 
 
+def test_a_pilot_that_was_taken_over_is_widened_once_it_states_its_limits_and_risks(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    with pytest.raises(Invalid, match="not_applicable"):
+        file(acts, cast.fang, trial, "A4", people=200)
+    stated = {"autonomy": "human_can_stop", "data_classes": "Pictures", "not_applicable": [
+        {"dimension": name, "reason": "None"} for name in ("sites", "vulnerable_groups", "money")]}
+    risk = {"risk": "A collision", "likelihood": 3, "severity": 4, "safeguard": "A driver", "owner": "Wang"}
+    filed = file(acts, cast.fang, trial, "A4", people=200, **stated, risks=[{**risk, "owner": None}])
+    needs = lacking(acts, cast, filed.id)
+    assert needs == {"safeguards_in_place", "last_review_green", "change_advised", "second_regulator"}
+    acts.do("withdraw_change", cast.fang, {}, filed.id)
+    day = clock().date().isoformat()
+    for kind, body in (("kill_switch", {"tested_on": day, "tested_by": "Wang", "result": "Stopped"}), ("safeguards", {
+            **dict.fromkeys(("human_override", "output_reversal", "kill_switch", "complaint_channel"), True),
+            "description": "A driver"})):
+        acts.do("file_section", cast.fang, {"kind": kind, "body": body}, trial)
+    again = file(acts, cast.fang, trial, "A4", people=200, **stated, risks=[risk])
+    assert lacking(acts, cast, again.id) == needs - {"safeguards_in_place"}
+
+
+def lacking(acts: Acts, cast: Cast, change: str) -> set[str]:
+    """What stands in the way of accepting a request."""
+    with pytest.raises(Unmet) as refused:
+        acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, change)
+    return set(refused.value.needs)
+
+
+def test_the_regulators_are_told_when_a_request_was_not_decided_in_time(walked: Walked) -> None:
+    world, one = walked
+    filed = ask(one, "A3", methods="Each tenth")
+    world.wait(21 * DAY)
+    told = {n["role"] for n in rows(world.program, NOTICES, one.trial)
+            if n["kind"] == "clock_missed" and n["content"]["clock"] == "D11.A3"}
+    assert told == {"regulator"}
+    clock, = (r for r in rows(world.program, CLOCKS, one.trial) if r["object_id"] == filed["id"])
+    accept(one, filed["id"])
+    ended, = (r for r in rows(world.program, CLOCKS, one.trial) if r["id"] == clock["id"])
+    assert ended["ended_at"] > ended["due_at"] and ended["outcome"] == "done"
+
+
 # The other classes
 
 
