@@ -25,7 +25,7 @@ class ChangeFields(Fields):
     """What every request says: why, and where what speaks for it can be read."""
 
     reason: Long
-    evidence: Long | None = None
+    evidence_links: Long | None = None
 
 
 class ContactFields(ChangeFields):
@@ -81,7 +81,7 @@ class ModelFields(ChangeFields):
 class ExtensionFields(ChangeFields):
     """A6: how many days more; the reason explains the need."""
 
-    days: Annotated[Whole, PydanticField(ge=1, le=EXTENSION_MOST)]
+    more_days: Annotated[Whole, PydanticField(ge=1, le=EXTENSION_MOST)]
 
 
 class ImprovementFields(CorrectivePlanFields, ChangeFields):

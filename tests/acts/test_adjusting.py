@@ -118,6 +118,8 @@ def test_a_widening_takes_its_panel_and_two_regulators(walked: Walked) -> None:
     now = world.trial(one)
     assert (now["cap_people"], now["plan_version"], now["epoch"]) == (1200, 2, before["epoch"])
     assert [r["outcome"] for r in rows(program, CLOCKS, one.trial) if r["key"] == "D11.A4"] == ["done"]
+    change, = rows(program, CHANGES, one.trial)
+    assert (change["decided_by"], change["leads_to"]) == (world.hand.account("regulator2"), 2)
     exposure = [r for r in rows(program, SECTION_ROWS, one.trial) if r["kind"] == "exposure"][-1]
     assert (exposure["body"]["people"], exposure["version"]) == (1200, now["exposure_version"])
     with pytest.raises(Refused, match="already_decided"):
@@ -241,14 +243,14 @@ def test_a_place_that_was_left_or_joined_is_judged_by_when_it_was_used(
 def test_an_extension_moves_the_end_once_and_what_falls_due_there(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     before = row(program, trial)
-    filed = file(acts, cast.fang, trial, "A6", days=60)
+    filed = file(acts, cast.fang, trial, "A6", more_days=60)
     acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id)
     now = row(program, trial)
     assert now["ends_at"] - before["ends_at"] == 60 * DAY and now["extension_count"] == 1
     exit_clock, = (r for r in rows(program, CLOCKS, trial) if r["key"] == "C22")
     assert exit_clock["due_at"] == now["ends_at"] - 30 * DAY
-    with pytest.raises(Invalid, match="days"):
-        file(acts, cast.fang, trial, "A6", days=1)
+    with pytest.raises(Invalid, match="more_days"):
+        file(acts, cast.fang, trial, "A6", more_days=1)
 
 
 def test_an_extension_is_asked_for_in_time_and_may_be_granted_later(
@@ -256,10 +258,10 @@ def test_an_extension_is_asked_for_in_time_and_may_be_granted_later(
     late, early = adopted(2)
     ends = row(program, early)["ends_at"]
     clock.forward(ends - 31 * DAY)
-    filed = file(acts, cast.fang, early, "A6", days=100)
+    filed = file(acts, cast.fang, early, "A6", more_days=100)
     clock.forward(ends - 20 * DAY)
-    with pytest.raises(Invalid, match="days"):
-        file(acts, cast.fang, late, "A6", days=1)
+    with pytest.raises(Invalid, match="more_days"):
+        file(acts, cast.fang, late, "A6", more_days=1)
     assert acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id).plan_version == 2
 
 
