@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from cast import START, Cast, adopt, enter_cast
 from databases import KINDS, Postgres, Stencil, make_tables, postgres_server, settings_in
 from flask import Flask
@@ -17,7 +18,8 @@ from world import World, world_in
 
 from sandbox.acts.act import Acts, Clock
 from sandbox.jobs.clock import Shifted
-from sandbox.jobs.program import Program, open_program
+from sandbox.jobs.program import Program, open_program, settle
+from sandbox.store import passwords
 from sandbox.store.settings import Settings
 from sandbox.store.verification import verify
 
@@ -40,6 +42,9 @@ class Compiled(BytecodeCache):
         self.kept[bucket.key] = bucket.bytecode_to_string()
 
 
+# Thousands sign in here, and none of their passwords is worth a second. Whoever reads these does so after this line.
+passwords.MEMORY_KIB, passwords.ROUNDS = 64, 1
+passwords.hasher = PasswordHasher(time_cost=1, memory_cost=64, parallelism=passwords.LANES)
 Flask.jinja_options = {"bytecode_cache": Compiled()}
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("house")
@@ -72,6 +77,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 LONGEST_S = 3600
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: nobody need look through it for garbage, again and again."""
+    settle()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,7 @@ from urllib.error import HTTPError
 
 import pytest
 from cast import START, enter_cast
+from demo_city import served as served_demo
 from processes import (
     APP,
     free_port,
@@ -356,16 +357,13 @@ def test_a_worker_whose_parent_was_killed_ends_and_frees_the_port(tmp_path: Path
         assert seconds_until_closed(port) < STOPPED_S
 
 
-def test_a_demo_answers_at_once_and_is_soon_a_whole_city(tmp_path: Path) -> None:
-    port = free_port()
-    with started(tmp_path, "--demo", "--port", str(port)) as process:
-        seconds_until_answered(port, process)
-        assert not (tmp_path / "demo.json").exists() or not (tmp_path / "demo.json").read_text()
-        assert said(process, len(Settings.model_fields) + 2)[-1].startswith("The demo city is being told")
-        assert [re.fullmatch(r"(.+) signs in with .+@.+, password: .+", line)[1] for line in said(process, 5)] == [
-            "Administrator", "Department", "Firm", "Regulator", "Reviewer"]
-        city = json.loads(run(tmp_path, "demo").stdout)
-    assert city.keys() == {"base_url", "accounts", "tokens", "trials"}
-    assert sorted(city["trials"]) == sorted(STATES)
-    assert all(city["trials"].values())
-    assert run(tmp_path, "verify").returncode == 0
+def test_a_demo_answers_at_once_and_is_soon_a_whole_city(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, seen = served_demo(tmp_path_factory)
+    assert seen.answered_first
+    assert seen.lines[-6].startswith("The demo city is being told")
+    people = [re.fullmatch(r"(.+) signs in with .+@.+, password: .+", line) for line in seen.lines[-5:]]
+    assert [one and one[1] for one in people] == ["Administrator", "Department", "Firm", "Regulator", "Reviewer"]
+    assert seen.city.keys() == {"base_url", "accounts", "tokens", "trials"}
+    assert sorted(seen.city["trials"]) == sorted(STATES)
+    assert all(seen.city["trials"].values())
+    assert run(folder, "verify").returncode == 0

@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_234a1710'
+revision = '0001_234137f5'
 down_revision = None
 
 
@@ -600,6 +600,7 @@ def upgrade() -> None:
     sa.Column('kept', sa.Integer(), nullable=False),
     sa.Column('refused', sa.Integer(), nullable=False),
     sa.Column('repeated', sa.Integer(), nullable=False),
+    sa.Column('held', sa.Integer(), nullable=False),
     sa.Column('partial', sa.Boolean(), nullable=False),
     sa.Column('root', sa.String(), nullable=True),
     sa.Column('seq', sa.BigInteger(), nullable=True),
@@ -1335,6 +1336,8 @@ def upgrade() -> None:
     sa.Column('body', JSON, nullable=False),
     sa.Column('doubts', JSON, nullable=False),
     sa.Column('causes', JSON, nullable=False),
+    sa.Column('source_key', sa.String(), nullable=True),
+    sa.Column('seal', sa.LargeBinary(), nullable=True),
     sa.Column('author_id', sa.String(), nullable=False),
     sa.Column('at', Instant(), nullable=False),
     sa.Column('applies_at', Instant(), nullable=False),

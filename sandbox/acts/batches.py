@@ -11,15 +11,16 @@ from pydantic import Field as PydanticField
 from sandbox.acts.act import Act, Done, act
 from sandbox.acts.coverage import deadlines, tell
 from sandbox.acts.extra_reviews import look_at_measures_of
-from sandbox.acts.feedback import TAKES_REPORTS, replace_plans, trip_by_rule
+from sandbox.acts.feedback import TAKES_REPORTS, check_report, replace_plans, trip_by_rule
 from sandbox.acts.groups import forget_groups
+from sandbox.acts.holding import keep_held, put_right_by_batch, stopped_for
 from sandbox.acts.itemising import look_at_grave, tells_of_grave
 from sandbox.acts.light import assess, count
 from sandbox.acts.places import use_places
-from sandbox.acts.refusals import Refused
+from sandbox.acts.refusals import Invalid, Refused
 from sandbox.acts.schedule import drop_due, put_due, rearm
 from sandbox.acts.usage import use
-from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice
+from sandbox.store.batches import BATCHES, KEPT, BatchState, drop_slice, insert_notes
 from sandbox.store.distributions import Distributions
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
@@ -77,10 +78,22 @@ class PlaceRow(Fields):
     site: Short | None = None
 
 
+class HeldLine(Fields):
+    """A line to be held back: what it says, why it is doubted, and the key and seal it was sent with (the seal in
+    hex)."""
+
+    line: Whole
+    report: FeedbackFields
+    doubts: Annotated[list[Code], PydanticField(max_length=10)]
+    key: Short | None = None
+    seal: Short | None = None
+
+
 class BatchGiven(Fields):
     """What is to count. `sent` is the digest of what was sent: a repeated key compares it, and whether a part is
     enough; everything else follows from them. `sums` are the lines added up, one a reporting period and epoch; `odd`
-    stands for every line that may stop the trial by rule; `seen` is how far the log was read when periods were
+    stands for every line that may stop the trial by rule; `held` are the lines that would stop it and are implausible,
+    `causes` what for; `seen` is how far the log was read when periods were
     compared."""
 
     sent: Short
@@ -96,6 +109,8 @@ class BatchGiven(Fields):
     odd: Annotated[list[FeedbackFields], MANY] = []
     told: Annotated[list[SpanRow], MANY] = []
     places: Annotated[list[PlaceRow], MANY] = []
+    held: Annotated[list[HeldLine], PydanticField(max_length=1000)] = []
+    causes: Annotated[list[Code], PydanticField(max_length=20)] = []
     groups: Flag = False
     epoch: Whole
     seen: Whole
@@ -106,17 +121,19 @@ class BatchGiven(Fields):
 
 
 class BatchFiled(Done):
-    """The batch's id, how many of its lines were kept, refused and kept before, the root of the kept ones, and what
-    stands after them."""
+    """The batch's id, how many of its lines were kept, refused, kept before and held back, the root of the kept ones,
+    and what stands after them: the light, the state, and what the trial is suspended for."""
 
     id: str | None
     lines: Whole
     kept: Whole
     refused: Whole
     repeated: Whole
+    held: Whole = 0
     root: str | None
     light: str
     state: str
+    causes: list[str] = []
     next_due_at: datetime | None = None
 
 
@@ -147,10 +164,29 @@ def file_batch(act: Act, given: BatchGiven) -> BatchFiled:
     if given.batch_id:
         look_at_measures_of(act, given.batch_id)
     light = assess(act)
+    if given.batch_id:
+        put_right_by_batch(act, given.batch_id)
+        _hold(act, given)
     due = rearm(act, owed)
     return BatchFiled(id=given.batch_id, lines=given.lines, kept=given.kept, refused=given.refused,
-                      repeated=given.repeated, root=given.root, light=light.value, state=act.trial["state"],
-                      next_due_at=due)
+                      repeated=given.repeated, held=len(given.held), root=given.root, light=light.value,
+                      state=act.trial["state"], causes=list(stopped_for(act)), next_due_at=due)
+
+
+def _hold(act: Act, given: BatchGiven) -> None:
+    """Keep the implausible lines as held filings. Raises Refused("overtaken") where one has had its day, or no longer
+    fits what was filed meanwhile."""
+    for one in given.held:
+        try:
+            check_report(act, one.report)
+        except Invalid as error:
+            raise Refused("overtaken") from error
+        held = keep_held(act, one.report, one.doubts, given.causes, source_key=one.key,
+                         seal=bytes.fromhex(one.seal) if one.seal else None)
+        if held is None:
+            raise Refused("overtaken")
+        insert_notes(act.connection, [{"batch_id": given.batch_id, "line": one.line, "number": 0, "field": "",
+                                       "code": "held", "given": {}, "report_id": held.id}])
 
 
 def _tell(act: Act, given: BatchGiven) -> None:
@@ -170,7 +206,7 @@ def _keep(act: Act, given: BatchGiven) -> None:
     batch_id = given.batch_id or ""
     act.lines = {"root": given.root, "size": given.kept}
     act.update(BATCHES, batch_id, state=BatchState.KEPT.value, root=given.root, seq=act.seq, lines=given.lines,
-               kept=given.kept, refused=given.refused, repeated=given.repeated,
+               kept=given.kept, refused=given.refused, repeated=given.repeated, held=len(given.held),
                slices=[[one.first, one.size, one.root] for one in given.slices])
     drop_due(act, DueKind.DROP_BATCH, batch_id)
 

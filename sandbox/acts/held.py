@@ -42,7 +42,8 @@ def _check(act: Act, held: Mapping[str, Any]) -> None:
 
 def _apply(act: Act, held: Mapping[str, Any], **more: Any) -> Filed:
     given = FeedbackFields.model_validate(held["body"])
-    filed = take_report(act, given, author_id=held["author_id"], at=held["at"])
+    filed = take_report(act, given, author_id=held["author_id"], at=held["at"], source_key=held["source_key"],
+                        seal=held["seal"])
     end_held(act, held, HeldState.APPLIED, report_id=filed.id, **more)
     return filed
 

@@ -3,9 +3,8 @@
 Harm is never held: neither a report that tells of any, nor one on whose evidence the trial would stop.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +14,7 @@ from sandbox.acts.act import Act
 from sandbox.acts.plan_versions import is_pinned
 from sandbox.acts.schedule import drop_due, notify, put_due
 from sandbox.rules.lifecycle import ROWS, Cause
+from sandbox.rules.plausibility import LAST, far_more, tells_harm
 from sandbox.rules.risk import Light
 from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
@@ -24,8 +24,6 @@ from sandbox.store.held import HELD, Doubt, HeldState
 from sandbox.store.trials import SUSPENSIONS
 
 WAITS = timedelta(hours=24)
-FAR_MORE, LAST = 5, 4
-"""So many times the median of so many last reports is implausible."""
 CAN_WAIT = {Cause.CAP_EXCEEDED.value, Cause.UNSAFE_VERSION.value}
 """Stops that rest on figures or names that can be mistyped, and on no evidence of harm."""
 Take = Callable[[Act, FeedbackFields], Any]
@@ -43,25 +41,34 @@ class HeldBack(BaseModel):
 
 
 def hold_back(act: Act, given: FeedbackFields, take: Take) -> HeldBack | None:
-    """Keep a checked report as held where it would stop the trial and is implausible; None where it counts at once.
-    One day is given to a time and place, however often what was held is filed anew."""
-    if ("suspend", act.trial["state"]) not in ROWS or any(name.startswith("harm_") for name in given.events):
+    """Keep a checked report as held where it would stop the trial and is implausible; None where it counts at once."""
+    if ("suspend", act.trial["state"]) not in ROWS or tells_harm(given.events):
         return None
     doubts = _doubts(act, given)
     causes = _would_stop_for(act, given, take) if doubts else ()
-    if not causes or not CAN_WAIT.issuperset(causes):
-        return None
+    return keep_held(act, given, doubts, causes) if can_wait(causes) else None
+
+
+def can_wait(causes: Collection[str]) -> bool:
+    """Whether a trial would be stopped, and for nothing that is harm."""
+    return bool(causes) and CAN_WAIT.issuperset(causes)
+
+
+def keep_held(act: Act, given: FeedbackFields, doubts: Sequence[str], causes: Sequence[str],
+              **more: Any) -> HeldBack | None:
+    """Keep a report as held. One day is given to a time and place, however often what was held is filed anew; None
+    where it has had its day."""
     same = _waiting(act, given)
     for one in same:
         if one["body"] == given.plain():  # sent again, perhaps by a machine that knows no 409
             return _told(one)
     applies_at = min((one["applies_at"] for one in (*same, *_of_span(act, given, HeldState.WITHDRAWN))),
                      default=act.now + WAITS)
-    if applies_at <= act.now:  # taken back and filed again: it has had its day
+    if applies_at <= act.now:
         return None
     held = {"id": act.id("hf"), "trial_id": act.trial["id"], "state": HeldState.WAITING.value, "body": given.plain(),
             "doubts": list(doubts), "causes": list(causes), "author_id": act.actor.id, "at": act.now,
-            "applies_at": applies_at}
+            "applies_at": applies_at, **more}
     put_right(act, given)
     act.insert(HELD, held)
     put_due(act, DueKind.APPLY_HELD, held["id"], held["applies_at"], act.trial["id"])
@@ -94,23 +101,25 @@ def _far_more(act: Act, given: FeedbackFields) -> bool:
     last = act.connection.execute(sa.select(*columns).where(
         FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.epoch > 0, COUNTS,
         FEEDBACK.c.period_start < given.period_start).order_by(FEEDBACK.c.period_start.desc()).limit(LAST)).all()
-    if len(last) < LAST:
-        return False
-    usual = {name: median(row._mapping[name] or 0 for row in last) for name in USES.values()}
-    return any((getattr(given, name) or 0) >= FAR_MORE * usual[name] > 0 for name in USES.values())
+    return far_more({name: getattr(given, name) for name in USES.values()}, [dict(row._mapping) for row in last])
 
 
 def _would_stop_for(act: Act, given: FeedbackFields, take: Take) -> tuple[str, ...]:
     """What the trial would be stopped for if the report counted now: it is done, looked at and undone."""
     def stopped(rehearsal: Act) -> tuple[str, ...]:
         take(rehearsal, given)
-        if rehearsal.trial["state"] != "suspended":
-            return ()
-        stop = rehearsal.row(SUSPENSIONS, rehearsal.trial["suspension_id"])
-        red = (Cause.RISK_RED.value,) if rehearsal.trial["light"] == Light.RED else ()
-        return (stop["cause"], *stop["other_causes"].split(), *red)
+        return stopped_for(rehearsal)
 
     return act.rehearsed(stopped)
+
+
+def stopped_for(act: Act) -> tuple[str, ...]:
+    """What the act's trial stands suspended for, a red light among it; nothing where it is not suspended."""
+    if act.trial["state"] != "suspended":
+        return ()
+    stop = act.row(SUSPENSIONS, act.trial["suspension_id"])
+    red = (Cause.RISK_RED.value,) if act.trial["light"] == Light.RED else ()
+    return (stop["cause"], *stop["other_causes"].split(), *red)
 
 
 _any_held = Statement(sa.select(HELD.c.id).where(
@@ -118,16 +127,25 @@ _any_held = Statement(sa.select(HELD.c.id).where(
 
 
 def _waiting(act: Act, given: FeedbackFields) -> list[dict[str, Any]]:
-    """Filings held for the same time and place; hardly ever is there any, and every filing asks."""
+    """Filings held for the same time and place."""
+    return [row for row in _waiting_at_all(act) if _same(FeedbackFields.model_validate(row["body"]), given)]
+
+
+def _waiting_at_all(act: Act) -> list[dict[str, Any]]:
+    """Hardly ever is there any, and every filing asks."""
     if _any_held.run(act.connection, {"trial_id": act.trial["id"]}).fetchone() is None:
         return []
-    return _of_span(act, given, HeldState.WAITING)
+    return _held(act, HeldState.WAITING)
 
 
 def _of_span(act: Act, given: FeedbackFields, state: HeldState) -> list[dict[str, Any]]:
+    return [row for row in _held(act, state) if _same(FeedbackFields.model_validate(row["body"]), given)]
+
+
+def _held(act: Act, state: HeldState) -> list[dict[str, Any]]:
     rows = act.connection.execute(sa.select(HELD).where(
         HELD.c.trial_id == act.trial["id"], HELD.c.state == state).order_by(HELD.c.id)).mappings().all()
-    return [dict(row) for row in rows if _same(FeedbackFields.model_validate(row["body"]), given)]
+    return [dict(row) for row in rows]
 
 
 def _same(one: FeedbackFields, other: FeedbackFields) -> bool:
@@ -140,6 +158,17 @@ def put_right(act: Act, given: FeedbackFields) -> None:
     """A filing of the same time and place takes the place of what was held."""
     for held in _waiting(act, given):
         end_held(act, held, HeldState.CORRECTED)
+
+
+def put_right_by_batch(act: Act, batch_id: str) -> None:
+    """Lines of a batch of the same time and place do so too."""
+    for held in _waiting_at_all(act):
+        given = FeedbackFields.model_validate(held["body"])
+        sites = (FEEDBACK.c.site_key.in_({site_key_of(given.site), ""}),) if given.site else ()
+        if act.connection.execute(sa.select(FEEDBACK.c.id).where(
+                FEEDBACK.c.batch_id == batch_id, FEEDBACK.c.period_start < given.period_end,
+                FEEDBACK.c.period_end > given.period_start, *sites).limit(1)).first():
+            end_held(act, held, HeldState.CORRECTED)
 
 
 def end_held(act: Act, held: Mapping[str, Any], state: HeldState, **more: Any) -> None:

@@ -346,7 +346,7 @@ _seated = Statement(sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, _times.l
 
 def panel_of(act: Act) -> list[Candidate]:
     """The running panel: seats accepted and not ended, with how often each was on duty on this trial."""
-    found = _seated.every(act.connection, {"trial_id": act.trial["id"], "panel_no": act.trial["panel_no"]})
+    found = _seated.rows(act.connection, {"trial_id": act.trial["id"], "panel_no": act.trial["panel_no"]})
     return [Candidate(row["account_id"], tuple(row["expertise"]), row["times"]) for row in found]
 
 

@@ -3,7 +3,6 @@ short act. A single filing beside it waits for a slice at most; a crash at any p
 """
 
 import threading
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,10 +13,13 @@ import sqlalchemy as sa
 
 from sandbox.acts.batches import BatchFiled
 from sandbox.acts.feedback import EVENTS, TAKES_REPORTS
+from sandbox.acts.holding import can_wait
 from sandbox.acts.refusals import NotFound, Refused
+from sandbox.jobs.doubts import Together, doubtful
 from sandbox.jobs.program import Program
-from sandbox.jobs.slices import YIELDS, Slices, instant, text_of
+from sandbox.jobs.slices import Slices
 from sandbox.rules.access import Actor
+from sandbox.rules.lifecycle import ROWS
 from sandbox.rules.reporting import Schedule
 from sandbox.rules.terms import Version
 from sandbox.store.batches import (
@@ -33,7 +35,7 @@ from sandbox.store.evidence import EPOCHS
 from sandbox.store.faults import Fault, placed
 from sandbox.store.feedback import FEEDBACK, site_key_of
 from sandbox.store.ids import new_id
-from sandbox.store.lines import SLICE, matches
+from sandbox.store.lines import SLICE, instant, matches, text_of
 from sandbox.store.log import current_tree
 from sandbox.store.reports import Read
 from sandbox.store.scope import seen_trial
@@ -89,11 +91,13 @@ class TooManyLines(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of a batch; faults and repetitions where no kept batch has them (a dry run, or nothing new)."""
+    """What became of a batch; faults, repetitions and lines to be held where no kept batch has them (a dry run, or
+    nothing new)."""
 
     done: BatchFiled
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     repeated: list[tuple[int, str]] = field(default_factory=list)
+    held: list[int] = field(default_factory=list)
     exposures: float = 0.0
     events: Mapping[str, int] = field(default_factory=dict)
 
@@ -183,7 +187,8 @@ class Taking:
                  told: Progress) -> None:
         self.program, self.actor, self.trial_id = program, actor, trial_id
         self.sending, self.spool, self.told = sending, spool, told
-        self.lines = 0
+        self.lines, self.together = 0, Together()
+        self.causes: list[str] = []
 
     def take(self, arrivals: Iterable[Arrived]) -> Taken:
         terms = terms_of(self.program, self.actor, self.trial_id)
@@ -191,9 +196,11 @@ class Taking:
         self._compare_lines()
         for _ in range(TRIES):
             terms = terms_of(self.program, self.actor, self.trial_id)
+            self.spool.let_go()
             seen = self._compare_with_kept()
             self._refuse_unless_allowed()
             with suppress(_Overtaken):
+                self._hold_back(terms, seen)
                 return self._count(terms, seen)
         raise Busy
 
@@ -209,10 +216,9 @@ class Taking:
                 self.spool.fault(one.line, map(placed, faults))
             elif one.read is not None:
                 values = one.read.values
+                self.together.add(values)
                 self.spool.add(one.line, site_key_of(values["site"]), text_of(values["period_start"]),
                                text_of(values["period_end"]), one.read.key, one.read.text)
-            if self.lines % YIELDS == 0:
-                time.sleep(0)
             if self.lines % SLICE == 0:
                 self.told.read(self.lines)
         self.spool.flush()
@@ -272,15 +278,32 @@ class Taking:
 
     # Through the door
 
+    def _hold_back(self, terms: Terms, seen: int) -> None:
+        """Lines that look like slips of the pen are set aside where the trial would be stopped otherwise, and not for
+        harm: they wait a day, as a single filing does, and the others count."""
+        with self.program.reading() as connection:
+            doubted = doubtful(connection, terms, self.spool, self.together)
+        if not doubted or ("suspend", terms.trial["state"]) not in ROWS:
+            return
+        rehearsal = Slices(self, terms, None, self.program.clock())
+        rehearsal.bring()
+        given = rehearsal.given(self.lines, self.spool.fit, seen)
+        done = self.program.acts.do("file_batch", self.actor, given, self.trial_id, dry_run=True)
+        if can_wait(done.causes):
+            self.causes = done.causes
+            for line, doubts in doubted:
+                self.spool.hold(line, doubts)
+
     def _count(self, terms: Terms, seen: int) -> Taken:
         """Slices, then the act. What does not come to count is taken back at once, where it can be."""
-        fit, now = self.spool.fit, self.program.clock()
-        batch_id = new_id("ba", now) if fit and not self.sending.dry_run else None
+        fit, now, held = self.spool.fit, self.program.clock(), [line for line, *_ in self.spool.held()]
+        something = bool(fit or held)
+        batch_id = new_id("ba", now) if something and not self.sending.dry_run else None
         slices = Slices(self, terms, batch_id, now)
         try:
             slices.bring()
             given = slices.given(self.lines, fit, seen)
-            if fit == 0:
+            if not something:
                 return Taken(self._unchanged(terms), self._faults(), list(self.spool.repetitions()))
             done = self.program.acts.do("file_batch", self.actor, given, self.trial_id, key=self.sending.key,
                                         dry_run=self.sending.dry_run)
@@ -291,7 +314,7 @@ class Taking:
             raise
         if batch_id and done.id != batch_id:  # the same key came in beside this one, and was first
             drop(self.program, batch_id)
-        told = ([], []) if done.id else (self._faults(), list(self.spool.repetitions()))
+        told = ([], [], []) if done.id else (self._faults(), list(self.spool.repetitions()), held)
         return Taken(done, *told, sum(one.exposures for one in given.sums), slices.events)
 
     def _unchanged(self, terms: Terms) -> BatchFiled:

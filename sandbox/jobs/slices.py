@@ -1,27 +1,27 @@
 """The slices of a batch: rows made of its lines, brought in one slice after the other, and added up on the way."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from sandbox.acts.batches import BatchGiven, PlaceRow, SliceRow, SpanRow, Sum
+from sandbox.acts.batches import BatchGiven, HeldLine, PlaceRow, SliceRow, SpanRow, Sum
 from sandbox.acts.places import outside
+from sandbox.jobs.doubts import unpinned
 from sandbox.rules.cadence import period_number
-from sandbox.rules.reporting import Span, came_late, joined, same_version
-from sandbox.rules.terms import pinned, placed
+from sandbox.rules.reporting import Span, came_late, joined
+from sandbox.rules.terms import placed
 from sandbox.store.batches import blank_report, insert_batch, insert_notes, insert_reports
 from sandbox.store.door import Transaction
 from sandbox.store.feedback import FeedbackFields
 from sandbox.store.ids import new_ids
-from sandbox.store.lines import SLICE, leaf_of, root_of, salts, seal_of
+from sandbox.store.lines import SLICE, instant, leaf_of, root_of, salts, seal_of, text_of
 from sandbox.store.log import leaf_hash
-from sandbox.store.types import MILLION, instant_text
+from sandbox.store.types import MILLION
 
 if TYPE_CHECKING:
     from sandbox.jobs.batches import Taking, Terms
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 LIFE = timedelta(minutes=5)
 """A batch that does not count by then is taken back: whoever sent it heard nothing, or heard that it was too busy."""
 MILLISECOND = timedelta(milliseconds=1)
-YIELDS = 16
-"""Lines after which other threads may go on: they would wait five milliseconds at each of their own steps otherwise."""
 
 
 @dataclass
@@ -61,6 +59,8 @@ class Slices:
                 taking.program.door.submit(partial(self._enter, rows=rows))
             done += len(chunk)
             taking.told.kept(done)
+        if self.batch_id and not self.roots:
+            taking.program.door.submit(self._begin)
         if self.batch_id:
             for notes in chunks(self._notes(), SLICE):
                 taking.program.door.submit(partial(_note, notes=notes))
@@ -68,11 +68,14 @@ class Slices:
     def _enter(self, transaction: Transaction, *, rows: list[dict[str, Any]]) -> None:
         """One slice; with the first, the batch itself and the due that takes it back."""
         if len(self.roots) == 1:
-            insert_batch(transaction.connection, {
-                "id": self.batch_id, "trial_id": self.taking.trial_id, "author_id": self.taking.actor.id,
-                "at": self.now, "partial": self.taking.sending.partial, "sent": self.taking.sending.sent,
-                "source": self.taking.sending.source}, self.now + LIFE)
+            self._begin(transaction)
         insert_reports(transaction.connection, rows)
+
+    def _begin(self, transaction: Transaction) -> None:
+        insert_batch(transaction.connection, {
+            "id": self.batch_id, "trial_id": self.taking.trial_id, "author_id": self.taking.actor.id,
+            "at": self.now, "partial": self.taking.sending.partial, "sent": self.taking.sending.sent,
+            "source": self.taking.sending.source}, self.now + LIFE)
 
     def _rows(self, chunk: list[tuple[Any, ...]], blank: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Rows of feedback with their ids and seals, in order; the slice's root is noted."""
@@ -80,8 +83,6 @@ class Slices:
         ids, hashes, rows = new_ids("fb", self.now + len(self.roots) * MILLISECOND, len(chunk)), [], []
         for sent, report_id, salt in zip(chunk, ids, salts(len(chunk)), strict=True):
             line, site, starts, ends, key, body = sent
-            if line % YIELDS == 0:
-                time.sleep(0)
             values = orjson.loads(body)
             seal = seal_of(salt, body)
             hashes.append(leaf_hash(leaf_of(batch_id, line, report_id, key, seal)))
@@ -115,9 +116,9 @@ class Slices:
         self.grouped = self.grouped or bool(values["groups"])
         version, place = values["model_version"], (values["region"], values["site"])
         self.places.add(place)
-        beyond, unpinned = self._beyond(place, starts, ends), self._unpinned(version, starts, ends)
-        if values["events"].get("harm_S1") or beyond or unpinned:
-            self.odd.setdefault((version if unpinned else "", bool(values["events"].get("harm_S1")), beyond),
+        beyond, other = self._beyond(place, starts, ends), unpinned(self.terms, version, starts, ends)
+        if values["events"].get("harm_S1") or beyond or other:
+            self.odd.setdefault((version if other else "", bool(values["events"].get("harm_S1")), beyond),
                                 FeedbackFields.model_validate({name: values[name] for name in values}))
         return self._deadline(max(1, period))
 
@@ -126,12 +127,6 @@ class Slices:
         if not self.terms.versions or not any(place):
             return outside(self.terms.trial, *place)
         return not placed(*place, self.terms.versions, instant(starts), instant(ends))
-
-    def _unpinned(self, version: str | None, starts: str, ends: str) -> bool:
-        """Whether another model version was pinned then."""
-        if version is None or same_version(version, self.terms.trial["model_version"]):
-            return False
-        return not pinned(version, self.terms.versions, instant(starts), instant(ends))
 
     def _deadline(self, period: int) -> tuple[Any, bool]:
         if period not in self.deadlines:
@@ -149,6 +144,11 @@ class Slices:
             number += 1
             yield {"batch_id": self.batch_id, "number": number, "line": line, "field": "", "code": "repeated",
                    "given": {}, "report_id": report_id}
+
+    def _held(self) -> Iterator[HeldLine]:
+        for line, key, body, doubts in self.taking.spool.held():
+            yield HeldLine(line=line, report=FeedbackFields.model_validate(orjson.loads(body)), doubts=doubts.split(),
+                           key=key, seal=seal_of(salts(1)[0], body).hex() if key else None)
 
     @property
     def events(self) -> dict[str, int]:
@@ -168,7 +168,8 @@ class Slices:
             sums=[_sum(epoch, one) for (epoch, _), one in self.sums.items()], odd=list(self.odd.values()),
             told=[SpanRow(period_start=start, period_end=end) for start, end in self.told],
             places=[PlaceRow(region=region, site=site) for region, site in self.places],
-            groups=self.grouped, epoch=self.terms.trial["epoch"], seen=seen)
+            held=list(self._held()), causes=taking.causes, groups=self.grouped,
+            epoch=self.terms.trial["epoch"], seen=seen)
 
 
 WHOLE, PARTS = ("people", "people_new", "reviewed", "labelled"), ("exposures", "hours", "money")
@@ -208,16 +209,6 @@ def _sum(epoch: int, total: Mapping[str, Any]) -> Sum:
 
 def _note(transaction: Transaction, *, notes: list[dict[str, Any]]) -> None:
     insert_notes(transaction.connection, notes)
-
-
-def instant(text: str) -> datetime:
-    """The instant of a text that sorts as instants do."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-
-def text_of(value: datetime) -> str:
-    """And back."""
-    return instant_text(value) or ""
 
 
 def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

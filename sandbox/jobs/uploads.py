@@ -206,7 +206,7 @@ def first_lines(raw: bytes) -> tuple[list[str], list[list[str]]]:
 def _found(taken: Taken) -> dict[str, Any]:
     done = taken.done
     return {"lines": done.lines, "kept": done.kept, "refused": done.refused, "repeated": done.repeated,
-            "light": done.light, "state": done.state, "root": done.root,
+            "held": done.held, "light": done.light, "state": done.state, "root": done.root,
             "due": done.next_due_at.isoformat() if done.next_due_at else None,
             "seq": done.receipt.seq if done.receipt else None, "leaf": done.receipt.leaf if done.receipt else None,
             "exposures": taken.exposures, "events": dict(taken.events),
@@ -214,8 +214,8 @@ def _found(taken: Taken) -> dict[str, Any]:
 
 
 def _refused(refused: BatchRefused) -> dict[str, Any]:
-    return {"lines": refused.lines, "kept": 0, "refused": refused.refused, "repeated": 0, "light": None, "state": None,
-            "root": None, "due": None, "seq": None, "leaf": None, "exposures": 0.0, "events": {},
+    return {"lines": refused.lines, "kept": 0, "refused": refused.refused, "repeated": 0, "held": 0, "light": None,
+            "state": None, "root": None, "due": None, "seq": None, "leaf": None, "exposures": 0.0, "events": {},
             "faults": [_plain(line, fault) for line, fault in refused.faults]}
 
 

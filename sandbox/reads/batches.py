@@ -18,7 +18,7 @@ from sandbox.store.scope import of_seen_trials
 
 @dataclass(frozen=True, slots=True)
 class LineResult:
-    """What became of a line: kept with its leaf, kept before, or refused with its faults."""
+    """What became of a line: kept with its leaf, kept before, held back, or refused with its faults."""
 
     line: int
     outcome: str
@@ -72,7 +72,7 @@ def _noted(rows: Iterator[Any]) -> list[LineResult]:
     by_line: dict[int, LineResult] = {}
     for row in rows:
         if row.report_id:
-            by_line[row.line] = LineResult(row.line, "repeated", row.report_id)
+            by_line[row.line] = LineResult(row.line, row.code, row.report_id)
         else:
             by_line.setdefault(row.line, LineResult(row.line, "refused")).faults.append(
                 Fault(row.field, row.code, row.given))

@@ -48,6 +48,7 @@ class Batch(Row, table=True):
     kept: int = 0
     refused: int = 0
     repeated: int = 0
+    held: int = 0
     partial: bool = False
     root: str | None = None
     seq: int | None = Field(default=None, sa_type=sa.BigInteger)
@@ -57,7 +58,8 @@ class Batch(Row, table=True):
 
 
 class BatchNote(Row, table=True):
-    """What is said of a line that was not kept: a fault by field, or that it was kept before under the same key."""
+    """What is said of a line that was not kept: a fault by field, or that it was kept before under the same
+    key, or is held back; `report_id` is that report's id, or that of the held filing."""
 
     __tablename__ = "batch_notes"
     batch_id: str = Field(primary_key=True, foreign_key="batches.id")

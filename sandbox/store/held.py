@@ -37,7 +37,7 @@ class HeldFields(Fields):
 
 class HeldFiling(Row, table=True):
     """A report that was filed and does not count yet. `doubts` say why it is implausible, `causes` what it would stop
-    the trial for; `report_id` is the report it became."""
+    the trial for; `report_id` is the report it became. A line of a batch has the key and the seal it was sent with."""
 
     __tablename__ = "held_filings"
     __table_args__ = (
@@ -52,6 +52,8 @@ class HeldFiling(Row, table=True):
     body: dict[str, Any] = Field(sa_column=sa.Column(JSON, nullable=False))
     doubts: list[str] = Field(sa_column=sa.Column(JSON, nullable=False))
     causes: list[str] = Field(sa_column=sa.Column(JSON, nullable=False))
+    source_key: str | None = None
+    seal: bytes | None = None
     author_id: str
     at: datetime = Field(sa_column=when(nullable=False))
     applies_at: datetime = Field(sa_column=when(nullable=False))

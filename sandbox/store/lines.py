@@ -7,10 +7,12 @@ power of two, so that the root of each is a subtree of the whole and a proof nee
 import hashlib
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import orjson
 
 from sandbox.store.log import Tree
+from sandbox.store.types import instant_text
 
 SLICE = 2048
 SALT = 16
@@ -63,3 +65,11 @@ def path_of(place: int, hashes: Sequence[bytes]) -> list[bytes]:
     return path[::-1]
 
 
+def instant(text: str) -> datetime:
+    """The instant of a line's text, which sorts as instants do."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def text_of(value: datetime) -> str:
+    """And back."""
+    return instant_text(value) or ""

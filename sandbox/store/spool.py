@@ -22,6 +22,7 @@ CREATE TABLE lines (line INTEGER PRIMARY KEY, site TEXT NOT NULL, starts TEXT NO
 CREATE TABLE faults (number INTEGER PRIMARY KEY, line INTEGER NOT NULL, field TEXT NOT NULL, code TEXT NOT NULL,
                      given BLOB NOT NULL);
 CREATE TABLE repeated (line INTEGER PRIMARY KEY, report_id TEXT NOT NULL);
+CREATE TABLE held (line INTEGER PRIMARY KEY, doubts TEXT NOT NULL);
 """
 
 
@@ -80,6 +81,16 @@ class Spool:
         """A line whose key was kept before, as the very same report."""
         self._file.execute("INSERT INTO repeated VALUES (?, ?)", (line, report_id))
         self._file.execute("UPDATE lines SET fit = 0 WHERE line = ?", (line,))
+
+    def hold(self, line: int, doubts: Iterable[str]) -> None:
+        """A line that will be held back: it would stop the trial, and is implausible."""
+        self._file.execute("INSERT INTO held VALUES (?, ?)", (line, " ".join(doubts)))
+        self._file.execute("UPDATE lines SET fit = 0 WHERE line = ?", (line,))
+
+    def let_go(self) -> None:
+        """What was to be held fits again, to be looked at anew."""
+        self._file.execute("UPDATE lines SET fit = 1 WHERE line IN (SELECT line FROM held)")
+        self._file.execute("DELETE FROM held")
 
     # What stands in it
 
@@ -158,6 +169,14 @@ class Spool:
     def kept(self) -> Iterator[Row]:
         """What is to be kept, whole, in the order in which it was sent."""
         return self.rows("SELECT line, site, starts, ends, key, body FROM lines WHERE fit ORDER BY line")
+
+    def in_time(self) -> Iterator[Row]:
+        """The same in the order of what it tells of."""
+        return self.rows("SELECT line, site, starts, ends, key, body FROM lines WHERE fit ORDER BY starts, line")
+
+    def held(self) -> Iterator[Row]:
+        """Lines to be held back: line, key, body, and why."""
+        return self.rows("SELECT line, key, body, doubts FROM held JOIN lines USING (line) ORDER BY line")
 
     def faults(self) -> Iterator[tuple[int, Fault]]:
         """Every fault by line."""

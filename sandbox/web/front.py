@@ -11,6 +11,7 @@ from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
 from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import Rule
 
 from sandbox.jobs.batches import Intake
 from sandbox.jobs.program import Program
@@ -31,11 +32,30 @@ ALWAYS = Headers([
     ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"), ("X-Frame-Options", "DENY"),
     ("Cross-Origin-Opener-Policy", "same-origin"), ("Cross-Origin-Resource-Policy", "same-origin")])
 PRIVATE = Headers([*ALWAYS, ("Cache-Control", "no-store"), ("Vary", "Accept-Language, Cookie, Authorization")])
+BUILDERS: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
+"""How the address of a route is built, by the route."""
 HTML_LANG = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
+
+
+class LateRule(Rule):
+    """A route whose builders of addresses are compiled when one is first built: to compile all six hundred, of which
+    most are never used, was most of what it took to make the application."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compiled, key = super()._compile_builder, (self.rule, append_unknown, *sorted((self.defaults or {}).items()))
+
+        def build(rule: Rule, /, **values: Any) -> tuple[str, str]:
+            if key not in BUILDERS:
+                BUILDERS[key] = compiled(append_unknown)
+            return BUILDERS[key](rule, **values)
+
+        return build
 
 
 class Front(Flask):
     """Flask for views that are plain functions, as all here are: it need not look at each of them for a coroutine."""
+
+    url_rule_class = LateRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

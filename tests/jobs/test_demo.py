@@ -38,7 +38,7 @@ MARKS = ("示例", "演示")
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
-    with told_in(tmp_path_factory.mktemp("city")) as told:
+    with told_in(tmp_path_factory) as told:
         yield told
 
 

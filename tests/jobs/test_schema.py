@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.script import ScriptDirectory
 from cast import START
 from sqlmodel import SQLModel
 
-from sandbox.jobs.schema import SchemaRefused, prepare
+from sandbox.jobs.schema import FOLDER, SchemaRefused, newest, prepare
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.log import LOG, NODES
 from sandbox.store.settings import Settings
@@ -34,6 +35,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Set
         return Settings(data=folder, database_url=fresh())
 
     return settings
+
+
+def test_the_last_migration_by_number_is_the_head_of_all():
+    assert newest() == ScriptDirectory(str(FOLDER)).get_current_head()
 
 
 def engine_of(settings: Settings) -> sa.Engine:

@@ -1,12 +1,12 @@
 """Five trials walked from draft to their end with nothing but the API and the testing clock; the log verifies."""
 
 import heapq
-import json
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
+from demo_city import served_copy
 from processes import free_port, run, seconds_until_answered, started
 from wire import Answered, Wire
 
@@ -92,8 +92,7 @@ class Journey:
 
 @pytest.fixture(scope="module")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journey]:
-    folder, port = tmp_path_factory.mktemp("journey"), free_port()
-    demo = json.loads(run(folder, "demo").stdout)
+    (folder, demo), port = served_copy(tmp_path_factory), free_port()
     with started(folder, "--port", str(port), SANDBOX_TESTING="1") as process:
         seconds_until_answered(port, process)
         journey = Journey(folder, Wire(port, demo))

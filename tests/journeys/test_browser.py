@@ -1,6 +1,5 @@
 """Pages in a real browser: a whole trial walked through them, and how they look, read and behave for every role."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import LOCALE, Pages, Visitor
+from demo_city import served_copy
 from processes import free_port, run, seconds_until_answered, started
 
 from sandbox.jobs.demo.walks import Story, Topic, Walk
@@ -38,7 +38,7 @@ ROLES = {
 """Who looks, and forms at which they look besides what navigation and a trial's tabs lead to."""
 AT_WORK = ("regulator",)
 """Whose pages, the most there are, are looked at in every run."""
-TABS = 8
+TABS = 9
 ENGLISH, CHINESE = "en", ("zh_Hans", "zh_Hant")
 """Every page in English, whose words are the longest, and in one of the others, which is the other one elsewhere."""
 SCHEMES = "light", "dark"
@@ -85,8 +85,7 @@ def browser() -> "Iterator[Browser]":
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[City]:
-    folder, port = tmp_path_factory.mktemp("city"), free_port()
-    demo = json.loads(run(folder, "demo").stdout)
+    (folder, demo), port = served_copy(tmp_path_factory), free_port()
     with ExitStack() as stack:
         process = stack.enter_context(started(folder, "--port", str(port), SANDBOX_TESTING="1"))
         seconds_until_answered(port, process)

@@ -80,7 +80,7 @@ class Stage:
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with told_in(tmp_path_factory.mktemp("matrix")) as told:
+    with told_in(tmp_path_factory) as told:
         stage = Stage(told, {state: ids[0] for state, ids in told.result["trials"].items()})
         for state, trial in stage.trials.items():
             stage.people[state] = cast_for(told, trial)

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from runpy import run_path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -19,9 +20,11 @@ from visitor import PASSWORD, Visitor, give_password, text_of
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.rules.access import SYSTEM_ACTOR
+from sandbox.store import passwords
 from sandbox.store.accounts import SESSIONS
 from sandbox.store.door import Busy
 from sandbox.store.ids import hash_secret
+from sandbox.web import signin
 from sandbox.web.front import make_app
 from sandbox.web.sessions import IDLE, LONGEST, ROW_MARK, SEEN_EVERY
 
@@ -265,7 +268,14 @@ def test_wrong_password_unknown_address_and_disabled_account_are_the_same_answer
     assert answers(app, "no address", PASSWORD) == wrong
 
 
-def test_an_unknown_address_takes_as_long_as_a_wrong_password(app: Flask, lin: str) -> None:
+def test_an_unknown_address_takes_as_long_as_a_wrong_password(
+        program: Program, cast: Cast, lin: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_service = run_path(str(passwords.__file__))
+    for name in ("MEMORY_KIB", "ROUNDS"):
+        monkeypatch.setattr(signin, name, in_service[name])
+    app, kept = make_app(program), in_service["hash_password"](PASSWORD)
+    program.acts.do("change_account", SYSTEM_ACTOR, {"account_id": cast.lin.id, "password": kept}, on=cast.lin.id)
+
     def fastest(email: str) -> float:
         visitor = Visitor(app)
         visitor.get("/login")

@@ -46,7 +46,8 @@ class Batching(Doing):
 
 
 class LineResult(Shape):
-    """What became of a line: kept (`id`, the hash of its leaf), repeated (kept before under its key) or refused."""
+    """What became of a line: kept (`id`, the hash of its leaf), repeated (kept before under its key), held (it
+    would have stopped the trial and is implausible: `id` is that of the held filing) or refused."""
 
     line: int
     outcome: str
@@ -74,6 +75,7 @@ class Batch(Shape):
     kept: int
     refused: int
     repeated: int
+    held: int
     partial: bool
     root: str
     seq: int
@@ -243,6 +245,7 @@ def _from_taken(taken: Taken) -> Iterator[LineResult]:
     for line, fault in taken.faults:
         by_line.setdefault(line, reads.LineResult(line, "refused")).faults.append(fault)
     by_line |= {line: reads.LineResult(line, "repeated", report_id) for line, report_id in taken.repeated}
+    by_line |= {line: reads.LineResult(line, "held") for line in taken.held}
     return (_result(by_line[line]) for line in sorted(by_line))
 
 

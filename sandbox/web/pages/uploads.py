@@ -277,7 +277,7 @@ def _facts(row: Mapping[str, Any], job: Mapping[str, Any]) -> list[Plain]:
     if not found or job["state"] in RUNS:
         return []
     facts = [{"label": t(f"page.upload.{name}"), "text": lights.number(found[name])}
-             for name in ("lines", "kept", "refused", "repeated")]
+             for name in ("lines", "kept", "refused", "repeated", *(("held",) if found["held"] else ()))]
     used = f"{amount(found['exposures'])} {lights.unit_word(row['unit'])}"
     facts.append({"label": t("page.col.exposures"), "text": used})
     facts.append({"label": t("page.col.events"), "text": events_text(found["events"])})
