@@ -91,7 +91,7 @@ def asked_terms(act: Act, kind: ChangeKind, asked: Mapping[str, Any]) -> dict[st
     if kind is ChangeKind.A7:
         return {"corrective_plan": asked["items"]}
     if kind is ChangeKind.A6:
-        ends = local_day(act.trial["ends_at"], act.zone) + (asked["days"] - 1) * DAY
+        ends = local_day(act.trial["ends_at"], act.zone) + (asked["more_days"] - 1) * DAY
         return {"ends_at": end_of_day(ends, act.zone).isoformat()}
     return {name: asked[name] for name in KINDS[kind].terms if asked.get(name) not in (None, [])}
 
@@ -218,7 +218,7 @@ def decide_change(act: Act, given: ChangeDecision) -> ChangeDecided:
 def accept_change(act: Act, change: Mapping[str, Any], reason: str, officers: tuple[str, ...]) -> ChangeDecided:
     """The request is granted: the next version of the plan is in force."""
     version = adjust(act, change, officers)
-    end_change(act, change, ChangeState.ACCEPTED, reason, leads_to=version)
+    end_change(act, change, ChangeState.ACCEPTED, reason, leads_to=version, decided_by=officers[-1])
     return ChangeDecided(id=change["id"], state=ChangeState.ACCEPTED.value, plan_version=version)
 
 

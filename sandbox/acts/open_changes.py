@@ -23,8 +23,8 @@ DECIDED = (ChangeState.ACCEPTED, ChangeState.REFUSED)
 def end_change(act: Act, change: Mapping[str, Any], state: ChangeState, reason: str | None = None, **more: Any) -> None:
     """It waits no longer: its clocks end, and with a request that came to nothing the review that was called for it,
     unless that was held. What was proposed about it is void."""
-    act.update(CHANGES, change["id"], state=state.value, decided_at=act.now, decided_by=act.actor.id, decision=reason,
-               **more)
+    ended = {"state": state.value, "decided_at": act.now, "decided_by": act.actor.id, "decision": reason, **more}
+    act.update(CHANGES, change["id"], **ended)
     outcome = ClockOutcome.DONE if state in DECIDED else ClockOutcome.VOID
     for key, clock in open_clocks(act, change["id"]).items():
         if KNOWN[key].ends_on == "change_decided":

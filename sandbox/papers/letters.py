@@ -14,7 +14,7 @@ ASKED = ("reviewer", "deputy", "substitute", *DUTY)
 """In these capacities a reader is asked for something: their link opens the review or the alarm without a password."""
 
 
-PLACES = {"rv": "reviews", "am": "alarms"}
+PLACES = {"rv": "reviews", "am": "alarms", "cr": "changes"}
 """The pages of things that a notice is about, by the prefix of their ids."""
 
 

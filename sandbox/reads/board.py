@@ -21,6 +21,7 @@ from sandbox.rules.lifecycle import RUNNING, stage_of
 from sandbox.rules.risk import CAP_WARNING
 from sandbox.store.accounts import ACCOUNTS, INVITATIONS
 from sandbox.store.allegations import ALLEGATIONS
+from sandbox.store.changes import CHANGES
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, HOLDS, DueKind
@@ -56,10 +57,10 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, late_red,
+    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, change, late_red,
     hold, held,
     report, seat, review, retraction, annual, or a step's (move, section, vote, panel, ending); `about` says which move,
-    section, matter, panel, severity, cause, ground or sort of review."""
+    section, matter, panel, severity, cause, ground, class of change or sort of review."""
 
     kind: str
     trial_id: str | None
@@ -115,13 +116,14 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     done = _of(ITEMS, "verify", trial_id, sa.null(), sa.null(), ITEMS.c.done_at.is_not(None),
                ITEMS.c.verified_at.is_(None), ITEMS.c.done_by != actor.id)
     alarms = _of(ALARMS, "alarm", trial_id, ALARMS.c.answer_by, ALARMS.c.cause, ALARMS.c.acknowledged_at.is_(None))
+    changes = _of(CHANGES, "change", trial_id, CHANGES.c.decide_by, CHANGES.c.kind, CHANGES.c.state == "filed")
     asked = _of(RECUSALS, "recusal", trial_id, RECUSALS.c.decide_by, sa.null(), RECUSALS.c.state == "waiting")
     late = _of(LATE_REDS, "late_red", trial_id, LATE_REDS.c.due_at, sa.null(), LATE_REDS.c.state == "waiting")
     held = [Task("hold", None, None, row.id, row.at, about=row.kind) for row in connection.execute(
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
     yearly = [Task("annual", None, None, row.id, row.due_at, about=row.key)
               for row in owed_until(connection, actor, now + YEARLY_AHEAD)]
-    queries = (alarms, waiting, reviews, corrections, allegations, asked, done, late, _held(actor, trial_id))
+    queries = (alarms, waiting, reviews, corrections, allegations, asked, changes, done, late, _held(actor, trial_id))
     return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
             *_clocks(connection, actor, now, trial_id), *([] if trial_id else (*held, *yearly))]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from sandbox.reads.pages import Page, keyset
+from sandbox.reads.pages import SHOWN, Page, keyset
 from sandbox.reads.records import of_trials
 from sandbox.rules.access import Actor
 from sandbox.rules.changes import terms_after
@@ -33,9 +33,18 @@ def change(connection: sa.Connection, actor: Actor, change_id: str) -> dict[str,
     return dict(row) if row else None
 
 
+def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetime | None) -> tuple[dict[str, Any], ...]:
+    """Requests of a trial that were filed or decided since an instant (None: ever), oldest first."""
+    query = of_trials(CHANGES, actor, trial_id).order_by(CHANGES.c.id)
+    query = query.where(sa.or_(CHANGES.c.at > after, CHANGES.c.decided_at > after)) if after else query
+    return tuple(dict(row) for row in connection.execute(query.limit(SHOWN)).mappings())
+
+
 def plan_versions(connection: sa.Connection, trial_id: str) -> tuple[dict[str, Any], ...]:
-    """The versions of a trial's terms, oldest first; the caller has narrowed to the trial."""
-    rows = connection.execute(sa.select(PLAN_VERSIONS).where(
+    """The versions of a trial's terms, oldest first, each with the class of the request that made it; the caller has
+    narrowed to the trial."""
+    rows = connection.execute(sa.select(PLAN_VERSIONS, CHANGES.c.kind).outerjoin(
+        CHANGES, CHANGES.c.id == PLAN_VERSIONS.c.change_id).where(
         PLAN_VERSIONS.c.trial_id == trial_id).order_by(PLAN_VERSIONS.c.number)).mappings()
     return tuple(dict(row) for row in rows)
 

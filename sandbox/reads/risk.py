@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,6 +26,7 @@ from sandbox.rules.risk import (
     thresholds,
     too_early,
 )
+from sandbox.store.engine import Statement
 from sandbox.store.evidence import COMPARES, EPOCHS, STATES, epoch_before, epoch_of, untold_spans, usage_then, watches
 from sandbox.store.scope import trials_seen_by
 from sandbox.store.trials import COUNTERS, HAPPENED, LIMITS, TRIALS
@@ -128,9 +130,10 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     space = Headroom(None, None)
     if present:  # what is alleged is in no settled state
         told = watches(connection, row["id"], number, epoch) if row["alleged"] and officer else None
-        space = _headroom(Ahead(seen, told, usage, at, row["budget"], sums.get(BUDGETED)), officer)
+        space = _headroom(Ahead(seen, told, usage, at, row["budget"], sums.get(BUDGETED)))
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
-                groups(connection, row["id"], number), caps(row), row["unverified"], _needed(lines, at), row["budget"])
+                groups(connection, row["id"], number) if any(one.indicator == COMPARES for one in seen) else Groups(),
+                caps(row), row["unverified"], _needed(lines, at), row["budget"])
 
 
 def thresholds_of(row: Mapping[Any, Any]) -> Thresholds:
@@ -157,19 +160,22 @@ def agreed(connection: sa.Connection, trial_id: str) -> tuple[str, ...]:
         LIMITS.c.weight.desc(), LIMITS.c.indicator)).scalars())
 
 
-def _sums(connection: sa.Connection, trial_id: str, number: int) -> dict[str, Any]:
-    told = {name: COUNTERS.c[name] for name in ("events", "itemised", "alleged", "exposures")}
-    named = {"happened": HAPPENED, **told}
-    query = sa.select(COUNTERS.c.indicator, *(sa.func.sum(column).label(name) for name, column in named.items()))
-    return {row.indicator: row for row in connection.execute(query.where(
-        COUNTERS.c.trial_id == trial_id, COUNTERS.c.epoch == number).group_by(COUNTERS.c.indicator))}
+_told = Statement(sa.select(
+    COUNTERS.c.indicator, sa.func.sum(HAPPENED).label("happened"),
+    *(sa.func.sum(COUNTERS.c[name]).label(name) for name in ("events", "itemised", "alleged", "exposures")),
+).where(COUNTERS.c.trial_id == sa.bindparam("trial_id"), COUNTERS.c.epoch == sa.bindparam("epoch")).group_by(
+    COUNTERS.c.indicator))
+
+
+def _sums(connection: sa.Connection, trial_id: str, number: int) -> dict[str, dict[str, Any]]:
+    return {row["indicator"]: row for row in _told.rows(connection, {"trial_id": trial_id, "epoch": number})}
 
 
 def _line(one: Finding, sums: Any, share: float, at: Thresholds, unseen: float, officer: bool) -> IndicatorLine:
-    events, told = (int(sums.happened), float(sums.exposures)) if sums else (0, 0.0)
+    events, told = (int(sums["happened"]), float(sums["exposures"])) if sums else (0, 0.0)
     of_use = denominator_of(one.indicator) == "exposures"
     unseen, most = (unseen, math.inf) if of_use else (0.0, 1.0)
-    declared, itemised, alleged = (int(sums.events), int(sums.itemised), int(sums.alleged)) if sums else (0, 0, 0)
+    declared, itemised, alleged = (int(sums[name]) if sums else 0 for name in ("events", "itemised", "alleged"))
     known = told > 0
     return IndicatorLine(
         one.indicator, events, declared, itemised, alleged if officer else None, told, unseen, one.limit, one.weight,
@@ -195,7 +201,7 @@ class Ahead:
     budgeted: Any
 
 
-def _headroom(of: Ahead, alleged: bool) -> Headroom:
+def _headroom(of: Ahead) -> Headroom:
     """Further events of the heaviest indicator, now, that turn the light; the sentence names that indicator. They move
     every indicator that counts them; as in the light itself what is only alleged counts for yellow and not for red,
     untold exposures count at the rate of the caps, and an S2 incident uses up the budget."""
@@ -204,22 +210,28 @@ def _headroom(of: Ahead, alleged: bool) -> Headroom:
         return Headroom(None, None)
     first = min(rated, key=lambda watch: (-watch.weight, watch.indicator))
     event = events_of(first.indicator)[-1]
-    red = headroom(_after(of, of.seen, event), of.at).red
+    after = _after(of.seen, of.usage, event)
+    red = headroom(after, of.at).red
     if event == BUDGETED and of.budget is not None:
-        left = max(0, of.budget - (int(of.budgeted.happened) if of.budgeted else 0))
+        left = max(0, of.budget - (int(of.budgeted["happened"]) if of.budgeted else 0))
         red = left if red is None else min(red, left)
-    yellow = headroom(_after(of, of.seen if of.told is None else of.told, event, alleged=alleged), of.at).yellow
+    yellow = headroom(after if of.told is None else _after(of.told, of.usage, event, alleged=True), of.at).yellow
     return Headroom(yellow if yellow is None or red is None else min(yellow, red), red)
 
 
-def _after(of: Ahead, seen: Sequence[Watch], event: str, *, alleged: bool = False) -> Callable[[int], float]:
+def _after(seen: Sequence[Watch], usage: Usage, event: str, *, alleged: bool = False) -> Callable[[int], float]:
     """The trial's evidence had so many more events of this kind happened now."""
-    found = [steps(watch, of.usage, alleged=alleged) for watch in seen]
+    found = [(watch, steps(watch, usage, alleged=alleged)) for watch in seen]
+    now = [finding(watch, each) for watch, each in found]
+    moved = [place for place, watch in enumerate(seen) if event in events_of(watch.indicator)]
 
+    @cache
     def after(extra: int) -> float:
-        return together([finding(watch, _more(watch, each, of.usage.period, extra)
-                                 if event in events_of(watch.indicator) else each)
-                         for watch, each in zip(seen, found, strict=True)])
+        then = list(now)
+        for place in moved:
+            watch, each = found[place]
+            then[place] = finding(watch, _more(watch, each, usage.period, extra))
+        return together(then)
 
     return after
 

@@ -16,6 +16,7 @@ from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import KEPT
+from sandbox.store.changes import CHANGES
 from sandbox.store.facts import load_facts, trial_facts
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -287,6 +288,7 @@ def causes(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> dict
 
 
 def tallies(connection: sa.Connection, trial_id: str) -> dict[str, int]:
-    """How many reports, incidents and reviews a trial has, for the tabs."""
+    """How many reports, incidents, reviews and requests for a change a trial has, for the tabs."""
     return {name: connection.execute(sa.select(sa.func.count()).where(table.c.trial_id == trial_id, *more)).scalar_one()
-            for name, table, *more in (("feedback", FEEDBACK, KEPT), ("incidents", INCIDENTS), ("reviews", REVIEWS))}
+            for name, table, *more in (("feedback", FEEDBACK, KEPT), ("incidents", INCIDENTS), ("reviews", REVIEWS),
+                                       ("changes", CHANGES))}

@@ -92,6 +92,7 @@ TERMS: Mapping[str, Callable[[Any, Any], Way]] = MappingProxyType({
     "people": _cap, "volume": _cap, "hours": _cap, "money": _cap, "rate_per_day": _more,
     "regions": _places, "sites": _places, "data_classes": _admitted, "vulnerable_groups": _admitted,
     "autonomy": _ladder(*AUTONOMY), "environment": _ladder(*ENVIRONMENTS), "not_applicable": _other,
+    "risks": _other,
     "model_version": _other, "ends_at": _other, "objectives": _other, "methods": _other, "metrics": _other,
     "sponsor_name": _other, "contact": _other, "complaint_contact": _other, "redress_contact": _other,
     "corrective_plan": _other,
@@ -125,7 +126,7 @@ KINDS: Mapping[ChangeKind, Kind] = MappingProxyType({row.id: row for row in (
     Kind(ChangeKind.A1, ("sponsor_name", "contact", "complaint_contact", "redress_contact")),
     Kind(ChangeKind.A2, NARROWED),
     Kind(ChangeKind.A3, ("objectives", "methods", "metrics")),
-    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable"), guards=(
+    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable", "risks"), guards=(
         "limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
     Kind(ChangeKind.A5, ("model_version",)),
     Kind(ChangeKind.A6, ("ends_at",), guards=("time_left",)),
@@ -152,11 +153,17 @@ class Difference:
 def differences(terms: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[Difference, ...]:
     """What is asked for that is not so already, in the table's order."""
     return tuple(Difference(name, terms.get(name), asked[name], way(terms.get(name), asked[name]))
-                 for name, way in TERMS.items() if name in asked and not _same(terms.get(name), asked[name]))
+                 for name, way in TERMS.items()
+                 if name in asked and _as_meant(way, terms.get(name)) != _as_meant(way, asked[name]))
 
 
-def _same(before: Any, after: Any) -> bool:
-    return before == after or before is None and after in ([], "")
+def _as_meant(way: Any, value: Any) -> Any:
+    """A value without its spelling: a list of places in another order, or with other commas, is the same."""
+    if way is _places:
+        return {key_of(name) for name in agreed(value).names}, agreed(value).most
+    if way is _admitted:
+        return _named(value)
+    return value or None if isinstance(value, str | list) else value
 
 
 def terms_after(terms: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[str, Any]:
@@ -261,12 +268,12 @@ def _no_extension(terms: Mapping[str, Any], found: tuple[Difference, ...], stand
     application to ask for at first does not count."""
     ends, until = standing.ends_at, datetime.fromisoformat(found[0].after)
     if ends is None or standing.asked_at > ends - AHEAD_DAYS * DAY:
-        return (("days", word("error.extension_too_late", n=AHEAD_DAYS)),)
+        return (("more_days", word("error.extension_too_late", n=AHEAD_DAYS)),)
     if standing.extensions:
-        return (("days", word("error.extended_before")),)
+        return (("more_days", word("error.extended_before")),)
     most = max(standing.day_limit, EXTENDED_MOST)
     if standing.days_used + (until - standing.now) / DAY > most:
-        return (("days", word("error.too_long_in_all", n=most)),)
+        return (("more_days", word("error.too_long_in_all", n=most)),)
     return ()
 
 

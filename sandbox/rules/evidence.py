@@ -209,6 +209,7 @@ class Interval:
     high: float
 
 
+@lru_cache(maxsize=4096)
 def rate_interval(k: int, n: float, alpha: float = 0.05, *, most: float = math.inf) -> Interval:
     """The rates that evidence has not excluded: an anytime-valid confidence sequence, at 95 % unless told otherwise.
 
@@ -242,8 +243,7 @@ def turn(holds: Callable[[float], bool], low: float, high: float) -> float:
     """Where `holds` turns true between `low` and `high`, once; `low` if it holds there already."""
     if holds(low):
         return low
-    for _ in range(100):
-        middle = (low + high) / 2.0
+    while low < (middle := (low + high) / 2.0) < high:
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
 

@@ -14,7 +14,7 @@ from sqlmodel import Field
 
 from sandbox.rules.changes import EXTENSION_MOST, ChangeKind
 from sandbox.rules.terms import Version, in_turn
-from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, Rows
+from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, RiskRow, Rows
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.running import CorrectivePlanFields
 from sandbox.store.trials import Environment
@@ -25,7 +25,7 @@ class ChangeFields(Fields):
     """What every request says: why, and where what speaks for it can be read."""
 
     reason: Long
-    evidence: Long | None = None
+    evidence_links: Long | None = None
 
 
 class ContactFields(ChangeFields):
@@ -62,10 +62,12 @@ class MethodFields(ChangeFields):
 
 
 class WideningFields(NarrowingFields):
-    """A4: more than was agreed. Why a dimension needs no limit is said where that was not said before."""
+    """A4: more than was agreed. Why a dimension needs no limit is said where that was not said before; the risks as
+    they would be, the whole register, where there is more to be said of them."""
 
     rate_per_day: Positive | None = None
     not_applicable: Annotated[list[NotApplicable], Rows] = []
+    risks: Annotated[list[RiskRow], Rows] = []
 
 
 class ModelFields(ChangeFields):
@@ -81,7 +83,7 @@ class ModelFields(ChangeFields):
 class ExtensionFields(ChangeFields):
     """A6: how many days more; the reason explains the need."""
 
-    days: Annotated[Whole, PydanticField(ge=1, le=EXTENSION_MOST)]
+    more_days: Annotated[Whole, PydanticField(ge=1, le=EXTENSION_MOST)]
 
 
 class ImprovementFields(CorrectivePlanFields, ChangeFields):

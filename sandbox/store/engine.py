@@ -125,9 +125,15 @@ class Statement:
         """The first row of a select by column name, read through the columns' own types; None when there is none."""
         cursor = self.run(connection, values)
         found = cursor.fetchone()
-        if found is None:
-            return None
-        names, readers = self._readers.get(connection.dialect.name) or self._make_readers(connection.dialect, cursor)
+        return None if found is None else self._read(connection.dialect, cursor, found)
+
+    def rows(self, connection: sa.Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """All rows, each as `first` gives one."""
+        cursor = self.run(connection, values)
+        return [self._read(connection.dialect, cursor, found) for found in cursor.fetchall()]
+
+    def _read(self, dialect: sa.Dialect, cursor: Any, found: Any) -> dict[str, Any]:
+        names, readers = self._readers.get(dialect.name) or self._make_readers(dialect, cursor)
         row = dict(zip(names, found, strict=True))
         for name, reader in readers:
             row[name] = reader(row[name])

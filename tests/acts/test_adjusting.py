@@ -118,6 +118,8 @@ def test_a_widening_takes_its_panel_and_two_regulators(walked: Walked) -> None:
     now = world.trial(one)
     assert (now["cap_people"], now["plan_version"], now["epoch"]) == (1200, 2, before["epoch"])
     assert [r["outcome"] for r in rows(program, CLOCKS, one.trial) if r["key"] == "D11.A4"] == ["done"]
+    change, = rows(program, CHANGES, one.trial)
+    assert (change["decided_by"], change["leads_to"]) == (world.hand.account("regulator2"), 2)
     exposure = [r for r in rows(program, SECTION_ROWS, one.trial) if r["kind"] == "exposure"][-1]
     assert (exposure["body"]["people"], exposure["version"]) == (1200, now["exposure_version"])
     with pytest.raises(Refused, match="already_decided"):
@@ -166,6 +168,46 @@ def test_a_request_that_comes_to_nothing_leaves_no_review_no_clock_and_no_propos
         one.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
     with pytest.raises(Refused, match="already_decided"):
         accept(one, filed["id"])
+
+
+def test_a_pilot_that_was_taken_over_is_widened_once_it_states_its_limits_and_risks(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    with pytest.raises(Invalid, match="not_applicable"):
+        file(acts, cast.fang, trial, "A4", people=200)
+    stated = {"autonomy": "human_can_stop", "data_classes": "Pictures", "not_applicable": [
+        {"dimension": name, "reason": "None"} for name in ("sites", "vulnerable_groups", "money")]}
+    risk = {"risk": "A collision", "likelihood": 3, "severity": 4, "safeguard": "A driver", "owner": "Wang"}
+    filed = file(acts, cast.fang, trial, "A4", people=200, **stated, risks=[{**risk, "owner": None}])
+    needs = lacking(acts, cast, filed.id)
+    assert needs == {"safeguards_in_place", "last_review_green", "change_advised", "second_regulator"}
+    acts.do("withdraw_change", cast.fang, {}, filed.id)
+    day = clock().date().isoformat()
+    for kind, body in (("kill_switch", {"tested_on": day, "tested_by": "Wang", "result": "Stopped"}), ("safeguards", {
+            **dict.fromkeys(("human_override", "output_reversal", "kill_switch", "complaint_channel"), True),
+            "description": "A driver"})):
+        acts.do("file_section", cast.fang, {"kind": kind, "body": body}, trial)
+    again = file(acts, cast.fang, trial, "A4", people=200, **stated, risks=[risk])
+    assert lacking(acts, cast, again.id) == needs - {"safeguards_in_place"}
+
+
+def lacking(acts: Acts, cast: Cast, change: str) -> set[str]:
+    """What stands in the way of accepting a request."""
+    with pytest.raises(Unmet) as refused:
+        acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, change)
+    return set(refused.value.needs)
+
+
+def test_the_regulators_are_told_when_a_request_was_not_decided_in_time(walked: Walked) -> None:
+    world, one = walked
+    filed = ask(one, "A3", methods="Each tenth")
+    world.wait(21 * DAY)
+    told = {n["role"] for n in rows(world.program, NOTICES, one.trial)
+            if n["kind"] == "clock_missed" and n["content"]["clock"] == "D11.A3"}
+    assert told == {"regulator"}
+    clock, = (r for r in rows(world.program, CLOCKS, one.trial) if r["object_id"] == filed["id"])
+    accept(one, filed["id"])
+    ended, = (r for r in rows(world.program, CLOCKS, one.trial) if r["id"] == clock["id"])
+    assert ended["ended_at"] > ended["due_at"] and ended["outcome"] == "done"
 
 
 # The other classes
@@ -241,14 +283,14 @@ def test_a_place_that_was_left_or_joined_is_judged_by_when_it_was_used(
 def test_an_extension_moves_the_end_once_and_what_falls_due_there(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     before = row(program, trial)
-    filed = file(acts, cast.fang, trial, "A6", days=60)
+    filed = file(acts, cast.fang, trial, "A6", more_days=60)
     acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id)
     now = row(program, trial)
     assert now["ends_at"] - before["ends_at"] == 60 * DAY and now["extension_count"] == 1
     exit_clock, = (r for r in rows(program, CLOCKS, trial) if r["key"] == "C22")
     assert exit_clock["due_at"] == now["ends_at"] - 30 * DAY
-    with pytest.raises(Invalid, match="days"):
-        file(acts, cast.fang, trial, "A6", days=1)
+    with pytest.raises(Invalid, match="more_days"):
+        file(acts, cast.fang, trial, "A6", more_days=1)
 
 
 def test_an_extension_is_asked_for_in_time_and_may_be_granted_later(
@@ -256,10 +298,10 @@ def test_an_extension_is_asked_for_in_time_and_may_be_granted_later(
     late, early = adopted(2)
     ends = row(program, early)["ends_at"]
     clock.forward(ends - 31 * DAY)
-    filed = file(acts, cast.fang, early, "A6", days=100)
+    filed = file(acts, cast.fang, early, "A6", more_days=100)
     clock.forward(ends - 20 * DAY)
-    with pytest.raises(Invalid, match="days"):
-        file(acts, cast.fang, late, "A6", days=1)
+    with pytest.raises(Invalid, match="more_days"):
+        file(acts, cast.fang, late, "A6", more_days=1)
     assert acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id).plan_version == 2
 
 

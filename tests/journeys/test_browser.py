@@ -38,7 +38,7 @@ ROLES = {
 """Who looks, and forms at which they look besides what navigation and a trial's tabs lead to."""
 AT_WORK = ("regulator",)
 """Whose pages, the most there are, are looked at in every run."""
-TABS = 8
+TABS = 9
 ENGLISH, CHINESE = "en", ("zh_Hans", "zh_Hant")
 """Every page in English, whose words are the longest, and in one of the others, which is the other one elsewhere."""
 SCHEMES = "light", "dark"

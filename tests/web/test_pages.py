@@ -20,7 +20,7 @@ from sandbox.web.pages import exports
 
 ROLES = ("regulator", "firm", "reviewer", "department")
 LANGUAGES = {"zh_Hans": "zh-Hans", "zh_Hant": "zh-Hant", "en": "en"}
-TABS = ("", "/dossier", "/feedback", "/incidents", "/reviews", "/panel", "/log")
+TABS = ("", "/dossier", "/feedback", "/incidents", "/reviews", "/changes", "/panel", "/log")
 BUSY = ("trial", "suspended", "exit_review")
 """States whose every tab is opened; of the others the overview is enough."""
 RAW_KEY = re.compile(r"\b(?:page|field|help|choice|section|act|moved?|need|state|stage|light|role|nav|error|refused)"

@@ -14,6 +14,8 @@ DOUBLED = Habit(events={"override": 9.0})
 """An interface that reports overrides many times over: evidence far past the red line in one period."""
 COMPLAINED = Habit(events={"complaint": 1.6})
 """Complaints well over what was agreed: evidence grows by a little every week."""
+WHILE_IT_WAITS = 47
+"""Days after which what is asked for still waits on the demo's today."""
 SILENT = Habit(reports=False)
 UNREVIEWED = Habit(reviews=False)
 UNTESTED = Habit(tests=False)
@@ -123,7 +125,8 @@ def revoked(walk: Walk) -> Story:
 
 
 def busy_days(walk: Walk) -> Story:
-    """Running, with the small things that happen: a near miss, a complaint answered, a mild incident closed."""
+    """Running, with the small things that happen: a near miss, a complaint answered, a mild incident closed; and with a
+    plan that was adjusted twice and is asked to be adjusted again."""
     yield from walk.started()
     yield from walk.runs(20)
     walk.incident(kind="near_miss", text="夜间识别遗漏一次，巡查员当场发现。（演示）")
@@ -134,11 +137,32 @@ def busy_days(walk: Walk) -> Story:
     told = walk.incident("S4", text="误报一次，已改判并告知。（演示）")
     yield from walk.runs(6)
     walk.settle(told["id"])
-    yield from walk.runs(55)
+    yield from narrowed_and_widened(walk)
+    yield from walk.runs(45)
     lost = walk.incident("S3", text="两天日志缺失，原因待查。（演示）")
     walk.put_right(lost["id"], "补齐缺失两天的日志并说明原因。（演示）", 14, done=True)
     walk.put_right(lost["id"], "为日志中断增加告警，并演练一次。（演示）", 365)
+    yield from walk.runs(WHILE_IT_WAITS)
+    walk.act("file_change", walk.firm, kind="A5", body={
+        "model_version": "1.5.0", "regression": "回归集 1,200 例全部通过，改判率由 7.0% 降至 6.2%。（演示）",
+        "regression_passed": True, "reason": "新版本减少了逆光画面的误报。（演示）"})
     yield from walk.runs(LONG)
+
+
+def narrowed_and_widened(walk: Walk) -> Story:
+    """Fewer sites at once; then more people, once the panel is in favour and two regulators agree."""
+    walk.act("file_change", walk.firm, kind="A2", body={
+        "sites": "示例一站、示例二站、示例三站", "reason": "示例四站设备检修，暂不使用。（演示）"})
+    yield walk.morning(2)
+    asked = walk.act("file_change", walk.firm, kind="A4", body={
+        "people": 1000, "reason": "三站周边居民希望加入，前期运行平稳。（演示）"})
+    yield walk.morning(3)
+    walk.attend()
+    proposed = walk.act("decide_change", "regulator", asked["id"], accept=True,
+                        reason="评审组同意；保障措施近期测试有效。（演示）")
+    yield walk.morning()
+    walk.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
+    walk.attend()
 
 
 def overdue_review(walk: Walk) -> Story:

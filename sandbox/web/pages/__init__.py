@@ -7,6 +7,7 @@ from sandbox.web.pages import (
     allegations,
     annual,
     boards,
+    changes,
     citations,
     clocks,
     corrections,
@@ -48,10 +49,10 @@ from sandbox.web.pages import (
 from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
-    adoption, allegations, annual, boards, citations, clocks, corrections, corrective, decisions, deputies, duty,
-    feedback, fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel, permits,
-    recusals, register_entries, register_lists, register_names, registers, report_history, retractions, reviewers,
-    reviews, scenarios, sections, timetable, trials, uploads, votes, withdrawals,
+    adoption, allegations, annual, boards, changes, citations, clocks, corrections, corrective, decisions, deputies,
+    duty, feedback, fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel,
+    permits, recusals, register_entries, register_lists, register_names, registers, report_history, retractions,
+    reviewers, reviews, scenarios, sections, timetable, trials, uploads, votes, withdrawals,
 )
 """Reading a noun's file puts its routes on the blueprint."""
 

@@ -118,13 +118,15 @@ def ground(row: Mapping[str, Any]) -> str | None:
 
 
 def about_url(row: Mapping[str, Any]) -> str:
-    """What started it: an incident, a report, a review, a withdrawal; otherwise a move or a section of its trial."""
+    """What started it: an incident, a report, a review, a request, a withdrawal; otherwise something of its trial."""
     if row["object_id"].startswith("in_"):
         return url_for("pages.incident", incident_id=row["object_id"])
     if row["object_id"].startswith("fb_"):
         return url_for("pages.report", feedback_id=row["object_id"])
     if row["object_id"].startswith("rv_"):
         return url_for("pages.review", review_id=row["object_id"])
+    if row["object_id"].startswith("cr_"):
+        return url_for("pages.change", change_id=row["object_id"])
     if row["object_id"].startswith("wd_"):
         return url_for("pages.withdrawals", trial_id=row["trial_id"])
     return url_for("pages.trial", trial_id=row["trial_id"])

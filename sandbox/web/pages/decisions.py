@@ -9,7 +9,7 @@ from flask import request, url_for
 
 from sandbox.acts.decisions import Decided
 from sandbox.acts.refusals import NotFound, Unmet
-from sandbox.reads import accounts, board, scenarios, trials
+from sandbox.reads import accounts, board, changes, scenarios, trials
 from sandbox.reads.pages import Page
 from sandbox.rules.access import PERMISSIONS
 from sandbox.rules.basis import basis_word, changed
@@ -20,6 +20,7 @@ from sandbox.store.votes import DecisionVoteFields, Outcome, Value
 from sandbox.web.codec import choice
 from sandbox.web.guard import page
 from sandbox.web.pages.adoption import pilot_row
+from sandbox.web.pages.changes import from_to, kind_name
 from sandbox.web.pages.filing import do, form_of, gone, read, tried, typed
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.sections import shown
@@ -168,6 +169,8 @@ def _told(row: Mapping[str, Any], done: Decided) -> Any:
     here = url_for("pages.decision", decision_id=row["id"])
     if done.outcome != Outcome.CONFIRMED:
         return gone(url_for("pages.decisions_list"), t("page.decision.is_refused", what=named(row)))
+    if done.change:
+        return gone(url_for("pages.change", change_id=done.change), t("page.change.now_accepted"))
     if done.move:
         return gone(url_for("pages.trial", trial_id=row["trial_id"]), t(f"moved.{done.move}"))
     return gone(here, t("page.decision.adopted", n=len(done.trials)) if done.trials else t("page.decision.confirmed"))
@@ -184,7 +187,7 @@ def _page(connection: sa.Connection, row: Mapping[str, Any], form: Form) -> Deci
     until = due(row["expires_at"]) if waits else None
     return DecisionPage(
         title=said(named(row)), over=_over(row, outcome), lead=until.text if until else t(f"page.decision.{outcome}"),
-        urgency=until.urgency if until else "", facts=_facts(row, names, trial), reason=_reason(row),
+        urgency=until.urgency if until else "", facts=_facts(connection, row, names, trial), reason=_reason(row),
         columns=[{"key": key, "label": t(f"page.col.{key}")} for key in PILOT_COLUMNS], rows=_pilots(connection, row),
         needs=needs, form=form if open_to_me else None, no_form=t("page.decision.another") if waits else "",
         needs_title=t("page.decision.needs_lack", n=lacking) if lacking else t("page.decision.needs_hold"),
@@ -198,15 +201,27 @@ def _over(row: Mapping[str, Any], outcome: Outcome) -> list[Plain]:
     return [*found, {"text": said(choice(outcome)), "tag": True}]
 
 
-def _facts(row: Mapping[str, Any], names: Mapping[str, str], trial: Mapping[str, Any] | None) -> list[Plain]:
+def _facts(connection: sa.Connection, row: Mapping[str, Any], names: Mapping[str, str],
+           trial: Mapping[str, Any] | None) -> list[Plain]:
     """What would change, or who is invited; who proposed it, and when."""
     given = {name: row["given"].get(name) or None for name in INVITED} if row["act"] == "invite" else {}
+    change = _change_asked(connection, row) if row["act"] == "decide_change" else []
     tier = row["basis"].get("tier")
-    return [*shown(InvitationFields, given), *_change(row, trial),
+    return [*shown(InvitationFields, given), *change, *_change(row, trial),
             *([{"label": t("field.tier"), "text": said(choice(Tier(tier)))}] if tier else []),
             {"label": t("page.decision.by"), "text": names.get(row["proposed_by"], "")},
             {"label": t("page.decision.at"), "text": moment(row["proposed_at"])},
             {"label": t("page.decision.expires"), "text": moment(row["expires_at"])}]
+
+
+def _change_asked(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
+    """The request that would be granted, and what it changes of the plan."""
+    one = changes.change(connection, actor(), row["given"]["change"])
+    if one is None:
+        return []
+    return [{"label": t("page.decision.request"), "text": kind_name(one["kind"]),
+             "url": url_for("pages.change", change_id=one["id"])},
+            *({"label": t("page.change.differs"), "text": from_to(each)} for each in one["differences"])]
 
 
 def _change(row: Mapping[str, Any], trial: Mapping[str, Any] | None) -> list[Plain]:

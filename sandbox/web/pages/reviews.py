@@ -10,7 +10,7 @@ from flask import request, url_for
 
 from sandbox.acts.extra_reviews import REVIEWABLE
 from sandbox.acts.reviews import ClearGiven
-from sandbox.reads import records, registers, trials
+from sandbox.reads import changes, records, registers, trials
 from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
@@ -27,6 +27,7 @@ from sandbox.store.reviews import (
 from sandbox.web.api.shapes import SEES_NAMES
 from sandbox.web.guard import page
 from sandbox.web.pages import lights
+from sandbox.web.pages.changes import change_line
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.incidents import enum_words
 from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
@@ -176,6 +177,7 @@ class ReviewPage(PageContext):
     declared: Plain | None
     since: str
     changes: list[str]
+    adjusted: list[Plain]
     trial_url: str
     light: str | None
     stopped: bool
@@ -272,7 +274,8 @@ def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[
         title=titled(row), narrow=seated, declared=_declared(connection, row) if seated else None,
         over=_over(row, one, until.text if one["state"] != ReviewState.HELD else ""),
         since=t("page.review.since", day=day(last["held_at"])) if last else t("page.review.since_start"),
-        changes=_changes(connection, row, last), trial_url=url_for("pages.trial", trial_id=row["id"]),
+        changes=_changes(connection, row, last), adjusted=_adjusted(connection, row, last),
+        trial_url=url_for("pages.trial", trial_id=row["id"]),
         light=row["light"], stopped=row["state"] in STOPPED, sentence=lights.explained(connection, row, known),
         numbers=_numbers(row, known), previous=_conclusion(last) if last else None,
         held=_conclusion(one) if one["state"] == ReviewState.HELD else None,
@@ -282,8 +285,14 @@ def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[
                  who=word(f"role.{moved['role']}")) for moved in one["moved"]], move_url=_move_url(one, row),
         form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
         form_title=t("page.review.your_opinion" if seated else "page.review.your_conclusion"),
-        form_note=t("page.review.opinion_note" if seated else "page.review.conclusion_note"),
+        form_note=_note(one, seated=seated),
         guides=_guides(connection) if seated and form else [])
+
+
+def _note(one: Mapping[str, Any], *, seated: bool) -> str:
+    """What is to be known before one says something; of a change, what it means to advise going on."""
+    told = t("page.review.opinion_note" if seated else "page.review.conclusion_note")
+    return f"{told} {t('page.review.change_note')}" if one["kind"] == ReviewKind.CHANGE else told
 
 
 def _guides(connection: sa.Connection) -> list[Plain]:
@@ -358,6 +367,12 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
     if tested:
         found.append(t("page.review.kill_switch", day=date.fromisoformat(tested)))
     return found
+
+
+def _adjusted(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[str, Any] | None) -> list[Plain]:
+    """Requests for a change of the plan since then, each with what it changes and how it stands."""
+    found = changes.since(connection, actor(), row["id"], last["held_at"] if last else None)
+    return [{"text": change_line(one), "url": url_for("pages.change", change_id=one["id"])} for one in found]
 
 
 def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:

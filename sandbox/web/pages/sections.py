@@ -75,12 +75,17 @@ def _form(row: Mapping[str, Any], one: trials.SectionState) -> Form:
                    second=t("page.section.save"))
     if one.draft is not None and request.method == "GET":
         form.values.update(one.draft)
+    name_dimensions(form)
+    return form
+
+
+def name_dimensions(form: Form) -> None:
+    """In rows about dimensions of exposure each is chosen by its name."""
     for rows in form.fields:
         for column in rows.get("columns", ()):
             if column["name"] == "dimension":
                 column.update(kind="choice", choices=[{"value": name, "label": said(label(name))}
                                                       for name in DIMENSIONS])
-    return form
 
 
 def _posted(connection: sa.Connection, row: Mapping[str, Any], one: trials.SectionState, form: Form) -> Any:

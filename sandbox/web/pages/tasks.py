@@ -7,6 +7,7 @@ from flask import url_for
 
 from sandbox.reads.board import Owed, Task
 from sandbox.reads.steps import Step
+from sandbox.rules.changes import ChangeKind
 from sandbox.rules.guards import need_named
 from sandbox.store.dues import HoldKind
 from sandbox.store.incidents import IncidentKind, Severity
@@ -29,11 +30,12 @@ OBJECT_PAGES = {
     "verify": ("pages.corrective_item", "item_id"), "allegation": ("pages.allegation", "allegation_id"),
     "annual": ("pages.file_annual_report", "report_id"),
     "hold": ("pages.hold", "hold_id"), "seat": ("pages.seat", "seat_id"), "review": ("pages.review", "review_id"),
-    "held": ("pages.held", "held_id"), "retraction": ("pages.retraction", "retraction_id"),
+    "change": ("pages.change", "change_id"), "held": ("pages.held", "held_id"),
+    "retraction": ("pages.retraction", "retraction_id"),
 }
 """Where a task about an object of its own is done."""
 ABOUT = {"conclude": ReviewKind, "review": ReviewKind, "seat": Panel, "hold": HoldKind, "vote": MatterName,
-         "retraction": RetractionGround}
+         "retraction": RetractionGround, "change": ChangeKind}
 FAMILIES = {"decide": "move", "move": "move", "section": "section"}
 """What names a task's subject: an enum's value, or a word of its own."""
 

@@ -16,8 +16,10 @@ from sandbox.web.reader import t, titled
 
 FOUR = (Stage.ENCOURAGE, Stage.TRIAL, Stage.TUNE, Stage.STANDARDISE)
 STOPPED = ("suspended", "retrospective")
-TABS = ("trial", "dossier", "trial_feedback", "trial_incidents", "trial_reviews", "timetable", "panel", "trial_log")
-COUNTED = {"trial_feedback": "feedback", "trial_incidents": "incidents", "trial_reviews": "reviews"}
+TABS = ("trial", "dossier", "trial_feedback", "trial_incidents", "trial_reviews", "trial_changes", "timetable",
+        "panel", "trial_log")
+COUNTED = {"trial_feedback": "feedback", "trial_incidents": "incidents", "trial_reviews": "reviews",
+           "trial_changes": "changes"}
 
 
 def head_of(connection: sa.Connection, row: Mapping[str, Any], tab: str,
