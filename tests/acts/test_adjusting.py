@@ -112,6 +112,8 @@ def test_a_widening_takes_its_panel_and_two_regulators(walked: Walked) -> None:
     one.hold_reviews()
     proposed = accept(one, filed["id"])
     assert (proposed["state"], world.trial(one)["cap_people"]) == ("filed", 900)
+    assert one.act("decide_change", "regulator2", filed["id"], accept=True, reason="Me too")["decision"] \
+        == proposed["decision"]
     with pytest.raises(NotPermitted):
         one.act("vote_on_decision", "regulator", proposed["decision"], value="for")
     one.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
@@ -320,6 +322,21 @@ def test_an_improvement_leads_to_tuning_with_its_plan(walked: Walked) -> None:
     reduced = now["cap_volume"]
     wider = ask(one, "A2", volume=before["cap_volume"] - 1)
     assert wider["state"] == "accepted" and world.trial(one)["cap_volume"] == reduced
+
+
+def test_from_a_stop_an_improvement_leads_to_tuning_as_the_move_does(walked: Walked) -> None:
+    world, one = walked
+    one.incident("S1")
+    item = {"item": "Retrain", "owner": "Wang", "due_on": (one.today() + 30 * DAY).isoformat(),
+            "acceptance_test": "All cases"}
+    filed = ask(one, "A7", items=[item])
+    with pytest.raises(Unmet) as refused:
+        accept(one, filed["id"])
+    assert set(refused.value.needs) == {"cause_mitigated", "emergency_review_held", "two_regulators"}
+    world.go(one.mitigated())
+    proposed = accept(one, filed["id"])
+    one.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
+    assert (world.path(one)[-2:], world.trial(one)["plan_version"]) == (["suspended", "tune"], 2)
 
 
 # Who, when, and how often

@@ -8,6 +8,7 @@ from flask import request, url_for
 
 from sandbox.acts.clocks import ResumeGiven
 from sandbox.reads import clocks as reads
+from sandbox.reads.board import PANEL_LACKS
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.clocks import Mark, is_said
@@ -129,7 +130,8 @@ def about_url(row: Mapping[str, Any]) -> str:
         return url_for("pages.change", change_id=row["object_id"])
     if row["object_id"].startswith("wd_"):
         return url_for("pages.withdrawals", trial_id=row["trial_id"])
-    return url_for("pages.trial", trial_id=row["trial_id"])
+    page = "pages.panel" if row["key"] == PANEL_LACKS else "pages.trial"
+    return url_for(page, trial_id=row["trial_id"])
 
 
 def _actions(one: ClockLine, row: Mapping[str, Any]) -> list[Plain]:
