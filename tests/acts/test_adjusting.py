@@ -1,5 +1,6 @@
 """Stage adjustment: what a firm may ask of a running trial's plan, who decides it, and what never moves with it."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,8 @@ from world import World
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Invalid, NotFound, NotPermitted, Refused, Unmet
+from sandbox.jobs.arrivals import from_json
+from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
@@ -290,13 +293,33 @@ def test_a_place_that_was_left_or_joined_is_judged_by_when_it_was_used(
     assert report(acts, cast, trial, 3, region="West").state == "suspended"
 
 
+@ON_ONE
+def test_lines_of_a_batch_are_judged_by_their_own_time_too(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    filed = file(acts, cast.fang, trial, "A5", model_version="2.0", regression="All passed", regression_passed=True)
+    acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id)
+    file(acts, cast.fang, trial, "A2", regions="East")
+    clock.forward(START + 6 * DAY)
+
+    def send(*days: int) -> str:
+        lines = [json.dumps({"period_start": (START + day * DAY).isoformat(), "exposures": 9.0, "region": "West",
+                             "period_end": (START + (day + 1) * DAY).isoformat(), "model_version": "1.0"}).encode()
+                 for day in days]
+        done = Intake(program).take(cast.fang, trial, from_json(lines, lambda _: []), Sending(f"{days}", "api")).done
+        return str(done.state)
+
+    assert send(0, 1) == "trial"
+    assert send(3, 4) == "suspended"
+
+
 def test_an_extension_moves_the_end_once_and_what_falls_due_there(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     before = row(program, trial)
     filed = file(acts, cast.fang, trial, "A6", more_days=60)
     acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id)
     now = row(program, trial)
-    assert now["ends_at"] - before["ends_at"] == 60 * DAY and now["extension_count"] == 1
+    assert now["ends_at"] - before["ends_at"] == 60 * DAY
+    assert (now["extension_count"], now["day_limit"]) == (1, before["day_limit"] + 60)
     exit_clock, = (r for r in rows(program, CLOCKS, trial) if r["key"] == "C22")
     assert exit_clock["due_at"] == now["ends_at"] - 30 * DAY
     with pytest.raises(Invalid, match="more_days"):
