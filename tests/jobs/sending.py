@@ -27,8 +27,6 @@ Adopted = Callable[..., list[str]]
 numbers = itertools.count()
 
 
-
-
 @pytest.fixture(name="servers")
 def all_servers() -> Iterator[Servers]:
     with all_served() as found:
