@@ -222,6 +222,19 @@ def test_the_regulators_are_told_when_a_request_was_not_decided_in_time(walked: 
     assert ended["ended_at"] > ended["due_at"] and ended["outcome"] == "done"
 
 
+@ON_ONE
+def test_a_widening_makes_a_simplified_procedure_an_ordinary_one(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.started())
+    one.act("call_review", "regulator", reason="Before more people come")
+    one.hold_reviews()
+    filed = ask(one, "A4", people=1000)
+    one.hold_reviews()
+    assert world.trial(one)["simplified"]
+    one.act("vote_on_decision", "regulator2", accept(one, filed["id"])["decision"], value="for")
+    assert not world.trial(one)["simplified"]
+
+
 # The other classes
 
 
