@@ -251,6 +251,7 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
     world, one = walked
     agreed = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "plan"][-1]["body"]["metrics"]
     one.file("results")
+    one.file("results", metrics=[{"name": agreed[1]["name"], "value": 9.6}])
     for metrics in (agreed[1:], [{**agreed[0], "pass_line": 1.0}, *agreed[1:]]):
         with pytest.raises(Invalid, match="metrics"):
             ask(one, "A3", metrics=metrics)
@@ -261,7 +262,8 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
 
 
 def test_a_metric_told_in_a_report_counts_as_known(acts: Acts, cast: Cast, trial: str) -> None:
-    wait, load = ({"name": name, "pass_line": 1.0} for name in ("wait", "load"))
+    wait, load = ({"name": name, "pass_line": 1.0, "told_as": told} for name, told in (
+        ("Time waited", "wait"), ("load", None)))
     accepted = file(acts, cast.fang, trial, "A3", metrics=[wait, load])
     acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, accepted.id)
     report(acts, cast, trial, 0, metrics={"wait": 2.0})
