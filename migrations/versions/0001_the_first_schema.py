@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_234137f5'
+revision = '0001_1f0cc6d7'
 down_revision = None
 
 
@@ -1132,7 +1132,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_changes'))
     )
     with op.batch_alter_table('changes', schema=None) as batch_op:
-        batch_op.create_index('ix_changes_filed', ['trial_id', 'decide_by'], unique=False, sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+        batch_op.create_index('ix_changes_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_changes_trial_id_id', ['trial_id', 'id'], unique=False)
 
     op.create_table('corrective_items',
@@ -1480,7 +1480,7 @@ def downgrade() -> None:
     op.drop_table('corrective_items')
     with op.batch_alter_table('changes', schema=None) as batch_op:
         batch_op.drop_index('ix_changes_trial_id_id')
-        batch_op.drop_index('ix_changes_filed', sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+        batch_op.drop_index('ix_changes_state_id')
 
     op.drop_table('changes')
     op.drop_table('batch_notes')

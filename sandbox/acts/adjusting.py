@@ -14,6 +14,7 @@ from sandbox.acts.limits import expect_rate
 from sandbox.acts.moves import carry_out
 from sandbox.acts.plan_versions import KEPT_IN, keep_version, terms_in_force
 from sandbox.acts.schedule import arm_feedback, arm_running
+from sandbox.rules.cadence import DAY
 from sandbox.rules.changes import ChangeKind, terms_after
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, RUNNING
@@ -120,8 +121,9 @@ def _environment(act: Act, terms: Mapping[str, Any]) -> None:
 
 
 def _extend(act: Act, terms: Mapping[str, Any]) -> None:
-    """Another end: what falls due at the end moves with it."""
-    act.change_trial(ends_at=datetime.fromisoformat(terms["ends_at"]),
+    """Another end, and as many days more to run; what falls due at the end moves with it."""
+    ends, before = datetime.fromisoformat(terms["ends_at"]), act.trial["ends_at"]
+    act.change_trial(ends_at=ends, day_limit=act.trial["day_limit"] + round((ends - before) / DAY),
                      extension_count=act.trial["extension_count"] + 1)
     arm_running(act)
     time_exit(act)

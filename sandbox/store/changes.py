@@ -125,8 +125,7 @@ class ChangeRequest(Row, table=True):
         sa.CheckConstraint("(state = 'accepted') = (leads_to IS NOT NULL)", name="accepted_makes_a_version"),
         sa.CheckConstraint("leads_to IS NULL OR leads_to > plan_version", name="leads_on"),
         sa.Index("ix_changes_trial_id_id", "trial_id", "id"),
-        sa.Index("ix_changes_filed", "trial_id", "decide_by", sqlite_where=sa.text("state = 'filed'"),
-                 postgresql_where=sa.text("state = 'filed'")),
+        sa.Index("ix_changes_state_id", "state", "id"),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")
