@@ -249,3 +249,57 @@ def test_a_plan_that_nobody_decided_in_30_days_is_approved_where_it_may_be_and_n
     else:
         assert "admit_tacitly" not in entries and told == []
         assert stand(office, one)["C02"] == "running" and notices(office, "clock_missed")
+
+
+def refused_by_the_second(one: Walk) -> Any:
+    yield from one.accepted()
+    yield from one.reviewed()
+    proposed = one.move("admit")
+    one.act("vote_on_decision", "regulator2", proposed["decision"], value="against")
+
+
+def opposed_by_one_member(one: Walk) -> Any:
+    yield from one.accepted()
+    yield from one.seated("review", one.members)
+    one.vote("ethics", one.members[0], "against")
+
+
+def opposed_by_an_officer(one: Walk) -> Any:
+    yield from one.accepted()
+    one.vote("approve", "regulator", "against", subject="ethics_approval")
+
+
+@pytest.mark.parametrize("office", [True], indirect=True)
+@pytest.mark.parametrize(("said", "simplified"), [
+    (refused_by_the_second, False), (opposed_by_one_member, False), (opposed_by_an_officer, True)])
+def test_whoever_said_no_was_not_silent(office: World, said: Any, simplified: bool) -> None:
+    one = office.walk(tier="R1", simplified=simplified)
+    office.go(said(one))
+    office.wait(40 * DAY)
+    assert (one.state, notices(office, "tacitly_approved")) == ("ethics_review", [])
+    assert stand(office, one)["C02"] == "running" and notices(office, "clock_missed")
+
+
+@pytest.mark.parametrize("office", [True], indirect=True)
+@pytest.mark.parametrize(("days_before", "state"), [(1, "ethics_review"), (12, "admitted")])
+def test_a_proposal_that_waits_is_left_to_its_second_and_one_that_nobody_confirmed_is_silence(
+        office: World, days_before: int, state: str) -> None:
+    one = office.walk(tier="R1")
+    office.go(one.accepted())
+    office.go(one.reviewed())
+    office.wait(clocks(office, one)["C02"].due_at - days_before * DAY - office.clock())
+    one.move("admit")
+    office.wait((days_before + 1) * DAY)
+    assert one.state == state
+
+
+@pytest.mark.parametrize("office", [True], indirect=True)
+def test_a_no_to_what_was_corrected_since_is_no_word_on_the_new_dossier(office: World) -> None:
+    one = office.walk(tier="R1")
+    office.go(refused_by_the_second(one))
+    one.returned()
+    office.wait(2 * DAY)
+    one.move("submit", one.firm)
+    office.go(iter_accept(one))
+    office.wait(40 * DAY)
+    assert one.state == "admitted"
