@@ -49,6 +49,11 @@ def say(word: Word, locale: str, zone: tzinfo = UTC) -> str:
     return text.format_map(_Shown(word, locale, zone))
 
 
+def say_at_least(word: Word, locale: str, zone: tzinfo = UTC) -> str:
+    """As `say`, for where a bug must not hide what is to be told: each placeholder that cannot be said is left out."""
+    return _text(word, locale).format_map(_Sayable(word, locale, zone))
+
+
 def show(value: Value, locale: str, zone: tzinfo = UTC) -> str:
     """One value as `say` would put it into a sentence.
 
@@ -93,6 +98,16 @@ class _Shown:
         if name not in self.word.values:
             raise KeyError(f"no value for {{{name}}} of {self.word.key!r} in {self.locale}")
         return show(self.word.values[name], self.locale, self.zone)
+
+
+class _Sayable(_Shown):
+    """Those of the values that can be rendered; nothing for the others."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return super().__getitem__(name)
+        except (KeyError, TypeError, ValueError):
+            return ""
 
 
 class _Manner(NamedTuple):

@@ -15,6 +15,7 @@ from sandbox.store.recusals import RECUSALS, RecusalAnswer, RecusalDecision, Rec
 from sandbox.store.reviews import OPINIONS, REVIEWS
 from sandbox.store.trials import SEATS
 from sandbox.store.votes import VOTES
+from sandbox.words import word
 
 
 @act(on="seat")
@@ -28,7 +29,7 @@ def ask_recusal(act: Act, given: RecusalFields) -> Made:
         raise Refused("recusal_asked")
     until = end_of_working_days(seat["at"], ASKED_WITHIN, act.place)
     if act.now >= until or _has_spoken(act, seat):
-        raise Refused("recusal_too_late", until=until)
+        raise Refused("recusal_too_late", word("refused.recusal_too_late", until=until))
     asked = act.id("rc")
     decide_by = end_of_working_days(act.now, ASKED_WITHIN, act.place)
     act.insert(RECUSALS, {"id": asked, "trial_id": act.trial["id"], "seat_id": seat["id"], "reason": given.reason,

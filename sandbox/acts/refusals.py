@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.words import Value, Word, word
+from sandbox.words import Value, Word, has_word, word
 
 
 class NotFound(Exception):
@@ -10,13 +10,21 @@ class NotFound(Exception):
 
 
 class Refused(Exception):
-    """Not now: the state of things does not allow it. `code` is stable, `reasons` are sentences."""
+    """Not now: the state of things does not allow it. `code` is stable, `reasons` are sentences. A code whose own
+    sentence has placeholders is raised with that sentence and its values among the reasons."""
 
     def __init__(self, code: str, *reasons: Word, **details: object) -> None:
         self.code = code
         self.reasons = reasons or (word(f"refused.{code}"),)
         self.details = details
         super().__init__(code)
+
+    @property
+    def title(self) -> Word:
+        """The code's own sentence with its values; a code that has none is told by its first reason."""
+        own = word(f"refused.{self.code}")
+        return next((reason for reason in self.reasons if reason.key == own.key), own if has_word(own.key, "en")
+                    else self.reasons[0])
 
 
 class NotPermitted(Refused):

@@ -19,8 +19,8 @@ from sandbox.rules.guards import need_named
 from sandbox.rules.intake import BadMapping
 from sandbox.store.door import Busy, Unknown
 from sandbox.store.faults import Fault, faults_of
-from sandbox.web.reader import said
-from sandbox.words import Word, has_word, word
+from sandbox.web import reader
+from sandbox.words import Word, say_at_least, word
 
 log = structlog.get_logger()
 BASE = "/problems/"
@@ -46,6 +46,16 @@ class Malformed(Exception):
     def __init__(self, code: str, *errors: tuple[str, Word], status: int = 400, **place: int) -> None:
         self.code, self.errors, self.status, self.place = code, errors, status, place
         super().__init__(code)
+
+
+def said(what: Word) -> str:
+    """A word in the reader's language. What is already going wrong is told all the same where a value is missing:
+    without it, and the log has the bug."""
+    try:
+        return reader.said(what)
+    except (KeyError, TypeError, ValueError):
+        log.exception("unsayable", key=what.key, path=request.path)
+        return say_at_least(what, reader.locale(), reader.program().settings.zone)
 
 
 def problem(status: int, code: str, title: Word, **more: Any) -> tuple[int, dict[str, Any]]:
@@ -74,8 +84,7 @@ def of_exception(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def _refused(status: int) -> Callable[[Any], tuple[int, dict[str, Any]]]:
     def make(error: Refused) -> tuple[int, dict[str, Any]]:
-        title = word(f"refused.{error.code}") if has_word(f"refused.{error.code}", "en") else error.reasons[0]
-        return problem(status, error.code, title, reasons=[said(reason) for reason in error.reasons],
+        return problem(status, error.code, error.title, reasons=[said(reason) for reason in error.reasons],
                        **error.details)
 
     return make
@@ -160,9 +169,7 @@ def confirm_required(done: Any) -> Response:
     title = word("refused.confirm_required", at=held.applies_at.isoformat())
     status, document = problem(409, "confirm_required", title, reasons=reasons, state=done.state,
                                held=held.model_dump(mode="json"))
-    response = jsonify(document)
-    response.status_code, response.mimetype = status, "application/problem+json"
-    return response
+    return _document(status, document)
 
 
 def wants_document() -> bool:
@@ -172,14 +179,23 @@ def wants_document() -> bool:
 
 
 def answer(error: Exception) -> Response:
-    """The response to an exception, keeping the headers that HTTP asks for."""
+    """The response to an exception, keeping the headers that HTTP asks for. Where that cannot be made, a bug is told
+    with as little as can be."""
+    try:
+        return _answered(error)
+    except Exception:
+        log.exception("bug", path=request.path)
+        status, document = problem(500, "bug", word("problem.bug"))
+        plain = Response(document["title"], status, mimetype="text/plain")
+        return _document(status, document) if wants_document() else plain
+
+
+def _answered(error: Exception) -> Response:
     status, document = of_exception(error)
     if wants_document():
-        response = jsonify(document)
-        response.mimetype = "application/problem+json"
+        response = _document(status, document)
     else:
-        response = Response(render_template("problem.html", problem=document), mimetype="text/html")
-    response.status_code = status
+        response = Response(render_template("problem.html", problem=document), status, mimetype="text/html")
     if isinstance(error, HTTPException):
         kept = ("Allow", "Retry-After", "WWW-Authenticate", "Location")
         response.headers.extend((name, value) for name, value in error.get_headers() if name in kept)
@@ -187,6 +203,12 @@ def answer(error: Exception) -> Response:
         response.headers.setdefault("WWW-Authenticate", "Bearer")
     if status == 503:
         response.headers.setdefault("Retry-After", RETRY_AFTER_S)
+    return response
+
+
+def _document(status: int, document: dict[str, Any]) -> Response:
+    response = jsonify(document)
+    response.status_code, response.mimetype = status, "application/problem+json"
     return response
 
 

@@ -305,6 +305,17 @@ def test_a_recused_reviewer_has_lost_the_trial_with_the_answer(world: World) -> 
     assert mei.send("GET", f"/trials/{trial}").status_code == 404
 
 
+def test_a_request_for_a_recusal_that_comes_too_late_says_until_when(world: World) -> None:
+    trial, fang = pilot(world, "late recusal"), world.client("fang", "en")
+    offer = {"account_id": world.cast.rui.id, "panel": "running"}
+    seat = world.client("lin").post(f"/trials/{trial}/panel", offer, 201)
+    world.client("rui").post(f"/panel/{seat['id']}/answer", {"conflict": False, "accepted": True})
+    world.clock.forward(world.clock() + timedelta(days=10))
+    late = fang.post(f"/panel/{seat['id']}/recusal-request", {"reason": "A competitor"}, 409)
+    assert late["code"] == "recusal_too_late" and "{" not in late["title"]
+    assert late["reasons"] == [late["title"]] and "(by " in late["title"]
+
+
 # Taking over
 
 

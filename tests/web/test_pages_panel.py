@@ -1,5 +1,6 @@
 """Panels, seats and votes in the browser: who sits, who may vote on what, and what each of them may read."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -385,6 +386,15 @@ def test_the_firm_asks_for_a_recusal_and_a_regulator_decides_it(at: Desks, cast:
     assert "The reviewer stays: Sold long ago" in text_of(at(cast.fang).get(f"/trials/{made.trial}/panel?lang=en").text)
     assert at(cast.rui).get(f"/trials/{made.trial}/panel").status_code == 200
     assert [at(who).get(path).status_code for who in (cast.gao, cast.rui)] == [404, 403]
+
+
+def test_a_request_that_comes_too_late_is_told_until_when_it_could_be_made(
+        at: Desks, cast: Cast, made: Application, clock: Shifted) -> None:
+    path = f"/seats/{made.seat(cast.rui)}/recusal-request"
+    clock.forward(clock() + 30 * 24 * HOUR)
+    sent = at(cast.fang).send(f"{path}?lang=en", {"reason": "Holds shares"})
+    assert sent.status_code == 422
+    assert re.search(r"within three working days of the offer \(by \d+ March 2026, 00:00\)", text_of(sent.text))
 
 
 # Nobody judges twice
