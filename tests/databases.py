@@ -79,7 +79,7 @@ def postgres_server() -> Iterator[Postgres]:
     except Exception as error:  # noqa: BLE001 whatever keeps it from starting here is the reason that is shown
         pytest.skip(f"PostgreSQL does not start here: {error}")
     made = Postgres(folder)
-    for setting in ("fsync", "full_page_writes"):
+    for setting in ("fsync", "full_page_writes", "autovacuum"):
         made.session.execute(f"ALTER SYSTEM SET {setting} = off")
     made.session.execute("SELECT pg_reload_conf()")
     yield made

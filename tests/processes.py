@@ -1,5 +1,6 @@
 """The program as people start it: `python app.py …` in processes of their own."""
 
+import multiprocessing
 import os
 import signal
 import socket
@@ -14,6 +15,9 @@ from time import monotonic
 
 APP = Path(__file__).resolve().parents[1] / "app.py"
 PATIENCE_S = 90
+OTHERS = multiprocessing.get_context("forkserver")
+"""Processes of their own that need not import the program anew: each is forked off one that has."""
+OTHERS.set_forkserver_preload(["sandbox.jobs.schema", "pytest", "hypothesis"])
 _clock_never_set = threading.Event()
 
 

@@ -16,6 +16,7 @@ from jinja2 import Environment
 import sandbox.acts
 import sandbox.store
 from sandbox.acts.act import ACTS
+from sandbox.acts.decisions import CARRIED_OUT
 from sandbox.rules.access import PERMISSIONS, Constituency, Role
 from sandbox.rules.basis import COLUMNS
 from sandbox.rules.cadence import TIERS
@@ -57,8 +58,11 @@ def closed_lists(annotation: Any) -> Iterator[type[StrEnum]]:
 
 CHOICES = sorted({(kind.__name__, item.value) for each in GIVEN for field in each.model_fields.values()
                   for kind in closed_lists(field.annotation) for item in kind})
+PROPOSED = sorted({*CARRIED_OUT} - {"make_move"})
+"""Acts that wait for a second regulator; a move has its own name."""
 NAMED = {
-    "act": sorted({*ACTS, *PERMISSIONS, *(kind.value for kind in DueKind)}), "need": sorted({*NEEDS, *GUARDS}),
+    "act": sorted({*ACTS, *PERMISSIONS, *(kind.value for kind in DueKind), *(f"propose_{name}" for name in PROPOSED)}),
+    "page.decision.act": PROPOSED, "need": sorted({*NEEDS, *GUARDS}),
     "state": sorted(STATES),
     "stage": sorted(set(Stage) - {Stage.SIDE}), "move": sorted(MOVE_NAMES), "moved": sorted(MOVE_NAMES),
     "trigger": sorted(TRIGGERS), "page.reason": sorted(Cause),

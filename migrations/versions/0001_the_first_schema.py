@@ -5,7 +5,7 @@ from alembic import op
 from sandbox.store.types import Exact
 from sandbox.store.types import Instant
 from sandbox.store.types import JSON
-revision = '0001_7c3b365f'
+revision = '0001_1f0cc6d7'
 down_revision = None
 
 
@@ -42,7 +42,7 @@ def upgrade() -> None:
 
     op.create_table('dues',
     sa.Column('id', sa.String(), nullable=False),
-    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', 'year_turns', 'remind_annual', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
+    sa.Column('kind', sa.Enum('open_review', 'review_overdue', 'remind_feedback', 'feedback_late', 'feedback_missing', 'feedback_silent', 'apply_held', 'end_date', 'kill_switch', 'kill_switch_old', 'remind_kill_switch', 'grave_unmitigated', 'remind_idle', 'lapse', 'expire_decision', 'remind_review', 'drop_batch', 'clock_run_out', 'remind_clock', 'remind_item', 'item_overdue', 'item_long_overdue', 'allegation_waits', 'alarm', 'recusal_waits', 'year_turns', 'remind_annual', 'guidance_came', name='duekind', native_enum=False, create_constraint=True, length=32), nullable=False),
     sa.Column('object_id', sa.String(), nullable=False),
     sa.Column('trial_id', sa.String(), nullable=True),
     sa.Column('at', Instant(), nullable=False),
@@ -65,6 +65,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('fees', schema=None) as batch_op:
         batch_op.create_index('ix_fees_review_kind_valid_from', ['review_kind', 'valid_from'], unique=False)
+
+    op.create_table('guidance',
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('title_hant', sa.String(), nullable=True),
+    sa.Column('title_en', sa.String(), nullable=True),
+    sa.Column('reference', sa.String(), nullable=True),
+    sa.Column('summary', sa.String(length=8000), nullable=False),
+    sa.Column('templates', JSON, nullable=False),
+    sa.Column('id', sa.String(), nullable=False),
+    sa.Column('in_force_on', sa.Date(), nullable=True),
+    sa.Column('trials', sa.Integer(), nullable=False),
+    sa.Column('author_id', sa.String(), nullable=False),
+    sa.Column('at', Instant(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_guidance'))
+    )
+    with op.batch_alter_table('guidance', schema=None) as batch_op:
+        batch_op.create_index('ix_guidance_at', ['at'], unique=False)
 
     op.create_table('holds',
     sa.Column('id', sa.String(), nullable=False),
@@ -1115,7 +1132,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_changes'))
     )
     with op.batch_alter_table('changes', schema=None) as batch_op:
-        batch_op.create_index('ix_changes_filed', ['trial_id', 'decide_by'], unique=False, sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+        batch_op.create_index('ix_changes_state_id', ['state', 'id'], unique=False)
         batch_op.create_index('ix_changes_trial_id_id', ['trial_id', 'id'], unique=False)
 
     op.create_table('corrective_items',
@@ -1463,7 +1480,7 @@ def downgrade() -> None:
     op.drop_table('corrective_items')
     with op.batch_alter_table('changes', schema=None) as batch_op:
         batch_op.drop_index('ix_changes_trial_id_id')
-        batch_op.drop_index('ix_changes_filed', sqlite_where=sa.text("state = 'filed'"), postgresql_where=sa.text("state = 'filed'"))
+        batch_op.drop_index('ix_changes_state_id')
 
     op.drop_table('changes')
     op.drop_table('batch_notes')
@@ -1664,6 +1681,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_holds_released_at'))
 
     op.drop_table('holds')
+    with op.batch_alter_table('guidance', schema=None) as batch_op:
+        batch_op.drop_index('ix_guidance_at')
+
+    op.drop_table('guidance')
     with op.batch_alter_table('fees', schema=None) as batch_op:
         batch_op.drop_index('ix_fees_review_kind_valid_from')
 

@@ -170,11 +170,10 @@ class Act:
 
     def row(self, table: sa.Table, row_id: str) -> dict[str, Any]:
         """One row by id, locked until the act ends where the database locks rows; raises NotFound."""
-        query = sa.select(table).where(table.c.id == row_id).with_for_update(key_share=True)
-        found = self.connection.execute(query).mappings().first()
+        found = _row(table).first(self.connection, {"row_id": row_id})
         if found is None:
             raise NotFound
-        return dict(found)
+        return found
 
     def rehearsed(self, do: Callable[["Act"], T]) -> T:
         """What something would come to: done in a savepoint of its own, then undone with its rows and entries."""
@@ -211,6 +210,14 @@ def _entered(act: Act, do: Callable[[], Any], cause: int | None = None) -> Any:
 
 
 _statements: dict[tuple[str, str, tuple[str, ...]], Statement] = {}
+
+
+def _row(table: sa.Table) -> Statement:
+    key = ("row", table.name, ())
+    if key not in _statements:
+        _statements[key] = Statement(sa.select(table).where(table.c.id == sa.bindparam("row_id")).with_for_update(
+            key_share=True))
+    return _statements[key]
 
 
 def _insert(table: sa.Table, names: tuple[str, ...]) -> Statement:

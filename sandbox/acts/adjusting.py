@@ -14,6 +14,7 @@ from sandbox.acts.limits import expect_rate
 from sandbox.acts.moves import carry_out
 from sandbox.acts.plan_versions import KEPT_IN, keep_version, terms_in_force
 from sandbox.acts.schedule import arm_feedback, arm_running
+from sandbox.rules.cadence import DAY
 from sandbox.rules.changes import ChangeKind, terms_after
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import ROWS, RUNNING
@@ -33,7 +34,8 @@ def adjust(act: Act, change: Mapping[str, Any], officers: tuple[str, ...] = ()) 
     who approved it. Evidence is not touched."""
     changed = {row["term"]: row["after"] for row in change["differences"]}
     terms = terms_after(terms_in_force(act), changed)
-    _refile(act, change, {**changed, "not_applicable": terms["not_applicable"]}, officers)
+    exposed = any(KEPT_IN.get(term, (("", ""),))[0][0] == "exposure" for term in changed)
+    _refile(act, change, {**changed, **({"not_applicable": terms["not_applicable"]} if exposed else {})}, officers)
     version = keep_version(act, terms, change=change["id"])
     for name, follow in FOLLOWS.items():
         if name in changed:
@@ -60,9 +62,9 @@ def _refile(act: Act, change: Mapping[str, Any], changed: Mapping[str, Any], off
         for kind, field in KEPT_IN.get(term, ()):
             bodies.setdefault(kind, {})[field] = after
     for kind, body in bodies.items():
-        base = _base(act, kind)
-        if base is not None and any(base["body"].get(field) != after for field, after in body.items()):
-            version = _file(act, change, kind, {**base["body"], **body})
+        before = _base(act, kind)
+        if before is not None and any(before.get(field) != after for field, after in body.items()):
+            version = _file(act, change, kind, {**before, **body})
             if kind == "exposure":
                 act.change_trial(exposure_version=version)
                 for officer in officers:
@@ -71,11 +73,15 @@ def _refile(act: Act, change: Mapping[str, Any], changed: Mapping[str, Any], off
         _file(act, change, "corrective_plan", {"items": changed["corrective_plan"]})
 
 
-def _base(act: Act, kind: str) -> Mapping[Any, Any] | None:
-    """The version of a section that is in force: of the exposure not what the firm has filed since."""
-    query = sa.select(SECTION_ROWS).where(SECTION_ROWS.c.trial_id == act.trial["id"], SECTION_ROWS.c.kind == kind)
+def _base(act: Act, kind: str) -> dict[str, Any] | None:
+    """What a section says in the version that is in force: of the exposure not what the firm has filed since. A risk
+    register is whole by itself, though there was none before."""
+    query = sa.select(SECTION_ROWS.c.body).where(SECTION_ROWS.c.trial_id == act.trial["id"],
+                                                 SECTION_ROWS.c.kind == kind)
     query = query.where(SECTION_ROWS.c.version == act.trial["exposure_version"]) if kind == "exposure" else query
-    return act.connection.execute(query.order_by(SECTION_ROWS.c.version.desc()).limit(1)).mappings().first()
+    found: dict[str, Any] | None = act.connection.execute(
+        query.order_by(SECTION_ROWS.c.version.desc()).limit(1)).scalar()
+    return found or ({} if kind == "risks" else None)
 
 
 def _file(act: Act, change: Mapping[str, Any], kind: str, body: Mapping[str, Any]) -> int:
@@ -115,8 +121,9 @@ def _environment(act: Act, terms: Mapping[str, Any]) -> None:
 
 
 def _extend(act: Act, terms: Mapping[str, Any]) -> None:
-    """Another end: what falls due at the end moves with it."""
-    act.change_trial(ends_at=datetime.fromisoformat(terms["ends_at"]),
+    """Another end, and as many days more to run; what falls due at the end moves with it."""
+    ends, before = datetime.fromisoformat(terms["ends_at"]), act.trial["ends_at"]
+    act.change_trial(ends_at=ends, day_limit=act.trial["day_limit"] + round((ends - before) / DAY),
                      extension_count=act.trial["extension_count"] + 1)
     arm_running(act)
     time_exit(act)

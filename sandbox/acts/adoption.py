@@ -12,6 +12,7 @@ from sandbox.acts.clocks import time_exit
 from sandbox.acts.effects import open_epoch, places
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.organisations import enter_organisation, organisation_named
+from sandbox.acts.panel import look_at_panel
 from sandbox.acts.plan_versions import adopted_terms, keep_version
 from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Invalid, invalid
@@ -129,6 +130,7 @@ def _adopt(act: Act, given: AdoptionFields) -> str:
     plan_next_review(act, act.now)
     arm_running(act)
     time_exit(act)
+    look_at_panel(act)
     return str(act.trial["id"])
 
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.adjusting import adjust
 from sandbox.acts.clocks import end_clock, start_clock
-from sandbox.acts.open_changes import end_change, open_changes
+from sandbox.acts.open_changes import end_change, open_changes, proposals
 from sandbox.acts.plan_versions import terms_in_force
 from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Invalid, Refused, Unmet, invalid
@@ -210,7 +210,8 @@ def decide_change(act: Act, given: ChangeDecision) -> ChangeDecided:
         act.change_trial()
         return ChangeDecided(id=change["id"], state=ChangeState.REFUSED.value)
     if _lacking(act, change):
-        decision = propose(act, "decide_change", {"change": change["id"], **given.plain()})
+        waits = proposals(act, change)  # asked again while it waits, the same one is named
+        decision = waits[0] if waits else propose(act, "decide_change", {"change": change["id"], **given.plain()})
         return ChangeDecided(id=change["id"], state=change["state"], decision=decision)
     return accept_change(act, change, given.reason, (act.actor.id,))
 

@@ -12,6 +12,7 @@ from sandbox.acts.annual import year_turns
 from sandbox.acts.batches import drop_batch
 from sandbox.acts.clocks import end_clock
 from sandbox.acts.corrective import look_at_overdue
+from sandbox.acts.guidance import guidance_came
 from sandbox.acts.held import apply_held
 from sandbox.acts.holding import held_until
 from sandbox.acts.light import assess
@@ -28,6 +29,7 @@ from sandbox.store.allegations import ALLEGATIONS, AllegationState
 from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DUES, GRACE, HOLDS, LATENESS, PULSE, DueKind, HoldKind
+from sandbox.store.engine import Statement
 from sandbox.store.fields import Fields
 from sandbox.store.incidents import INCIDENTS, IncidentState
 from sandbox.store.reviews import REVIEWS, ReviewState
@@ -50,13 +52,16 @@ class DueDone(Done):
     object_id: str
 
 
+_claim = Statement(sa.delete(DUES).where(DUES.c.id == sa.bindparam("due_id")))
+
+
 @act()
 def run_due(act: Act, given: DueGiven) -> DueDone:
     """Claim one due and do its work, or neither. Raises NotFound when another process was first."""
     due = act.row(DUES, given.due_id)
     if due["at"] > act.now:
         raise NotFound
-    act.connection.execute(sa.delete(DUES).where(DUES.c.id == due["id"]))
+    _claim.run(act.connection, {"due_id": due["id"]})
     act.object_id, act.logged_as = due["object_id"], due["kind"]
     if due["trial_id"]:
         act.hold_trial(due["trial_id"])
@@ -208,6 +213,7 @@ WORK: dict[str, Callable[[Act, Mapping[str, Any]], None]] = {
     DueKind.CLOCK_RUN_OUT: clock_run_out,
     DueKind.ITEM_OVERDUE: item_overdue, DueKind.ITEM_LONG_OVERDUE: item_long_overdue,
     DueKind.ALLEGATION_WAITS: allegation_waits, DueKind.RECUSAL_WAITS: recusal_waits, DueKind.YEAR_TURNS: year_turns,
+    DueKind.GUIDANCE_CAME: guidance_came,
     **dict.fromkeys(LADDERS, remind),
 }
 

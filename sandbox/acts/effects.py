@@ -12,6 +12,7 @@ from sandbox.acts.holding import drop_held
 from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.open_changes import lapse_changes
+from sandbox.acts.panel import look_at_panel
 from sandbox.acts.plan_versions import exposure_terms, filed_terms, keep_version, terms_in_force
 from sandbox.acts.schedule import (
     BEYOND_THE_END,
@@ -162,7 +163,9 @@ def _rearm(act: Act, causes: tuple[str, ...]) -> None:
 
 
 def _look_again(act: Act) -> None:
-    """Corrective items that came to be overdue while the trial stood still are looked at as soon as it goes on."""
+    """What came to be lacking while the trial stood still is looked at as soon as it goes on: its panel, and corrective
+    items that are overdue."""
+    look_at_panel(act)
     for item in overdue_items(act.connection, [act.trial["id"]], act.now):
         put_due(act, DueKind.ITEM_OVERDUE, item.id, act.now, act.trial["id"])
         if long_overdue(item, act.now):

@@ -31,7 +31,8 @@ def end_change(act: Act, change: Mapping[str, Any], state: ChangeState, reason: 
             end_clock(act, clock, outcome, act.now)
     if state is not ChangeState.ACCEPTED:
         _drop_review(act, change["review_id"])
-        _void_proposals(act, change)
+        for decision in proposals(act, change):
+            void(act, decision)
     for role in ("firm", "regulator"):
         notify(act, "change_ended", role=role, dedupe=change["id"], object=change["id"],
                change=change["kind"], stands=state.value)
@@ -53,13 +54,12 @@ def _drop_review(act: Act, review_id: str | None) -> None:
     release_review(act, review["id"], review["due_at"], EntryState.CANCELLED)
 
 
-def _void_proposals(act: Act, change: Mapping[str, Any]) -> None:
+def proposals(act: Act, change: Mapping[str, Any]) -> list[str]:
+    """The decisions that wait for another regulator to grant the request."""
     waiting = act.connection.execute(sa.select(DECISIONS.c.id, DECISIONS.c.given).where(
         DECISIONS.c.trial_id == change["trial_id"], DECISIONS.c.act == "decide_change",
         DECISIONS.c.outcome == Outcome.WAITING)).all()
-    for decision in waiting:
-        if decision.given["change"] == change["id"]:
-            void(act, decision.id)
+    return [decision.id for decision in waiting if decision.given["change"] == change["id"]]
 
 
 def open_changes(act: Act) -> list[dict[str, Any]]:

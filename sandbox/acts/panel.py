@@ -1,15 +1,23 @@
 """Seats on a trial's panels: assigned by a regulator, answered by the reviewer, ended by recusal (回避)."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import sqlalchemy as sa
 
 from sandbox.acts.act import Act, Made, act
+from sandbox.acts.clocks import end_clock, running_of_trial, start_clock
 from sandbox.acts.refusals import NotFound, NotPermitted, Refused, invalid
 from sandbox.acts.schedule import drop_due, notify
 from sandbox.rules.access import Relation, Role
-from sandbox.rules.panels import from_outside
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.needs import NEEDS
+from sandbox.rules.panels import DEPUTISED, from_outside
 from sandbox.store.accounts import ACCOUNTS
+from sandbox.store.clocks import ClockOutcome
 from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import DueKind
+from sandbox.store.facts import load_facts
 from sandbox.store.fields import Fields
 from sandbox.store.organisations import ORGANISATIONS
 from sandbox.store.recusals import RECUSALS, RecusalState
@@ -17,6 +25,8 @@ from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.trials import SEATS, DeputyFields, Panel, SeatAnswer, SeatFields
 from sandbox.store.types import Long
 
+WHOLE = "D13"
+"""The clock of a running trial whose panel is not whole."""
 CLOSED_FOR_APPEAL = ("declined", "terminated")
 
 
@@ -31,63 +41,84 @@ def assign_reviewer(act: Act, given: SeatFields) -> Made:
 
 @act(on="seat")
 def name_deputy(act: Act, given: DeputyFields) -> Made:
-    """Offer another reviewer to stand in for a member of the running panel: by the member, or by a regulator. The same
-    checks hold, the deputy answers the same questions, and judges only what the member does not."""
+    """Offer another reviewer to stand in for a member of a panel: by the member, or by a regulator. The same checks
+    hold, the deputy answers the same questions, and judges or votes only where the member does not."""
     seat = act.row(SEATS, act.object_id or "")
     if act.relation is not Relation.OFFICER and seat["account_id"] != act.actor.id:
         raise NotPermitted("not_your_seat")
-    if seat["panel"] != Panel.RUNNING or seat["accepted"] is not True or seat["recused_at"] is not None:
+    if seat["panel"] == Panel.DEPUTY or seat["accepted"] is not True or seat["recused_at"] is not None:
         raise Refused("no_seat_for_a_deputy")
     if act.connection.execute(sa.select(SEATS.c.id).where(
             SEATS.c.deputy_of == seat["id"], SEATS.c.recused_at.is_(None), SEATS.c.accepted.is_not(False))).first():
         raise Refused("has_a_deputy")
-    return Made(id=_offer(act, SeatFields(account_id=given.account_id, panel=Panel.DEPUTY), deputy_of=seat["id"]))
+    return Made(id=_offer(act, SeatFields(account_id=given.account_id, panel=Panel.DEPUTY), seat))
 
 
-def _offer(act: Act, given: SeatFields, deputy_of: str | None = None) -> str:
-    """A seat offered to a reviewer who may hold it."""
+def _offer(act: Act, given: SeatFields, member: Mapping[str, Any] | None = None) -> str:
+    """A seat offered to a reviewer who may hold it: on a panel, or in a member's stead."""
     person = act.connection.execute(sa.select(ACCOUNTS).where(
         ACCOUNTS.c.id == given.account_id, ACCOUNTS.c.role == Role.REVIEWER, ACCOUNTS.c.active)).mappings().first()
     if person is None:
         raise invalid("account_id", "unknown_id")
     external = _from_outside(act, person["organisation_id"])
     number = act.trial["panel_no"] + (act.trial["state"] in CLOSED_FOR_APPEAL)
-    _check_roles(act, given, number)
-    _check_body(act, given.panel, person["organisation_id"])
+    panel = member["panel"] if member else given.panel.value
+    _check_roles(act, given, panel, number)
+    _check_body(act, panel, person["organisation_id"])
     seat = act.id("st")
     act.insert(SEATS, {
         **given.model_dump(mode="json"), "id": seat, "trial_id": act.trial["id"], "panel_no": number, "at": act.now,
         "organisation_id": person["organisation_id"], "constituency": person["constituency"],
-        "external": external, "deputy_of": deputy_of,
+        "external": external, "deputy_of": member["id"] if member else None,
     })
     notify(act, "seat_offered", account=given.account_id, dedupe=seat, panel=given.panel)
     return seat
 
 
-def _check_roles(act: Act, given: SeatFields, number: int) -> None:
+def _check_roles(act: Act, given: SeatFields, panel: str, number: int) -> None:
     """Nobody sits twice on a panel, nor as member and deputy; nobody reviews and re-reviews; nobody of an earlier panel
-    sits on an appeal's."""
-    held = act.connection.execute(sa.select(SEATS.c.panel, SEATS.c.panel_no, SEATS.c.recused_at).where(
+    sits on an appeal's. A deputy counts as of the panel of the member."""
+    member = SEATS.alias("member")
+    held = act.connection.execute(sa.select(
+        SEATS.c.panel, SEATS.c.panel_no, SEATS.c.recused_at, _panel_of(member).label("of")).outerjoin(
+        member, member.c.id == SEATS.c.deputy_of).where(
         SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == given.account_id)).all()
-    accompanying = {Panel.RUNNING, Panel.DEPUTY}
-    beside = accompanying if given.panel in accompanying else set()
-    if any(seat.panel_no == number and (seat.panel == given.panel or seat.panel in beside and seat.recused_at is None)
+    if any(seat.panel_no == number and (seat.panel == given.panel or seat.of == panel and seat.recused_at is None)
            for seat in held):
         raise Refused("already_seated")
-    if {"review", "rereview"} == {given.panel, *(seat.panel for seat in held)} - accompanying:
+    if {*DEPUTISED} == {panel, *(seat.of for seat in held)} - {Panel.RUNNING}:
         raise Refused("double_role")
     if act.trial["state"] in CLOSED_FOR_APPEAL and held:
         raise Refused("earlier_panel")
 
 
+def _panel_of(member: Any) -> Any:
+    """The panel that a seat is of: a deputy's is the member's."""
+    return sa.func.coalesce(member.c.panel, SEATS.c.panel)
+
+
 def _check_body(act: Act, panel: str, body: str | None) -> None:
     """No body takes part in both the review and the re-review of one trial."""
-    other = {"review": "rereview", "rereview": "review"}.get(panel)
-    there = sa.select(SEATS.c.id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == other, SEATS.c.organisation_id == body,
+    other, member = {"review": "rereview", "rereview": "review"}.get(panel), SEATS.alias("member")
+    there = sa.select(SEATS.c.id).outerjoin(member, member.c.id == SEATS.c.deputy_of).where(
+        SEATS.c.trial_id == act.trial["id"], _panel_of(member) == other, SEATS.c.organisation_id == body,
         SEATS.c.accepted.is_not(False), SEATS.c.recused_at.is_(None))
     if other and body and act.connection.execute(there).first():
         raise Refused("double_role_of_body")
+
+
+def look_at_panel(act: Act) -> None:
+    """A running trial that lacks a whole panel, taken over without one or left by a member, owes it by a clock."""
+    if act.trial["state"] not in RUNNING:
+        return
+    facts = load_facts(act.connection, act.trial, ("panel",), act.now, act.place)
+    waiting = running_of_trial(act, (WHOLE,))
+    if not NEEDS["panel_assigned"].holds(facts):
+        if not waiting:
+            start_clock(act, WHOLE, act.trial["id"], act.now, again=True)
+        return
+    for clock in waiting:
+        end_clock(act, clock.id, ClockOutcome.DONE, act.now)
 
 
 def _from_outside(act: Act, body: str | None) -> bool:
@@ -110,6 +141,7 @@ def answer_assignment(act: Act, given: SeatAnswer) -> Made:
                statement=given.statement)
     if given.conflict:
         end_seats(act, seat["account_id"], given.statement)
+    look_at_panel(act)
     return Made(id=seat["id"])
 
 
@@ -142,6 +174,7 @@ def end_seats(act: Act, account_id: str, reason: str | None, **more: object) -> 
         for deputy in act.connection.execute(sa.select(SEATS.c.id).where(
                 SEATS.c.deputy_of == seat, SEATS.c.recused_at.is_(None))).scalars().all():
             act.update(SEATS, deputy, recused_at=act.now)
+    look_at_panel(act)
     verified = sa.select(ITEMS.c.id).where(ITEMS.c.trial_id == act.trial["id"], ITEMS.c.verified_by == account_id)
     for item in act.connection.execute(verified).scalars().all():
         act.update(ITEMS, item, verified_by=None, verified_at=None)

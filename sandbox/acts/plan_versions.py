@@ -21,7 +21,7 @@ KEPT_IN: Mapping[str, tuple[tuple[str, str], ...]] = {
         "people", "volume", "hours", "money", "rate_per_day", "regions", "sites", "data_classes", "vulnerable_groups",
         "autonomy", "starts_on", "days", "not_applicable")},
     "model_version": (("exposure", "model_version"), ("system", "model_version")),
-    **{name: (("plan", name),) for name in ("objectives", "methods", "metrics")},
+    **{name: (("plan", name),) for name in ("objectives", "methods", "metrics")}, "risks": (("risks", "risks"),),
     "sponsor_name": (("parties", "sponsor_name"),), "contact": (("parties", "contact"),),
     "complaint_contact": (("protection", "complaint_contact"),), "redress_contact": (("redress", "contact"),),
 }

@@ -36,6 +36,7 @@ from sandbox.store.dues import DueKind
 from sandbox.store.duty import ALARMS, DUTIES
 from sandbox.store.reviews import OPINIONS, REVIEWS, SITTERS, ReviewState
 from sandbox.store.trials import SEATS, Panel
+from sandbox.store.votes import VOTES
 
 LATE_AFTER = timedelta(hours=1)
 """A reminder told later than this says so."""
@@ -143,8 +144,8 @@ def owed_clock(act: Act, clock_id: str) -> Owed | None:
     owners: dict[Party, None] = {}
     for owner in KNOWN[clock["key"]].owners:
         owners |= dict.fromkeys(_owners(act, owner))
-    return Owed(clock["due_at"], (clock["due_at"] - clock["started_at"]).days, {"owner": owners},
-                {"clock": clock["key"]})
+    return Owed(clock["due_at"], (clock["due_at"] - clock["started_at"]).days, {
+        "owner": owners, "deputy": _standing_in(act, clock["key"])}, {"clock": clock["key"]})
 
 
 def _owners(act: Act, owner: str) -> list[Party]:
@@ -158,6 +159,22 @@ def _owners(act: Act, owner: str) -> list[Party]:
         SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == panel.value, SEATS.c.accepted.is_(True),
         SEATS.c.recused_at.is_(None), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
     return [("account", account) for account in act.connection.execute(seated).scalars()] or _owners(act, "regulator")
+
+
+def _standing_in(act: Act, key: str) -> list[Party]:
+    """Deputies on the panel that votes by this clock, of members who have not voted on the dossier as it stands."""
+    panel = {"C03": Panel.REVIEW, "C04": Panel.REREVIEW}.get(key)
+    if panel is None:
+        return []
+    member = SEATS.alias("member")
+    voted = sa.select(VOTES.c.account_id).where(
+        VOTES.c.trial_id == act.trial["id"], VOTES.c.round == act.trial["round"],
+        VOTES.c.version == act.trial["dossier_version"], VOTES.c.matter.in_(("ethics", "rereview")))
+    query = sa.select(SEATS.c.account_id).join(member, member.c.id == SEATS.c.deputy_of).where(
+        member.c.trial_id == act.trial["id"], member.c.panel == panel.value, member.c.recused_at.is_(None),
+        member.c.account_id.not_in(voted), SEATS.c.accepted.is_(True), SEATS.c.recused_at.is_(None),
+        SEATS.c.objected.is_(False))
+    return [("account", account) for account in act.connection.execute(query.order_by(SEATS.c.id)).scalars()]
 
 
 def owed_item(act: Act, item_id: str) -> Owed | None:

@@ -237,8 +237,7 @@ def remind_of(act: Act, review: Mapping[str, Any]) -> None:
 
 def interval_of(act: Act, review: Mapping[str, Any]) -> int:
     """Whole days from when the review began to be owed: the last one held, or the day it was called."""
-    held = sa.select(sa.func.max(REVIEWS.c.held_at)).where(REVIEWS.c.trial_id == act.trial["id"])
-    since = act.connection.execute(held).scalar() if review["kind"] == ReviewKind.PERIODIC else review["opened_at"]
+    since = _last(act, _held) if review["kind"] == ReviewKind.PERIODIC else review["opened_at"]
     return int((review["due_at"] - (since or act.trial["starts_at"] or act.now)).days)
 
 
@@ -273,9 +272,18 @@ def release_review(act: Act, review_id: str, due_at: datetime, state: EntryState
 
 def last_held(act: Act) -> datetime | None:
     """When the last review of the trial was held; an officer's stand-in check does not count here."""
-    query = sa.select(sa.func.max(REVIEWS.c.held_at)).where(REVIEWS.c.trial_id == act.trial["id"],
-                                                           REVIEWS.c.stand_in.is_(False))
-    return act.connection.execute(query).scalar()
+    return _last(act, _held_by_panel)
+
+
+_of_trial = REVIEWS.c.trial_id == sa.bindparam("trial_id")
+_held = Statement(sa.select(sa.func.max(REVIEWS.c.held_at).label("at")).where(_of_trial))
+_held_by_panel = Statement(sa.select(sa.func.max(REVIEWS.c.held_at).label("at")).where(
+    _of_trial, REVIEWS.c.stand_in.is_(False)))
+
+
+def _last(act: Act, which: Statement) -> datetime | None:
+    found = which.first(act.connection, {"trial_id": act.trial["id"]})
+    return found["at"] if found else None
 
 
 def plan_review(act: Act, kind: ReviewKind, due: datetime, *, open_now: bool = False,
@@ -310,7 +318,8 @@ def plan_next_review(act: Act, held: datetime, log_e_before: float = 0.0) -> str
 def convene(act: Act, review: Mapping[str, Any]) -> None:
     """Who sits on a review that opens now, and a notice to each: the whole panel, a duty pair, or one."""
     candidates = panel_of(act)
-    of = sitting(review["kind"], act.trial["tier"], _number(act), simplified=act.trial["simplified"], calm=_calm(act))
+    simplified = act.trial["simplified"]
+    of = sitting(review["kind"], act.trial["tier"], _number(act), simplified=simplified, calm=simplified and _calm(act))
     on_duty = {Sitting.PAIR: pair, Sitting.SOLO: solo}.get(of, lambda _: ())(candidates)
     if on_duty:
         act.update(REVIEWS, review["id"], sitting=of.value)
@@ -326,29 +335,38 @@ def running_panel(act: Act) -> tuple[str, ...]:
     return tuple(one.account for one in panel_of(act))
 
 
+_times = sa.select(sa.func.count()).select_from(SITTERS.join(REVIEWS, REVIEWS.c.id == SITTERS.c.review_id)).where(
+    SITTERS.c.account_id == SEATS.c.account_id, _of_trial).scalar_subquery()
+_seated = Statement(sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, _times.label("times")).join(
+    ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
+    SEATS.c.trial_id == sa.bindparam("trial_id"), SEATS.c.panel == sa.literal_column("'running'"),
+    SEATS.c.recused_at.is_(None), SEATS.c.objected.is_(False), SEATS.c.accepted.is_(True),
+    SEATS.c.panel_no == sa.bindparam("panel_no")).order_by(SEATS.c.id))
+
+
 def panel_of(act: Act) -> list[Candidate]:
     """The running panel: seats accepted and not ended, with how often each was on duty on this trial."""
-    times = sa.select(sa.func.count()).select_from(SITTERS.join(REVIEWS, REVIEWS.c.id == SITTERS.c.review_id)).where(
-        SITTERS.c.account_id == SEATS.c.account_id, REVIEWS.c.trial_id == act.trial["id"]).scalar_subquery()
-    query = sa.select(SEATS.c.account_id, ACCOUNTS.c.expertise, times.label("times")).join(
-        ACCOUNTS, ACCOUNTS.c.id == SEATS.c.account_id).where(
-        SEATS.c.trial_id == act.trial["id"], SEATS.c.panel == "running", SEATS.c.recused_at.is_(None),
-        SEATS.c.objected.is_(False),
-        SEATS.c.accepted.is_(True), SEATS.c.panel_no == act.trial["panel_no"]).order_by(SEATS.c.id)
-    return [Candidate(row.account_id, tuple(row.expertise), row.times) for row in act.connection.execute(query)]
+    found = _seated.rows(act.connection, {"trial_id": act.trial["id"], "panel_no": act.trial["panel_no"]})
+    return [Candidate(row["account_id"], tuple(row["expertise"]), row["times"]) for row in found]
+
+
+_begun = Statement(sa.select(sa.func.count()).where(
+    _of_trial, REVIEWS.c.kind == sa.literal_column("'periodic'"), REVIEWS.c.opened_at.is_not(None)))
 
 
 def _number(act: Act) -> int:
     """Which periodic review this is, from 1."""
-    begun = sa.select(sa.func.count()).where(REVIEWS.c.trial_id == act.trial["id"],
-                                             REVIEWS.c.kind == ReviewKind.PERIODIC, REVIEWS.c.opened_at.is_not(None))
-    return max(1, int(act.connection.execute(begun).scalar_one()))
+    return max(1, int(_begun.run(act.connection, {"trial_id": act.trial["id"]}).fetchone()[0]))
+
+
+_happened = Statement(sa.select(sa.or_(*(
+    sa.exists().where(table.c.trial_id == sa.bindparam("trial_id"),
+                      table.c.at > sa.bindparam("since", type_=table.c.at.type))
+    for table in (INCIDENTS, CORRECTIONS)))))
 
 
 def _calm(act: Act) -> bool:
     """Nothing happened since the last review: no incident, no correction, no yellow light."""
     since = last_held(act) or act.trial["starts_at"]
-    happened = [sa.exists().where(table.c.trial_id == act.trial["id"], table.c.at > since)
-                for table in (INCIDENTS, CORRECTIONS)]
-    return act.trial["light"] not in (Light.YELLOW, Light.RED) and not act.connection.execute(
-        sa.select(sa.or_(*happened))).scalar_one()
+    return act.trial["light"] not in (Light.YELLOW, Light.RED) and not _happened.run(
+        act.connection, {"trial_id": act.trial["id"], "since": since}).fetchone()[0]

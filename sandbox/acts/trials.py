@@ -15,13 +15,14 @@ from sandbox.rules.access import Relation
 from sandbox.rules.cadence import local_day
 from sandbox.rules.dossier import bars_simplified
 from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.panels import DEPUTISED
 from sandbox.store.facts import load_facts, sections
 from sandbox.store.fields import Fields
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import DRAFTS, SECTION_ROWS, SECTIONS, SectionKind
 from sandbox.store.trials import SEATS, TRIALS, TrialChange, TrialFields
 from sandbox.store.types import Raw, Short, Whole
-from sandbox.store.votes import MATTERS, VOTES, VoteFields
+from sandbox.store.votes import MATTERS, VOTES, Matter, VoteFields
 from sandbox.words import word
 
 FIRST = 1
@@ -234,7 +235,7 @@ def cast_vote(act: Act, given: VoteGiven) -> Made:
         raise Refused("not_in_this_state", matter=matter.name, state=act.trial["state"])
     if (given.subject is not None) != bool(matter.subjects) or given.subject not in (None, *matter.subjects):
         raise invalid("subject", "unknown_id")
-    seat = own_seat(act, matter.panel) if act.relation in (Relation.SEATED, Relation.CHAIR) and matter.panel else {}
+    seat = _voting_seat(act, matter) if act.relation in (Relation.SEATED, Relation.CHAIR) and matter.panel else {}
     if matter.name == "opinion" and act.actor.id in _led_to_stop(act):
         raise NotPermitted("led_to_the_stop")
     version = current_version(act, given.subject) if given.subject else act.trial["dossier_version"]
@@ -256,6 +257,26 @@ def _led_to_stop(act: Act) -> tuple[str, ...]:
     """Who judged in the review that led to the stop the trial is in: they do not judge again whether it goes on."""
     stop = load_facts(act.connection, act.trial, ("suspension",), act.now, act.place).suspension
     return stop.reviewers if stop else ()
+
+
+def _voting_seat(act: Act, matter: Matter) -> dict[str, Any]:
+    """The actor's seat on the matter's panel. On a panel of the admission a member's deputy votes in their stead: of
+    the two one is heard on a version."""
+    panel, member = matter.panel or "", SEATS.alias("member")
+    if panel not in DEPUTISED:
+        return own_seat(act, panel)
+    standing_in = act.connection.execute(sa.select(SEATS).join(member, member.c.id == SEATS.c.deputy_of).where(
+        SEATS.c.trial_id == act.trial["id"], SEATS.c.account_id == act.actor.id, SEATS.c.accepted.is_(True),
+        SEATS.c.panel_no == act.trial["panel_no"], SEATS.c.recused_at.is_(None), SEATS.c.objected.is_(False),
+        member.c.panel == panel)).mappings().first()
+    mine = dict(standing_in) if standing_in else own_seat(act, panel)
+    other = SEATS.c.id == mine["deputy_of"] if mine["deputy_of"] else SEATS.c.deputy_of == mine["id"]
+    voted = sa.select(VOTES.c.id).join(SEATS, SEATS.c.account_id == VOTES.c.account_id).where(
+        other, VOTES.c.trial_id == act.trial["id"], VOTES.c.matter == matter.name,
+        VOTES.c.round == act.trial["round"], VOTES.c.version == act.trial["dossier_version"])
+    if act.connection.execute(voted).first():
+        raise Refused("voted_by_member" if mine["deputy_of"] else "voted_by_deputy")
+    return mine
 
 
 def own_seat(act: Act, panel: str) -> dict[str, Any]:

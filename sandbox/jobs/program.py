@@ -25,6 +25,7 @@ import sandbox.acts.duty
 import sandbox.acts.feedback
 import sandbox.acts.fees
 import sandbox.acts.files
+import sandbox.acts.guidance
 import sandbox.acts.held
 import sandbox.acts.incidents
 import sandbox.acts.keys

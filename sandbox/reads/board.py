@@ -41,6 +41,10 @@ AT_WORK = (*RUNNING, "suspended", "retrospective", "exit_review", "winding_down"
 SHOWN = 50
 SOON, MITIGATE, GRACE = timedelta(days=2), timedelta(hours=24), timedelta(hours=24)
 REPORT_AHEAD, CLOCK_NEAR = timedelta(days=7), timedelta(days=14)
+BY_A_TASK = ("change_decided", "panel_whole")
+"""What ends clocks that a task of its own stands for."""
+PANEL_LACKS = "D13"
+"""The clock of a running trial whose panel is not whole: a task of its own, which leads to the panel."""
 YEARLY_AHEAD = timedelta(days=60)
 STEPPING = {
     Role.REGULATOR: ("submitted", "ethics_review", "expert_rereview", "admitted", "tune", "suspended", "retrospective",
@@ -123,7 +127,10 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
         sa.select(HOLDS.c.id, HOLDS.c.at, HOLDS.c.kind).where(HOLDS.c.released_at.is_(None)))]
     yearly = [Task("annual", None, None, row.id, row.due_at, about=row.key)
               for row in owed_until(connection, actor, now + YEARLY_AHEAD)]
-    queries = (alarms, waiting, reviews, corrections, allegations, asked, changes, done, late, _held(actor, trial_id))
+    panels = _of(CLOCKS, "panel", trial_id, CLOCKS.c.due_at, sa.literal("panel"), CLOCKS.c.key == PANEL_LACKS,
+                 CLOCKS.c.ended_at.is_(None))
+    queries = (alarms, panels, waiting, reviews, corrections, allegations, asked, changes, done, late,
+               _held(actor, trial_id))
     return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
             *_clocks(connection, actor, now, trial_id), *([] if trial_id else (*held, *yearly))]
 
@@ -184,7 +191,7 @@ def _clocks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: st
     """Clocks that this side has to meet and to say so, of each incident the one that runs out first; those of the
     procedure once they are near, each by itself. What a step ends is told by the step."""
     owed = [clock.key for clock in KNOWN.values() if actor.role.value in clock.owners and not is_step(clock)
-            and clock.ends_on != "change_decided"]
+            and clock.ends_on not in BY_A_TASK]
     near = sa.or_(CLOCKS.c.object_id.startswith("in_", autoescape=True), CLOCKS.c.due_at <= now + CLOCK_NEAR)
     query = _of(CLOCKS, "clock", trial_id, CLOCKS.c.due_at, CLOCKS.c.key, CLOCKS.c.ended_at.is_(None), near,
                 CLOCKS.c.first_at.is_(None), CLOCKS.c.key.in_(owed), of_seen_trials(CLOCKS.c.trial_id, actor))

@@ -54,7 +54,8 @@ def _running(connection: sa.Connection, row: Mapping[Any, Any], asked: Schedule)
     owed = connection.execute(sa.select(REVIEWS.c.id, REVIEWS.c.kind, REVIEWS.c.due_at, REVIEWS.c.state).where(
         REVIEWS.c.trial_id == row["id"], REVIEWS.c.state.in_(("planned", "open"))).order_by(
         sa.case((REVIEWS.c.kind == "periodic", 0), else_=1), REVIEWS.c.due_at)).all()
-    checks = [Check(one.due_at, (one.due_at - anchor).days, anchor, one.id, one.state == "open") for one in owed]
+    checks = [Check(one.due_at, (one.due_at - anchor).days, anchor, one.id, one.state == "open",
+                    one.kind != "change") for one in owed]
     late = connection.execute(sa.select(DUES.c.at).where(
         DUES.c.trial_id == row["id"], DUES.c.kind == DueKind.FEEDBACK_LATE)).scalar()
     return checks, None if late is None else late - DAY, pace

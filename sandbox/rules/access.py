@@ -143,6 +143,7 @@ PERMISSIONS = {row.act: row for row in (
     permission("verify_corrective_item", REGULATOR, REVIEWER, of=(Relation.OFFICER, *SEATS), scope=Scope.DECIDE),
     permission("set_fee", REGULATOR, scope=Scope.DECIDE),
     permission("file_annual_report", REGULATOR, scope=Scope.DECIDE),
+    permission("record_guidance", REGULATOR, scope=Scope.DECIDE),
     permission("set_duty", REGULATOR, scope=Scope.DECIDE),
     permission("withdraw_duty", REGULATOR, scope=Scope.DECIDE),
     permission("acknowledge_alarm", REGULATOR, of=(Relation.OFFICER,)),

@@ -92,6 +92,7 @@ TERMS: Mapping[str, Callable[[Any, Any], Way]] = MappingProxyType({
     "people": _cap, "volume": _cap, "hours": _cap, "money": _cap, "rate_per_day": _more,
     "regions": _places, "sites": _places, "data_classes": _admitted, "vulnerable_groups": _admitted,
     "autonomy": _ladder(*AUTONOMY), "environment": _ladder(*ENVIRONMENTS), "not_applicable": _other,
+    "risks": _other,
     "model_version": _other, "ends_at": _other, "objectives": _other, "methods": _other, "metrics": _other,
     "sponsor_name": _other, "contact": _other, "complaint_contact": _other, "redress_contact": _other,
     "corrective_plan": _other,
@@ -125,7 +126,7 @@ KINDS: Mapping[ChangeKind, Kind] = MappingProxyType({row.id: row for row in (
     Kind(ChangeKind.A1, ("sponsor_name", "contact", "complaint_contact", "redress_contact")),
     Kind(ChangeKind.A2, NARROWED),
     Kind(ChangeKind.A3, ("objectives", "methods", "metrics")),
-    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable"), guards=(
+    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable", "risks"), guards=(
         "limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
     Kind(ChangeKind.A5, ("model_version",)),
     Kind(ChangeKind.A6, ("ends_at",), guards=("time_left",)),

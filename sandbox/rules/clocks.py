@@ -131,6 +131,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType({
     "grave_counted": _acts("file_feedback", "file_batch", "correct_feedback", "decide_correction", "decide_retraction",
                            "update_incident"),
     "grave_itemised": _KNOWN_OF,
+    "panel_lacking": _acts("adopt_trial", "recuse_reviewer", "answer_assignment", "decide_recusal", "give_opinion"),
+    "panel_whole": _acts("answer_assignment"),
+    "trial_over": _moves("standardise", "complete", "file_failure", "close_withdrawn", "terminate"),
     "met": _acts("meet_clock"), "year_ended": _acts("run_due"),
     "sandbox_started": _acts("make_first_administrator", "run_due"), "yearly_reported": _acts("file_annual_report"),
     "consent_withdrawn": _acts("record_withdrawal"), "deletion_confirmed": _acts("confirm_deletion"),
@@ -214,6 +217,8 @@ CLOCKS = _by_key((
     Clock("D11", "A6", "change_requested", 10, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
     Clock("D11", "A7", "change_requested", 5, Unit.WORKING_DAYS, "change_decided", _REGULATOR, "", Mark.OURS),
     Clock("D12", "", "grave_counted", 24, Unit.HOURS, "grave_itemised", _FIRM, "", Mark.OURS),
+    Clock("D13", "", "panel_lacking", 20, Unit.WORKING_DAYS, "panel_whole", _REGULATOR, "", Mark.OURS,
+          moot_on="trial_over"),
 ))
 """C rows are those of `clocks.json`; D rows the day counts that the lifecycle and FORMS.md name besides."""
 
@@ -257,9 +262,10 @@ def _is(event: str, move: str = "", section: str = "") -> bool:
 REMINDERS = (
     Rung(-7, ("owner",), over_days=10),
     Rung(-3, ("owner",), over_days=4),
-    Rung(-1, ("owner",), over_days=1),
+    Rung(-1, ("owner", "deputy"), over_days=1),
 )
-"""Whoever owes it is reminded while there is time; when it has run out both sides are told."""
+"""Whoever owes it is reminded while there is time, on the last day also the deputies of a panel's members who are
+silent; when it has run out both sides are told."""
 
 
 def owner_reminders(due: datetime, interval_days: int, zone: tzinfo) -> tuple[tuple[datetime, Rung], ...]:

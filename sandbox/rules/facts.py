@@ -75,7 +75,7 @@ class Vote:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A reviewer's place on one of the trial's panels (review, rereview, running)."""
+    """A reviewer's place on one of the trial's panels (review, rereview, running), or that of a member's deputy."""
 
     person: str
     body: str
@@ -88,6 +88,8 @@ class Seat:
     external: bool
     chair: bool = False
     expertise: tuple[str, ...] = ()
+    id: str = ""
+    deputy_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +261,11 @@ class Facts:
             s for s in self.panel
             if s.panel == panel and s.panel_no == number and s.accepted and not s.conflict and not s.recused
         )
+
+    def deputies(self, panel: str) -> tuple[Seat, ...]:
+        """Seats that count of those who stand in for the panel's members."""
+        members = {seat.id for seat in self.seats(panel)}
+        return tuple(seat for seat in self.seats("deputy") if seat.deputy_of in members)
 
     def cast(self, matter: str, *, version: int | None = None, subject: str | None = None) -> tuple[Vote, ...]:
         """The last vote of each person on a matter in the present round (and version, and subject where given)."""

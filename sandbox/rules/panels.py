@@ -18,6 +18,9 @@ from sandbox.rules.cadence import TIERS
 from sandbox.words import Word, word
 
 CONSTITUENCIES = ("industry", "research", "market")
+DEPUTISED = ("review", "rereview")
+"""Panels on which a deputy votes in the stead of a member who is silent; on the running panel a deputy judges reviews
+and has no vote."""
 REREVIEWERS = 5
 ASKED_WITHIN = 3
 """Working days in which a firm may ask for a recusal, and in which it is decided."""

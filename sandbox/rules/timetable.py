@@ -30,13 +30,15 @@ class Firing:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A review ahead: when it is due, its id where it exists, days since the one before, and the anchor of its cap."""
+    """A review ahead: when it is due, its id where it exists, days since the one before, the anchor of its cap, and
+    whether the trial stops where it is not held."""
 
     due: datetime
     interval_days: int
     anchor: datetime
     id: str | None = None
     opened: bool = False
+    stops: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,8 @@ def of_check(check: Check, pace: Pace, zone: tzinfo) -> Iterator[Firing]:
     for at, rung in reminders(check.due, check.interval_days, zone):
         what = "review_due" if rung.days == 0 else "review_reminder"
         yield Firing(at, what, rung.to, check.id, if_late=rung.days > 0, projected=projected)
+    if not check.stops:
+        return
     cap = cap_at(check.anchor, pace.tier, zone)
     stops = max(overdue_trigger_at(check.due, pace.tier, zone, cap), check.due)
     yield Firing(stops, "review_stops", SYSTEM, check.id, if_late=True, projected=projected)

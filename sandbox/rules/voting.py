@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sandbox.rules import panels
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.facts import Facts, Seat, Section, Vote
-from sandbox.rules.panels import Member
+from sandbox.rules.panels import DEPUTISED, Member
 
 
 def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
@@ -14,8 +14,10 @@ def in_favour(votes: Iterable[Vote], quorum: int) -> bool:
 
 
 def seated(facts: Facts, panel: str, votes: Iterable[Vote]) -> list[Vote]:
-    """Votes of people who hold a seat that counts: a recused reviewer's vote does not."""
-    people = {seat.person for seat in facts.seats(panel)}
+    """Votes of people who hold a seat that counts: a recused reviewer's vote does not. On a panel of the admission that
+    of a member's deputy does, who votes only where the member does not."""
+    standing_in = facts.deputies(panel) if panel in DEPUTISED else ()
+    people = {seat.person for seat in (*facts.seats(panel), *standing_in)}
     return [vote for vote in votes if vote.person in people]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.rules.changes import ChangeKind
-from sandbox.rules.facts import ChangeAsked, Decision, Facts
+from sandbox.rules.facts import ChangeAsked, Decision, Facts, Section
 from sandbox.rules.guards import asked_of, groups_of
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.store.facts import load_facts
@@ -21,5 +21,9 @@ def change_facts(connection: sa.Connection, trial: Mapping[Any, Any], change: Ma
     names = asked_of(ChangeKind(change["kind"]), trial["state"],
                      behaves_otherwise=bool(change["asked"].get("behaves_otherwise")))
     facts = load_facts(connection, trial, groups_of(names), now, place, decision)
+    groups = facts.groups
+    if terms.get("risks") and "sections" in groups:  # safeguards are judged by the risks as they would be
+        register = Section("risks", 0, {"risks": terms["risks"]}, change["author_id"], change["at"], "firm")
+        groups = {**groups, "sections": {**groups["sections"], "risks": (register,)}}
     asked = ChangeAsked(change["kind"], terms, trial["light"], change["review_id"])
-    return names, Facts(facts.now, facts.trial, {**facts.groups, "change": asked}, facts.place)
+    return names, Facts(facts.now, facts.trial, {**groups, "change": asked}, facts.place)

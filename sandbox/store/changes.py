@@ -14,7 +14,7 @@ from sqlmodel import Field
 
 from sandbox.rules.changes import EXTENSION_MOST, ChangeKind
 from sandbox.rules.terms import Version, in_turn
-from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, Rows
+from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, RiskRow, Rows
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.running import CorrectivePlanFields
 from sandbox.store.trials import Environment
@@ -62,10 +62,12 @@ class MethodFields(ChangeFields):
 
 
 class WideningFields(NarrowingFields):
-    """A4: more than was agreed. Why a dimension needs no limit is said where that was not said before."""
+    """A4: more than was agreed. Why a dimension needs no limit is said where that was not said before; the risks as
+    they would be, the whole register, where there is more to be said of them."""
 
     rate_per_day: Positive | None = None
     not_applicable: Annotated[list[NotApplicable], Rows] = []
+    risks: Annotated[list[RiskRow], Rows] = []
 
 
 class ModelFields(ChangeFields):
@@ -123,8 +125,7 @@ class ChangeRequest(Row, table=True):
         sa.CheckConstraint("(state = 'accepted') = (leads_to IS NOT NULL)", name="accepted_makes_a_version"),
         sa.CheckConstraint("leads_to IS NULL OR leads_to > plan_version", name="leads_on"),
         sa.Index("ix_changes_trial_id_id", "trial_id", "id"),
-        sa.Index("ix_changes_filed", "trial_id", "decide_by", sqlite_where=sa.text("state = 'filed'"),
-                 postgresql_where=sa.text("state = 'filed'")),
+        sa.Index("ix_changes_state_id", "state", "id"),
     )
     id: str = Field(primary_key=True)
     trial_id: str = Field(foreign_key="trials.id")

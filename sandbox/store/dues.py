@@ -41,6 +41,7 @@ class DueKind(StrEnum):
     RECUSAL_WAITS = "recusal_waits"
     YEAR_TURNS = "year_turns"
     REMIND_ANNUAL = "remind_annual"
+    GUIDANCE_CAME = "guidance_came"
 
 
 LATENESS = (DueKind.FEEDBACK_MISSING, DueKind.FEEDBACK_SILENT, DueKind.REVIEW_OVERDUE, DueKind.END_DATE,

@@ -104,7 +104,7 @@ def panel(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tup
     return {trial_id: tuple(
         f.Seat(r.account_id, r.organisation_id or "", r.constituency, r.panel, r.panel_no, r.accepted is True,
                r.conflict is True, r.recused_at is not None or r.objected, r.external, r.chair,
-               known.get(r.account_id, ())) for r in found) for trial_id, found in seated.items()}
+               known.get(r.account_id, ()), r.id, r.deputy_of) for r in found) for trial_id, found in seated.items()}
 
 
 def reviews(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, tuple[f.ReviewFacts, ...]]:

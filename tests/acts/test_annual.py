@@ -12,7 +12,8 @@ from conftest import running, settings_in
 
 from sandbox.acts.act import Acts
 from sandbox.acts.refusals import Refused
-from sandbox.jobs.clock import Shifted, walk
+from sandbox.jobs.clock import Shifted
+from sandbox.jobs.demo.city import pass_time
 from sandbox.jobs.program import Program
 from sandbox.jobs.schema import prepare
 from sandbox.reads.board import own_tasks
@@ -42,19 +43,19 @@ def told(program: Program) -> list[tuple[int, str]]:
 def test_the_ethics_report_is_owed_from_new_year_to_31_march_every_year(program: Program, acts: Acts, cast: Cast,
                                                                         clock: Shifted) -> None:
     assert reports(program) == []
-    walk(program, clock, at("2027-01-01T08:00+08:00"))
+    pass_time(program, clock, at("2027-01-01T08:00+08:00"))
     first, = reports(program)
     assert (first.key, first.due_at) == ("C24.ethics", at("2027-04-01T00:00+08:00"))
     with program.reading() as connection:
         assert own_tasks(connection, cast.lin, clock()) == ()
-    walk(program, clock, at("2027-03-02T08:00+08:00"))
+    pass_time(program, clock, at("2027-03-02T08:00+08:00"))
     with program.reading() as connection:
         task, = own_tasks(connection, cast.lin, clock())
     assert (task.kind, task.about, task.due_at) == ("annual", "C24.ethics", first.due_at)
     acts.do("file_annual_report", cast.lin, {"summary": "Fifteen trials", "reference": "2027-12"}, on=first.id)
     with pytest.raises(Refused, match="report_filed"):
         acts.do("file_annual_report", cast.lin, {"summary": "Again"}, on=first.id)
-    walk(program, clock, at("2028-01-02T08:00+08:00"))
+    pass_time(program, clock, at("2028-01-02T08:00+08:00"))
     assert told(program) == [(-60, "regulator"), (-30, "regulator")]
     assert [(one.due_at, one.filed_at is None) for one in reports(program)] == [
         (first.due_at, False), (at("2028-04-01T00:00+08:00"), True)]
@@ -73,6 +74,6 @@ def test_an_authority_reports_twelve_months_after_the_start_and_every_year_from_
     enter_cast(authority)
     first, = reports(authority)
     assert (first.key, first.due_at) == ("C24.sandbox", at("2027-03-03T00:00+01:00"))
-    walk(authority, clock, START + 366 * DAY)
+    pass_time(authority, clock, START + 366 * DAY)
     assert [one.due_at for one in reports(authority)] == [first.due_at, at("2028-03-03T00:00+01:00")]
     assert told(authority) == [(days, "regulator") for days in (-60, -30, -7, -3, -1, 0)]

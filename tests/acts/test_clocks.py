@@ -252,7 +252,7 @@ def test_clocks_are_ranked_by_when_they_run_out_page_by_page(program: Program, c
         filed(acts, cast.fang, trial, cyber_level=level, harms=["leak"])
     dues = [one.row["due_at"] for one in paged(program, lambda connection, cursor: clocks(
         connection, cast.fang, program.clock(), trial_id=trial, cursor=cursor, limit=3))]
-    assert len(dues) == 9 and dues == sorted(dues)
+    assert len(dues) == 10 and dues == sorted(dues)
     with program.reading() as connection:
         assert clocks(connection, cast.gao, program.clock()).items == ()
 
@@ -298,7 +298,7 @@ def test_lists_by_due_time_go_on_where_the_last_page_ended_on_either_database(au
     for who, first in ((cast.fang, "2026-03-20"), (cast.lin, "2026-03-10")):
         program.acts.do("add_corrective_item", who, {"what": "Line", "owner": "Fitters", "due_on": first}, on=trial)
     assert len(paged(program, lambda connection, cursor: clocks(
-        connection, cast.fang, program.clock(), running=True, cursor=cursor, limit=1))) == 5
+        connection, cast.fang, program.clock(), running=True, cursor=cursor, limit=1))) == 6
     listed = paged(program, lambda connection, cursor: items(
         connection, cast.lin, program.clock(), state="open", q="line", cursor=cursor, limit=1))
     assert [one["due_at"].isoformat()[:10] for one in listed] == ["2026-03-10", "2026-03-20"]

@@ -17,6 +17,7 @@ from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import beat, tick
+from sandbox.reads.guidance import guidance_since
 from sandbox.rules.cadence import EXTRAS
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.lifecycle import NEEDS_NO_REVIEW, Cause
@@ -223,3 +224,40 @@ def test_lines_of_a_batch_count_as_reports_do(world: World, measured: Any) -> No
     sent = from_json((json.dumps(line).encode() for line in lines), json.loads)
     Intake(world.program).take(firm, measured.trial, sent, Sending("sent", "api"))
     assert called(world.program, "event") == [("event", "alarm_crossed", "open")]
+
+
+# New law and guidance
+
+
+def test_guidance_reviews_the_trials_of_the_uses_it_names_once_and_every_trial_where_it_names_none(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, adopted: Adopted) -> None:
+    first, = adopted(1, limits=QUIET)
+    second, = adopted(1, limits=QUIET)
+    with program.reading() as connection:
+        scenarios = dict(connection.execute(sa.select(TRIALS.c.id, TRIALS.c.scenario_id)).all())
+    acts.do("change_scenario", cast.lin, {"scenario_id": scenarios[second], "template": "credit_check"})
+    law = {"title": "Credit law", "summary": "Refusals are explained", "templates": ["credit_check"]}
+    assert acts.do("record_guidance", cast.lin, law).trials == 1
+    tick(program)
+    with program.reading() as connection:
+        opened, = connection.execute(sa.select(REVIEWS).where(REVIEWS.c.kind == "event")).all()
+    assert (opened.trial_id, opened.reason, opened.due_at) == (second, "guidance", START + 14 * DAY)
+    assert acts.do("record_guidance", cast.lin, {"title": "For all", "summary": "Labels"}).trials == 2
+    tick(program)
+    tick(program)
+    assert called(program) == [("event", "guidance", "open")] * 2, "the open one looks at this too"
+
+
+def test_a_reviewer_reads_the_guidance_that_came_since_the_last_review_and_concerns_the_trial(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, adopted: Adopted) -> None:
+    adopted(1)
+    for name, kinds in (("Credit law", ["credit_check"]), ("For all", []), ("Vehicle law", ["delivery_vehicle"])):
+        clock.forward(clock() + HOUR)
+        acts.do("record_guidance", cast.lin, {"title": name, "summary": "New", "templates": kinds})
+    with program.reading() as connection:
+        def since(at: Any, template: str | None) -> list[str]:
+            return [one["title"] for one in guidance_since(connection, at, template)]
+
+        assert since(START, "credit_check") == ["Credit law", "For all"]
+        assert since(START, None) == ["For all"]
+        assert since(START + 2 * HOUR, "delivery_vehicle") == ["Vehicle law"]

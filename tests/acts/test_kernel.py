@@ -91,7 +91,8 @@ def objects(program: Program, cast: Cast, clock: Any, trial: str) -> dict[str, s
                     on=trial).held.id
     plan = acts.do("plan_no_use", cast.fang, span_of(START + 20 * DAY, START + 21 * DAY), on=trial).id
     retraction = acts.do("retract_feedback", cast.fang, {"why": "spurious", "reason": "A test"}, on=feedback).id
-    return {"no_use": plan, "retraction": retraction, "held_filing": held, "recusal": recusal,
+    return {"no_use": plan, "retraction": retraction, "withdrawal": acts.do("record_withdrawal", cast.fang, {
+                "withdrawn_at": START.isoformat()}, on=trial).id, "held_filing": held, "recusal": recusal,
             "alarm": alarmed(program, trial, incident),
             "trial": trial, "seat": seat, "review": review, "feedback": feedback, "correction": correction,
             "incident": incident, "corrective_item": item, "citation": citation,

@@ -1,6 +1,5 @@
 """The migrated database is the declared one, on both databases; starting together, starting late, starting wrong."""
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 from cast import START
+from processes import OTHERS
 from sqlmodel import SQLModel
 
 from sandbox.jobs.schema import FOLDER, SchemaRefused, newest, prepare
@@ -97,7 +97,7 @@ def test_a_migrated_log_refuses_every_change(place: Callable[[str], Settings], c
 
 def test_processes_that_start_at_once_make_one_database(place: Callable[[str], Settings]) -> None:
     settings = place("together")
-    with ProcessPoolExecutor(4, mp_context=multiprocessing.get_context("spawn")) as processes:
+    with ProcessPoolExecutor(4, mp_context=OTHERS) as processes:
         made = list(processes.map(prepare, [settings] * 8))
     assert made == [made[0]] * 8
 

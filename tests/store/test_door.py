@@ -1,7 +1,6 @@
 """The write door: jobs in batches, jobs that fail alone, storage that fails, two processes on one file, one log."""
 
 import json
-import multiprocessing
 import random
 import resource
 import signal
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from processes import OTHERS
 from pydantic import ValidationError
 from sqlmodel import SQLModel
 
@@ -405,8 +405,7 @@ def write_past_the_limit(url: str, folder: str) -> list[Any]:
 
 def elsewhere(*calls: tuple[Any, ...]) -> list[Any]:
     """Each call in a fresh process of its own, at once; their answers in order."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(calls), mp_context=context) as pool:
+    with ProcessPoolExecutor(len(calls), mp_context=OTHERS) as pool:
         futures = [pool.submit(*call) for call in calls]
         return [future.result(timeout=120) for future in futures]
 

@@ -163,6 +163,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "record_withdrawal": lambda world: {"withdrawn_at": START.isoformat()},
     "confirm_deletion": _plain,
     "file_annual_report": _plain,
+    "record_guidance": _plain,
     "meet_clock": _plain,
     "pause_clock": _plain,
     "resume_clock": _plain,

@@ -47,7 +47,7 @@ MISSING = {"trials": "ES-9999", "feedback": "fb_00000000000aaaaaaaaaa", "correct
            "tokens": "tk_00000000000aaaaaaaaaa", "held": "hf_00000000000aaaaaaaaaa",
            "no-use": "nu_00000000000aaaaaaaaaa", "retractions": "rt_00000000000aaaaaaaaaa",
            "clocks": "ck_00000000000aaaaaaaaaa", "withdrawals": "wd_00000000000aaaaaaaaaa",
-           "annual-reports": "ar_00000000000aaaaaaaaaa",
+           "annual-reports": "ar_00000000000aaaaaaaaaa", "guidance": "gu_00000000000aaaaaaaaaa",
            "corrective-items": "it_00000000000aaaaaaaaaa", "allegations": "al_00000000000aaaaaaaaaa",
            "files": "fi_00000000000aaaaaaaaaa", "registers": "none", "entries": "re_00000000000aaaaaaaaaa",
            "aliases": "ap_00000000000aaaaaaaaaa", "citations": "ci_00000000000aaaaaaaaaa",
@@ -250,6 +250,7 @@ def hand_out(world: World) -> None:
     world.hers["duties"] = acts.do("set_duty", cast.lin, {
         "officer_id": cast.zhou.id, "deputy_id": cast.lin.id, "starts_at": START.isoformat(),
         "ends_at": (START + 20 * DAY).isoformat()}).id
+    world.hers["guidance"] = acts.do("record_guidance", cast.lin, {"title": "New law", "summary": "Labels"}).id
     world.hers["annual-reports"] = report_owed(world.program)
     world.hers["holds"] = acts.do("note_clock", SYSTEM_ACTOR, {
         "kind": "gap", "since": START.isoformat(), "until": (START + DAY).isoformat()}).id

@@ -29,7 +29,7 @@ SEES: dict[str, dict[str, tuple[str, ...]]] = {
     "accounts": {"ada": BOTH},
     "organisations": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
     "deliveries": {"ada": BOTH, "lin": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
-    **{noun: dict.fromkeys(PEOPLE, HERS) for noun in ("registers", "entries", "aliases")},
+    **{noun: dict.fromkeys(PEOPLE, HERS) for noun in ("registers", "entries", "aliases", "guidance")},
     "tokens": {"ada": BOTH, "fang": HERS, "reads": HERS, "gao": THEIRS},
 }
 """Who sees what of the world: Rui is seated on Fang's panel, Shen was recused, Mei never asked; the department leads

@@ -116,11 +116,18 @@ def properties(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return list(resolved(schema).get("properties", {}).items())
 
 
+MINDED = {"control character", "half a surrogate", "endless", "huge", "negative", "too long", "far future",
+          "before our time", "NaN", "infinity"}
+
+
 def throw(world: World, client: Any, method: str, path: str, base: dict[str, Any], schema: dict[str, Any]) -> int:
-    """Every wrong value of every field, each in a body that is right otherwise; returns how many were thrown."""
-    thrown = 0
+    """Every wrong value of every field, each in a body that is right otherwise; returns how many were thrown. On the
+    second database those alone that a database could mind: what is refused for its kind never comes so far."""
+    thrown, second = 0, world.program.settings.database_url is not None
     for name, value in properties(schema):
         for what, bad in wrong(value):
+            if second and what.rpartition(": ")[2] not in MINDED:
+                continue
             problem = refused(client.send(method, path, written({**base, name: bad})), (path, name, what, bad))
             assert any(error["field"].split(".")[0] in (name, "") for error in problem["errors"]), (name, what, problem)
             thrown += 1
@@ -130,7 +137,8 @@ def throw(world: World, client: Any, method: str, path: str, base: dict[str, Any
 @pytest.mark.parametrize("endpoint", WITH_FIELDS, ids=lambda e: e.name)
 def test_no_field_takes_what_it_is_not(world: World, endpoint: Endpoint) -> None:
     before, base = world.kept(), sample_body(endpoint, world)
-    assert throw(world, who(world, endpoint), endpoint.method, address(world, endpoint), base, schema_of(endpoint))
+    thrown = throw(world, who(world, endpoint), endpoint.method, address(world, endpoint), base, schema_of(endpoint))
+    assert thrown or world.program.settings.database_url
     assert world.kept() == before
 
 

@@ -18,6 +18,7 @@ from sandbox.jobs.program import Program
 from sandbox.reads import records, trials
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.rules.questions import asked
+from sandbox.words import say, word
 
 DAY = timedelta(days=1)
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -371,7 +372,9 @@ def test_an_empty_opinion_is_told_beside_each_question_that_it_is_required(
     page = at(cast.rui).send(path, {}, to=f"{path}/opinion").text
     for name in (*(f"finding_{code}" for code in asked("R3")), "recommendation", "reason"):
         assert required in str(beside(page, f"o-{name}")), name
-    assert "cannot_judge" not in text_of(page)
+    said = text_of(page)
+    assert "cannot_judge" not in said
+    assert [code for code in asked("R3") if said.count(say(word(f"question.{code}"), language)) != 2] == []
 
 
 def test_the_set_of_questions_follows_the_scenario_and_each_keeps_its_last_answer(

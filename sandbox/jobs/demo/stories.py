@@ -162,6 +162,7 @@ def narrowed_and_widened(walk: Walk) -> Story:
                         reason="评审组同意；保障措施近期测试有效。（演示）")
     yield walk.morning()
     walk.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
+    walk.file("filings")
     walk.attend()
 
 

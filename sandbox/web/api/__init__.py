@@ -16,6 +16,7 @@ from sandbox.web.api import (
     duty,
     feedback,
     files,
+    guidance,
     imports,
     incidents,
     lights,
@@ -40,9 +41,10 @@ from sandbox.web.api.endpoint import Endpoint, view_of
 PREFIX = "/api/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *trials.rows, *sections.rows, *panel.rows, *feedback.rows, *reporting.rows, *receipts.rows, *incidents.rows,
-    *withdrawals.rows, *clocks.rows, *annual.rows, *corrective.rows, *changes.rows, *allegations.rows, *files.rows,
-    *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows, *decisions.rows, *duty.rows, *workload.rows,
-    *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows, *batches.rows, *lights.rows,
+    *withdrawals.rows, *clocks.rows, *annual.rows, *guidance.rows, *corrective.rows, *changes.rows, *allegations.rows,
+    *files.rows, *reviews.rows, *timetable.rows, *log.rows, *scenarios.rows, *decisions.rows, *duty.rows,
+    *workload.rows, *accounts.rows, *messages.rows, *imports.rows, *permits.rows, *registers.rows, *batches.rows,
+    *lights.rows,
 )
 
 

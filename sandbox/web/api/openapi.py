@@ -97,6 +97,7 @@ TAGS: Mapping[str, str] = {
     "receipts": "Proofs that a filing stands in the log.",
     "incidents": "Incidents, near misses, complaints, with what follows from each.",
     "withdrawals": "Consent taken back: how many people, and that their data are deleted.",
+    "guidance": "New law and guidance.",
     "annual": "The sandbox's own yearly reports.",
     "clocks": "Statutory and agreed time limits that run.", "corrective": "What is to be put right, done and verified.",
     "allegations": "What others say happened; for regulators alone.", "files": "Evidence files.",

@@ -18,6 +18,7 @@ from sandbox.web.pages import (
     feedback,
     fees,
     files,
+    guidance,
     held,
     holds,
     imports,
@@ -50,8 +51,8 @@ from sandbox.web.pages.shapes import PAGES
 
 NOUNS = (
     adoption, allegations, annual, boards, changes, citations, clocks, corrections, corrective, decisions, deputies,
-    duty, feedback, fees, files, held, holds, imports, incident, incidents, late_reds, links, moves, no_use, panel,
-    permits, recusals, register_entries, register_lists, register_names, registers, report_history, retractions,
+    duty, feedback, fees, files, guidance, held, holds, imports, incident, incidents, late_reds, links, moves, no_use,
+    panel, permits, recusals, register_entries, register_lists, register_names, registers, report_history, retractions,
     reviewers, reviews, scenarios, sections, timetable, trials, uploads, votes, withdrawals,
 )
 """Reading a noun's file puts its routes on the blueprint."""

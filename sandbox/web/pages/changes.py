@@ -97,8 +97,8 @@ def _cells(one: Mapping[str, Any]) -> Plain:
     return {"change": {"text": kind_name(one["kind"]), "url": url_for("pages.change", change_id=one["id"]),
                        "sub": names},
             "state": said(value_word(ChangeState, one["state"])),
-            "decide_by": {"text": waits.text, "urgency": waits.urgency} if waits else "", "filed": moment(one["at"]),
-            "plan_version": str(one["leads_to"] or "")}
+            "decide_by": {"text": waits.text, "urgency": waits.urgency} if waits else None,
+            "filed": moment(one["at"]), "plan_version": str(one["leads_to"]) if one["leads_to"] else None}
 
 
 def _versions(found: tuple[dict[str, Any], ...]) -> list[Plain]:
@@ -108,7 +108,7 @@ def _versions(found: tuple[dict[str, Any], ...]) -> list[Plain]:
         was = before["terms"] if before else one["terms"]
         differs = [_label(name) for name, value in one["terms"].items() if value != was.get(name)]
         rows.append({"version": str(one["number"]), "since": moment(one["at"]), "made_by": _maker(one),
-                     "otherwise": ", ".join(differs)})
+                     "otherwise": ", ".join(differs) or None})
     return rows[::-1]
 
 
@@ -288,7 +288,7 @@ def _label(term: str) -> str:
 
 
 def term_text(term: str, value: Any) -> str:
-    """A term's value in the reader's language; rows are joined."""
+    """A term's value in the reader's language; rows are joined, each cell with its name."""
     if value in (None, "", []):
         return ""
     if term == "ends_at":
@@ -298,8 +298,10 @@ def term_text(term: str, value: Any) -> str:
     if name not in model.model_fields:
         return str(value)
     one = shown(model, {name: value})[0]
-    return one["text"] if "text" in one else "; ".join(
-        " · ".join(cell for cell in row.values() if cell) for row in one["rows"])
+    if "text" in one:
+        return str(one["text"])
+    return "; ".join(", ".join(t("page.change.cell", name=column["label"], value=row[column["key"]])
+                               for column in one["columns"] if row[column["key"]]) for row in one["rows"])
 
 
 def _facts(connection: sa.Connection, one: Mapping[str, Any]) -> list[Plain]:

@@ -8,6 +8,7 @@ from flask import request, url_for
 
 from sandbox.acts.clocks import ResumeGiven
 from sandbox.reads import clocks as reads
+from sandbox.reads.board import PANEL_LACKS
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.clocks import Mark, is_said
@@ -118,16 +119,19 @@ def ground(row: Mapping[str, Any]) -> str | None:
 
 
 def about_url(row: Mapping[str, Any]) -> str:
-    """What started it: an incident, a report, a review, a withdrawal; otherwise a move or a section of its trial."""
+    """What started it: an incident, a report, a review, a request, a withdrawal; otherwise something of its trial."""
     if row["object_id"].startswith("in_"):
         return url_for("pages.incident", incident_id=row["object_id"])
     if row["object_id"].startswith("fb_"):
         return url_for("pages.report", feedback_id=row["object_id"])
     if row["object_id"].startswith("rv_"):
         return url_for("pages.review", review_id=row["object_id"])
+    if row["object_id"].startswith("cr_"):
+        return url_for("pages.change", change_id=row["object_id"])
     if row["object_id"].startswith("wd_"):
         return url_for("pages.withdrawals", trial_id=row["trial_id"])
-    return url_for("pages.trial", trial_id=row["trial_id"])
+    page = "pages.panel" if row["key"] == PANEL_LACKS else "pages.trial"
+    return url_for(page, trial_id=row["trial_id"])
 
 
 def _actions(one: ClockLine, row: Mapping[str, Any]) -> list[Plain]:

@@ -43,11 +43,12 @@ def _question(code: str, before: records.AnsweredBefore | None) -> Plain:
     last = t("page.review.last_time", day=day(before.held_at), answers=[
         word("page.review.answered", what=value_word(Finding, one), n=n) for one, n in before.findings.items()
     ]) if before else ""
-    return {"kind": "group", "asks": True, "label": t(f"question.{code}"), "help": " ".join(filter(None, (
+    named = t(f"question.{code}")
+    return {"kind": "group", "asks": True, "label": named, "help": " ".join(filter(None, (
         t(f"question.{code}.hint"), last))), "fields": [
-        {"name": f"finding_{code}", "label": t("field.finding"), "kind": "choice", "required": True,
+        {"name": f"finding_{code}", "label": t("field.finding"), "named": named, "kind": "choice", "required": True,
          "choices": [{"value": value, "label": label} for value, label in enum_words(Finding).items()]},
-        {"name": f"note_{code}", "label": t("field.note"), "kind": "text", "max_length": 200}]}
+        {"name": f"note_{code}", "label": t("field.note"), "named": named, "kind": "text", "max_length": 200}]}
 
 
 def opinion_given(row: Mapping[str, Any]) -> dict[str, Any]:

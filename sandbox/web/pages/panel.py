@@ -358,7 +358,7 @@ def _seat_page(row: Mapping[str, Any], held: Mapping[str, Any], form: Form | Non
         sub=t("page.seat.asks") if asks else t(f"page.panel.answer_{how}"), facts=_seat_facts(row, held, mine=mine),
         form=form, points=[t(f"page.seat.point_{point}") for point in ("access", "vote", "leave")] if asks else [],
         deputy_url=url_for("pages.name_deputy", seat_id=held["id"])
-        if how == "accepted" and held["panel"] == Panel.RUNNING else None, errors=form.errors if form else {})
+        if how == "accepted" and held["panel"] != Panel.DEPUTY else None, errors=form.errors if form else {})
 
 
 def _seat_facts(row: Mapping[str, Any], held: Mapping[str, Any], *, mine: bool) -> list[Plain]:

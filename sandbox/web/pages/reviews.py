@@ -11,6 +11,7 @@ from flask import request, url_for
 from sandbox.acts.extra_reviews import REVIEWABLE
 from sandbox.acts.reviews import ClearGiven
 from sandbox.reads import changes, records, registers, trials
+from sandbox.reads.guidance import guidance_since
 from sandbox.reads.risk import Risk
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.reviewing import Sitting, quorum
@@ -67,8 +68,9 @@ def reviews_list() -> Any:
 
 
 def _ways() -> list[Plain]:
-    """To what reviewers carry and are paid, for those who may know."""
-    places = {Role.REGULATOR: ("reviewers", "fee_sheet"), Role.REVIEWER: ("fee_sheet",)}.get(actor().role, ())
+    """To new law and guidance; to what reviewers carry and are paid, for those who may know."""
+    places = {Role.REGULATOR: ("guidance", "reviewers", "fee_sheet"),
+              Role.REVIEWER: ("guidance", "fee_sheet")}.get(actor().role, ("guidance",))
     return [{"label": t(f"page.{name}.go"), "url": url_for(f"pages.{name}")} for name in places]
 
 
@@ -366,7 +368,9 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
     tested = trials.sections(connection, actor(), row)["kill_switch"].body.get("tested_on")
     if tested:
         found.append(t("page.review.kill_switch", day=date.fromisoformat(tested)))
-    return found
+    since = last["held_at"] if last else row["starts_at"]
+    came = guidance_since(connection, since, row["template"]) if since else []
+    return [*found, *(t("page.review.guidance", title=titled(one), summary=one["summary"]) for one in came)]
 
 
 def _adjusted(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[str, Any] | None) -> list[Plain]:

@@ -1,6 +1,6 @@
 """Votes on a matter of one trial: what is voted on beside the form, and what was cast in this round."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -12,7 +12,7 @@ from sandbox.reads import trials
 from sandbox.rules.access import Relation, Role
 from sandbox.rules.cadence import TIERS
 from sandbox.rules.dossier import required_sections
-from sandbox.rules.panels import REREVIEWERS
+from sandbox.rules.panels import DEPUTISED, REREVIEWERS
 from sandbox.store.votes import MATTERS, SEATS, Matter, Value, VoteFields
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
@@ -150,11 +150,11 @@ def ballots(cast: Iterable[Mapping[str, Any]], row: Mapping[str, Any], matter: M
 
 
 def tally(row: Mapping[str, Any], matter: Matter, asked: Asked | None, given: Iterable[Mapping[str, Any]],
-          seats: Iterable[Mapping[str, Any]]) -> str:
+          seats: Collection[Mapping[str, Any]]) -> str:
     """How many said what about what stands now; of a panel's matter those with a seat, and how many it takes."""
     of_dossier = row["dossier_version"] if matter.name in ON_DOSSIER else None
     version = asked.version if asked and asked.subject else of_dossier
-    seated = {seat["account_id"] for seat in seats if _sits(row, seat, matter)}
+    seated = {seat["account_id"] for seat in seats if _sits(row, seat, matter, seats)}
     counted = [one["value"] for one in given if version in (None, one["version"])
                and (one["role"] != Role.REVIEWER or one["account_id"] in seated)]
     figures = {value.value: counted.count(value.value) for value in Value}
@@ -165,15 +165,19 @@ def tally(row: Mapping[str, Any], matter: Matter, asked: Asked | None, given: It
     return t("page.vote.tally_panel", tally=said_so, n=most)
 
 
-def _sits(row: Mapping[str, Any], seat: Mapping[str, Any], matter: Matter) -> bool:
-    """Whether a seat counts on the matter's panel: accepted, without conflict, not ended."""
-    return bool(seat["panel"] == matter.panel and seat["panel_no"] == row["panel_no"] and seat["accepted"]
+def _sits(row: Mapping[str, Any], seat: Mapping[str, Any], matter: Matter,
+          seats: Collection[Mapping[str, Any]]) -> bool:
+    """Whether a seat counts on the matter's panel: accepted, without conflict, not ended; on a panel of the admission
+    that of a member's deputy too."""
+    deputised = {one["id"]: one["panel"] for one in seats if one["panel"] in DEPUTISED}
+    panel = deputised.get(seat["deputy_of"]) if seat["deputy_of"] else seat["panel"]
+    return bool(panel == matter.panel and seat["panel_no"] == row["panel_no"] and seat["accepted"]
                 and not seat["conflict"] and seat["recused_at"] is None)
 
 
-def may_vote(row: Mapping[str, Any], matter: Matter, seats: Iterable[Mapping[str, Any]]) -> bool:
+def may_vote(row: Mapping[str, Any], matter: Matter, seats: Collection[Mapping[str, Any]]) -> bool:
     """Whether the act would take this person's vote now; a matter of a panel asks for a seat on it."""
-    mine = [seat for seat in seats if seat["account_id"] == actor().id and _sits(row, seat, matter)]
+    mine = [seat for seat in seats if seat["account_id"] == actor().id and _sits(row, seat, matter, seats)]
     seated = row["relation"] not in SEATS or matter.panel is None or bool(mine)
     return row["relation"] in matter.by and row["state"] in matter.states and seated
 

@@ -1,4 +1,4 @@
-"""Consent taken back and the sandbox's yearly reports, on pages in three languages."""
+"""Consent taken back, the sandbox's yearly reports and new law, on pages in three languages."""
 
 import re
 from datetime import timedelta
@@ -49,3 +49,22 @@ def test_a_yearly_report_is_filed_from_the_list_of_limits(program: Program, cast
     assert sent.location == "/annual-reports"
     assert "2026-9" in at(cast.lin).get("/annual-reports").text
     assert f"/annual-reports/{report}/filing" not in at(cast.lin).get("/").text
+
+
+def test_guidance_is_recorded_on_a_page_and_read_by_everyone(program: Program, cast: Cast):
+    trial, = adopt(program, cast, 1)
+    at = desks(program)
+    for locale in LOCALES:
+        for path in ("/guidance", "/guidance/new"):
+            assert at(cast.lin).get(f"{path}?lang={locale}").status_code == 200
+    assert at(cast.fang).get("/guidance/new").status_code == 403
+    assert "/guidance" in at(cast.fang).get("/reviews").text
+    assert at(cast.lin).send("/guidance/new", {"title": "Law on labels"}).status_code == 422
+    sent = at(cast.lin).send("/guidance/new", {"title": "Law on labels", "summary": "Answers are labelled",
+                                               "templates": ["public_answers", "office_tool"]})
+    assert sent.location == "/guidance"
+    page = text_of(at(cast.fang).get("/guidance?lang=en").text)
+    assert "Law on labels" in page and "Public-service answers and Internal office tool" in page
+    assert "0 trials are reviewed" in page
+    review = program.acts.do("call_review", cast.lin, {"reason": "A look"}, trial).id
+    assert "Law on labels" not in at(cast.lin).get(f"/reviews/{review}").text
