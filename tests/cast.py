@@ -92,6 +92,13 @@ def adopt(program: Program, cast: Cast, number: int, tier: str = "R3", **more: A
     return sorted(decided.trials.values())
 
 
+def accompany(program: Program, cast: Cast, trial: str) -> None:
+    """A whole running panel of R1 or R2: Rui, Shen and Mei."""
+    for who in (cast.rui, cast.shen, cast.mei):
+        seat = program.acts.do("assign_reviewer", cast.lin, {"account_id": who.id, "panel": "running"}, on=trial).id
+        program.acts.do("answer_assignment", who, {"conflict": False, "accepted": True}, on=seat)
+
+
 def alarmed(program: Program, trial: str, incident: str) -> str:
     """An alarm about an incident; one of the first class would stop the trial."""
     def raised(transaction: Any) -> str:

@@ -36,11 +36,12 @@ from sandbox.store.batches import COUNTS
 from sandbox.store.change_facts import change_facts
 from sandbox.store.changes import ASKED, CHANGES, ChangeDecision, ChangeState
 from sandbox.store.clocks import CLOCKS, ClockOutcome
-from sandbox.store.facts import sections, trial_facts
+from sandbox.store.facts import trial_facts
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.fields import Fields
 from sandbox.store.reviews import ReviewKind
 from sandbox.store.scenarios import SCENARIOS
+from sandbox.store.sections import SECTION_ROWS
 from sandbox.store.types import Raw
 from sandbox.words import Word, word
 
@@ -108,16 +109,21 @@ def standing(act: Act, terms: Mapping[str, Any], asked: Mapping[str, Any], at: d
 
 
 def _measured(act: Act, terms: Mapping[str, Any]) -> frozenset[str]:
-    """Agreed metrics of which a report or the results have said a value."""
-    names = [row["name"] for row in terms.get("metrics") or ()]
-    results = sections(act.connection, act.trial, act.now).get("results")
-    found = {row["name"] for row in results[-1].body["metrics"]} if results else set()
-    for name in names:
-        told = sa.select(FEEDBACK.c.id).where(FEEDBACK.c.trial_id == act.trial["id"], COUNTS,
-                                              FEEDBACK.c.metrics[name].as_string().is_not(None))
-        if CODE.fullmatch(name) and act.connection.execute(told.limit(1)).first():
-            found.add(name)
-    return frozenset(found)
+    """Agreed metrics of which a report, or results in any version, have said a value."""
+    results = act.connection.execute(sa.select(SECTION_ROWS.c.body).where(
+        SECTION_ROWS.c.trial_id == act.trial["id"], SECTION_ROWS.c.kind == "results")).scalars()
+    found = {row["name"] for body in results for row in body["metrics"]}
+    return frozenset(row["name"] for row in terms.get("metrics") or ()
+                     if row["name"] in found or _is_told(act, row["name"]) or _is_told(act, row.get("told_as")))
+
+
+def _is_told(act: Act, name: str | None) -> bool:
+    """Whether a report has told a measure under this name."""
+    if name is None or not CODE.fullmatch(name):
+        return False
+    told = sa.select(FEEDBACK.c.id).where(FEEDBACK.c.trial_id == act.trial["id"], COUNTS,
+                                          FEEDBACK.c.metrics[name].as_string().is_not(None))
+    return act.connection.execute(told.limit(1)).first() is not None
 
 
 def _check_alone(act: Act, found: tuple[Difference, ...]) -> None:

@@ -108,7 +108,8 @@ def verify(code: str) -> Any:
         found = public.by_code(connection, typed, now(), running.settings.zone) if CODE.fullmatch(typed) else None
         office = public.office(connection)
     if found is None and not wants_json():
-        return render(VerifyFormPage(title=t("public.verify.unknown"), unknown=True, misuse=misuse(office)), 404)
+        return render(VerifyFormPage(title=t("public.verify.unknown"), unknown=True,
+                                     misuse=misuse(office) if office else ""), 404)
     if found is None:
         raise NotFound
     if wants_json():

@@ -222,6 +222,19 @@ def test_the_regulators_are_told_when_a_request_was_not_decided_in_time(walked: 
     assert ended["ended_at"] > ended["due_at"] and ended["outcome"] == "done"
 
 
+@ON_ONE
+def test_a_widening_makes_a_simplified_procedure_an_ordinary_one(world: World) -> None:
+    one = world.walk(tier="R1", simplified=True)
+    world.go(one.started())
+    one.act("call_review", "regulator", reason="Before more people come")
+    one.hold_reviews()
+    filed = ask(one, "A4", people=1000)
+    one.hold_reviews()
+    assert world.trial(one)["simplified"]
+    one.act("vote_on_decision", "regulator2", accept(one, filed["id"])["decision"], value="for")
+    assert not world.trial(one)["simplified"]
+
+
 # The other classes
 
 
@@ -251,6 +264,7 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
     world, one = walked
     agreed = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "plan"][-1]["body"]["metrics"]
     one.file("results")
+    one.file("results", metrics=[{"name": agreed[1]["name"], "value": 9.6}])
     for metrics in (agreed[1:], [{**agreed[0], "pass_line": 1.0}, *agreed[1:]]):
         with pytest.raises(Invalid, match="metrics"):
             ask(one, "A3", metrics=metrics)
@@ -261,7 +275,8 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
 
 
 def test_a_metric_told_in_a_report_counts_as_known(acts: Acts, cast: Cast, trial: str) -> None:
-    wait, load = ({"name": name, "pass_line": 1.0} for name in ("wait", "load"))
+    wait, load = ({"name": name, "pass_line": 1.0, "told_as": told} for name, told in (
+        ("Time waited", "wait"), ("load", None)))
     accepted = file(acts, cast.fang, trial, "A3", metrics=[wait, load])
     acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, accepted.id)
     report(acts, cast, trial, 0, metrics={"wait": 2.0})

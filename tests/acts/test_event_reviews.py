@@ -15,6 +15,7 @@ from sandbox.acts.act import Acts
 from sandbox.acts.effects import EMERGENCY
 from sandbox.jobs.arrivals import from_json
 from sandbox.jobs.batches import Intake, Sending
+from sandbox.jobs.clock import walk
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import beat, tick
 from sandbox.reads.guidance import guidance_since
@@ -261,3 +262,15 @@ def test_a_reviewer_reads_the_guidance_that_came_since_the_last_review_and_conce
         assert since(START, "credit_check") == ["Credit law", "For all"]
         assert since(START, None) == ["For all"]
         assert since(START + 2 * HOUR, "delivery_vehicle") == ["Vehicle law"]
+
+
+# Reports that are missing
+
+
+def test_two_missing_reports_stop_the_trial_and_its_emergency_review_says_so(program: Program, cast: Cast,
+                                                                             clock: Shifted, adopted: Adopted) -> None:
+    adopted(1, limits=QUIET)
+    walk(program, clock, START + 16 * DAY)
+    assert called(program) == [("yellow", "feedback_late", "open"), ("emergency", "feedback_missing", "open")]
+    with program.reading() as connection:
+        assert connection.execute(sa.select(TRIALS.c.state)).scalar() == "suspended"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cast import PASSWORD, Cast, enter_cast
+from cast import PASSWORD, Cast, accompany, enter_cast
 from conftest import settings_in
 from processes import free_port, seconds_until_answered, started
 from werkzeug.serving import make_server
@@ -108,7 +108,9 @@ def test_an_open_page_shows_that_the_trial_was_stopped_without_being_loaded_agai
 @pytest.mark.browser
 def test_the_board_changes_rows_in_place_and_offers_what_came_or_moved(
         program: Program, cast: Cast, adopted: Callable[..., list[str]], lin: Callable[..., "Page"]) -> None:
-    trials = adopted(3)
+    trials = adopted(3, "R2")
+    for trial in trials:
+        accompany(program, cast, trial)
     page = lin("/")
     before = rows(page)
     assert not page.locator("[data-live-note]").is_visible()

@@ -18,7 +18,7 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 HOUSE = Path(__file__).resolve().parents[2]
 KERNEL = {"account", "role", "dedupe"}
 SAMPLES = {"due": START.isoformat(), "until": START.isoformat(), "at": START.isoformat(), "starts": START.isoformat(),
-           "move": "adopt_trial",
+           "move": "adopt_trial", "change": "A4", "stands": "accepted",
            "cause": "risk_red", "state": "completed", "clock": "C18", "why": HoldKind.GAP.value, "panel": "running",
            "recommendation": "continue", "answer": "granted", "severity": "S1", "n": 2, "days": -3}
 

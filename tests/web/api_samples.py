@@ -89,7 +89,7 @@ def who(world: World, endpoint: Endpoint) -> Any:
     return world.client(WHO.get(endpoint.name, "lin"))
 
 
-KINDS = {"file_section": "results", "section": "results", "file_change": "A2"}
+KINDS = {"file_section": "results", "section": "results", "file_change": "A1"}
 """The kind that is in the path."""
 
 
@@ -126,7 +126,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "make_move": _plain,
     "clear_yellow": _plain,
     "decide_late_red": _plain,
-    "file_change": lambda world: {"reason": "Fewer streets", "volume": 500_000.0},
+    "file_change": lambda world: {"reason": "A new clerk", "contact": "Desk 4", "changed_on": START.date().isoformat()},
     "withdraw_change": _plain,
     "decide_change": lambda world: {"accept": False},
     "adopt_trial": lambda world: {

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from api_answers import the_document
-from api_samples import ACTING, address, resolved, sample, sample_body, schema_of, who
+from api_samples import ACTING, KINDS, address, resolved, sample, sample_body, schema_of, who
 from api_world import MISSING, World, both_cities  # noqa: F401 the fixture `world`
 from werkzeug.test import TestResponse
 
+from sandbox.store.changes import ASKED
 from sandbox.store.sections import SECTIONS
 from sandbox.web.api import ENDPOINTS, PREFIX
 from sandbox.web.api.asking import MOST_BYTES
@@ -21,8 +22,8 @@ from sandbox.web.api.batches import CSV, NDJSON
 from sandbox.web.api.endpoint import Endpoint
 
 WITH_FIELDS = [endpoint for endpoint in ACTING
-               if resolved(schema_of(endpoint)).get("properties") and endpoint.name != "file_section"]
-"""Sections have a test of their own: every kind its own fields."""
+               if resolved(schema_of(endpoint)).get("properties") and endpoint.name not in KINDS]
+"""Sections and changes have tests of their own: every kind its own fields."""
 HUGE, ENDLESS = "@huge@", "@1e999@"
 FOREVER = "9999-12-31T23:59:59Z"
 
@@ -150,6 +151,14 @@ def test_no_field_of_any_section_takes_what_it_is_not(world: World, state: str) 
     for kind in writable:
         schema = {"$ref": f"#/components/schemas/{SECTIONS[kind].fields.__name__}"}
         assert throw(world, client, "PUT", f"/trials/{trial}/sections/{kind}", sample(schema), schema)
+    assert world.kept() == before
+
+
+def test_no_field_of_any_class_of_change_takes_what_it_is_not(world: World) -> None:
+    before, client, trial = world.kept(), world.client("fang"), world.hers["running"]
+    for kind, fields in ASKED.items():
+        schema = {"$ref": f"#/components/schemas/{fields.__name__}"}
+        assert throw(world, client, "POST", f"/trials/{trial}/changes/{kind}", sample(schema), schema)
     assert world.kept() == before
 
 

@@ -83,6 +83,9 @@ def test_a_widening_is_asked_judged_proposed_and_confirmed_through_pages_alone(a
     assert "Accept a stage adjustment" in decision and "People: 900 → 1,200" in decision
     confirmed = chen.send(proposed.location, {"value": "for"})
     assert confirmed.location == gone.location and world.trial(one)["cap_people"] == 1200
+    assert "It was proposed to accept a stage adjustment" in text_of(lin.get(f"/trials/{one.trial}/log?lang=en").text)
+    evidence = next(link for link in Page(firm.get(gone.location).text).links if "of=change" in link)
+    assert firm.get(evidence).status_code == 200
     listed = text_of(firm.get(f"/trials/{one.trial}/changes?lang=en").text)
     assert "Accepted" in listed and "A4 widening" in listed
 
