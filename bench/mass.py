@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from bench.city import FOUNDED, City, city, report
+from sandbox.jobs.schema import newest
 from sandbox.store.engine import make_engine
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
@@ -19,8 +20,8 @@ EVERY_INCIDENT = 100
 
 def grown(cache: Path, reports: int) -> Path:
     """The folder of a city with so many reports of a thousand trials, and a hundredth as many incidents; made when it
-    is not in the cache."""
-    folder = cache / f"sqlite-{reports}"
+    is not in the cache, or is of another schema."""
+    folder = cache / f"sqlite-{reports}-{newest()}"
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

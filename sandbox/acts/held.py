@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import sqlalchemy as sa
+
 from sandbox.acts.act import Act, act
 from sandbox.acts.feedback import Filed, check_report, take_report
 from sandbox.acts.holding import end_held
 from sandbox.acts.refusals import Invalid, Refused
 from sandbox.acts.schedule import notify
-from sandbox.store.feedback import FeedbackFields
+from sandbox.store.feedback import FEEDBACK, FeedbackFields
 from sandbox.store.held import HELD, HeldFields, HeldState
 
 
@@ -42,10 +44,16 @@ def _check(act: Act, held: Mapping[str, Any]) -> None:
 
 def _apply(act: Act, held: Mapping[str, Any], **more: Any) -> Filed:
     given = FeedbackFields.model_validate(held["body"])
-    filed = take_report(act, given, author_id=held["author_id"], at=held["at"], source_key=held["source_key"],
-                        seal=held["seal"])
+    filed = take_report(act, given, author_id=held["author_id"], at=held["at"], **_key(act, held))
     end_held(act, held, HeldState.APPLIED, report_id=filed.id, **more)
     return filed
+
+
+def _key(act: Act, held: Mapping[str, Any]) -> dict[str, Any]:
+    """The key it was sent with, unless another report has it by now."""
+    taken = held["source_key"] and act.connection.execute(sa.select(FEEDBACK.c.id).where(
+        FEEDBACK.c.trial_id == act.trial["id"], FEEDBACK.c.source_key == held["source_key"])).first()
+    return {} if taken else {"source_key": held["source_key"], "seal": held["seal"]}
 
 
 def apply_held(act: Act, due: Mapping[str, Any]) -> None:

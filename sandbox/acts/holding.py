@@ -20,7 +20,7 @@ from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, USES, FeedbackFields, site_key_of
-from sandbox.store.held import HELD, Doubt, HeldState
+from sandbox.store.held import HELD, Doubt, HeldState, day_given
 from sandbox.store.trials import SUSPENSIONS
 
 WAITS = timedelta(hours=24)
@@ -56,14 +56,15 @@ def can_wait(causes: Collection[str]) -> bool:
 
 def keep_held(act: Act, given: FeedbackFields, doubts: Sequence[str], causes: Sequence[str],
               **more: Any) -> HeldBack | None:
-    """Keep a report as held. One day is given to a time and place, however often what was held is filed anew; None
-    where it has had its day."""
+    """Keep a report as held. One day is given to a time, however often and for whichever place what was held of it is
+    filed anew; None where it has had its day."""
     same = _waiting(act, given)
     for one in same:
         if one["body"] == given.plain():  # sent again, perhaps by a machine that knows no 409
             return _told(one)
-    applies_at = min((one["applies_at"] for one in (*same, *_of_span(act, given, HeldState.WITHDRAWN))),
-                     default=act.now + WAITS)
+    before = day_given(act.connection, act.trial["id"], (given.period_start, given.period_end))
+    applies_at = min([one["applies_at"] for one in same], default=act.now + WAITS)
+    applies_at = applies_at if before is None else min(applies_at, before)
     if applies_at <= act.now:
         return None
     held = {"id": act.id("hf"), "trial_id": act.trial["id"], "state": HeldState.WAITING.value, "body": given.plain(),
@@ -135,16 +136,8 @@ def _waiting_at_all(act: Act) -> list[dict[str, Any]]:
     """Hardly ever is there any, and every filing asks."""
     if _any_held.run(act.connection, {"trial_id": act.trial["id"]}).fetchone() is None:
         return []
-    return _held(act, HeldState.WAITING)
-
-
-def _of_span(act: Act, given: FeedbackFields, state: HeldState) -> list[dict[str, Any]]:
-    return [row for row in _held(act, state) if _same(FeedbackFields.model_validate(row["body"]), given)]
-
-
-def _held(act: Act, state: HeldState) -> list[dict[str, Any]]:
     rows = act.connection.execute(sa.select(HELD).where(
-        HELD.c.trial_id == act.trial["id"], HELD.c.state == state).order_by(HELD.c.id)).mappings().all()
+        HELD.c.trial_id == act.trial["id"], HELD.c.state == HeldState.WAITING).order_by(HELD.c.id)).mappings().all()
     return [dict(row) for row in rows]
 
 

@@ -34,6 +34,7 @@ from sandbox.store.engine import Statement
 from sandbox.store.evidence import EPOCHS
 from sandbox.store.faults import Fault, placed
 from sandbox.store.feedback import FEEDBACK, site_key_of
+from sandbox.store.held import HELD, HeldState
 from sandbox.store.ids import new_id
 from sandbox.store.lines import SLICE, instant, matches, text_of
 from sandbox.store.log import current_tree
@@ -240,16 +241,18 @@ class Taking:
         return seen
 
     def _known_keys(self, connection: sa.Connection) -> None:
+        """What is kept under a line's key is that very line, and what is held back under it too."""
+        held = {row[0]: row[1] for row in connection.execute(sa.select(HELD.c.source_key, HELD.c.seal).where(
+            HELD.c.trial_id == self.trial_id, HELD.c.state == HeldState.WAITING, HELD.c.source_key.is_not(None)))}
         for chunk in self.spool.keyed(KEYS):
             query = sa.select(FEEDBACK.c.source_key, FEEDBACK.c.id, FEEDBACK.c.seal).where(
                 FEEDBACK.c.trial_id == self.trial_id, FEEDBACK.c.source_key.in_([key for _, key, _ in chunk]), KEPT)
             known = {row[0]: row for row in connection.execute(query)}
             for line, key, body in chunk:
-                if key not in known:
-                    continue
-                if matches(known[key].seal, bytes(body)):
+                same = key in known and matches(known[key].seal, bytes(body))
+                if same:
                     self.spool.repeat(line, known[key].id)
-                else:
+                elif key in known or key in held and not matches(held[key], bytes(body)):
                     self.spool.refuse([line], Fault("key", "key_reused"))
 
     def _taken(self, connection: sa.Connection, site: str, starts: str, ends: str) -> Iterator[int]:

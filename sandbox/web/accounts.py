@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, flash, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, url_for
 from flask_login import current_user
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +20,7 @@ from sandbox.store.faults import errors_of, word_of
 from sandbox.store.organisations import AliasFields, OrganisationFields, OrganisationKind
 from sandbox.web.codec import choice, field_dicts, from_form, placed
 from sandbox.web.guard import page
-from sandbox.web.reader import LANGUAGES, actor, program, said, t
+from sandbox.web.reader import LANGUAGES, actor, choose, program, said, t
 from sandbox.words import LOCALES, has_word
 
 pages = Blueprint("accounts", __name__)
@@ -232,7 +232,7 @@ def language() -> Any:
     chosen = request.form.get("locale")
     if chosen in LOCALES:
         program().acts.do("change_account", SYSTEM_ACTOR, {"account_id": actor().id, "locale": chosen}, on=actor().id)
-        session["locale"] = chosen
+        choose(chosen)
         flash(t("page.settings.language_kept"), "good")
     return redirect(url_for("accounts.settings"))
 

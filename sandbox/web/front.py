@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, request, session
+from flask import Flask, Response, g, request
 from flask_bootstrap import Bootstrap5
 from flask_wtf import CSRFProtect
 from flask_wtf.csrf import generate_csrf
@@ -19,7 +19,7 @@ from sandbox.jobs.uploads import Uploads
 from sandbox.web import api, feeds, health, live, messages, pages, public, signin, wellknown
 from sandbox.web.guard import PUBLIC
 from sandbox.web.problems import handle_problems
-from sandbox.web.reader import LANGUAGES, languages, locale, said, t, titled
+from sandbox.web.reader import LANGUAGES, choose, languages, locale, said, t, titled
 from sandbox.words import show
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
@@ -98,7 +98,7 @@ def configuration(program: Program) -> dict[str, Any]:
 def choose_language() -> None:
     """`?lang=` chooses; the choice stays with the session."""
     if request.query_string and (chosen := request.args.get("lang")) in LANGUAGES:
-        session["locale"] = chosen
+        choose(str(chosen))
 
 
 def nonce() -> str:

@@ -56,7 +56,20 @@ def actor() -> Actor:
 
 
 def locale() -> str:
-    """The reader's language: chosen, else of the account, else of the browser, else the city's."""
+    """The reader's language: chosen, else of the account, else of the browser, else the city's. A page asks some
+    hundred times."""
+    if "locale" not in g:
+        g.locale = _locale()
+    return cast(str, g.locale)
+
+
+def choose(chosen: str) -> None:
+    """The reader's language from now on."""
+    session["locale"] = chosen
+    g.pop("locale", None)
+
+
+def _locale() -> str:
     chosen = session.get("locale") if request.blueprint != "api" else None
     if chosen in LOCALES:
         return str(chosen)

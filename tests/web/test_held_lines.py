@@ -17,7 +17,7 @@ from sandbox.store.trials import TRIALS
 from sandbox.store.verification import verify
 from sandbox.web.front import make_app
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -145,3 +145,53 @@ def test_a_dry_run_says_what_would_be_held_and_keeps_nothing(program: Program, f
     assert (status, answer["kept"], answer["held"], answer["state"]) == (200, 9, 1, "trial")
     assert [(one["line"], one["outcome"]) for one in answer["results"]] == [(7, "held")]
     assert standing(program, trial) == ("trial", 0, 0)
+
+
+def test_a_day_is_not_given_twice_to_a_time_of_which_a_part_was_put_right(
+        program: Program, clock: Shifted, fang: Checked, trial: str) -> None:
+    wrong = line(6, model_version="9.9", key="first")
+    assert send(fang, trial, [wrong])[1]["held"] == 1
+    walk(program, clock, START + 2 * DAY + 20 * HOUR)
+    minute = {**line(6, key="minute"), "period_end": (START + 6 * HOUR + MINUTE).isoformat()}
+    assert send(fang, trial, [minute])[1]["kept"] == 1
+    rest = {**wrong, "key": "rest", "period_start": minute["period_end"]}
+    held = send(fang, trial, [rest])[1]
+    with program.reading() as connection:
+        row = connection.execute(sa.select(HELD).where(HELD.c.id == held["results"][0]["id"])).one()
+    assert row.applies_at == START + 3 * DAY
+    walk(program, clock, START + 3 * DAY + HOUR)
+    assert standing(program, trial)[0] == "suspended"
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_what_has_had_its_day_counts_at_once_for_any_site(
+        program: Program, clock: Shifted, cast: Cast, fang: Checked, trial: str, batch: bool) -> None:
+    held = send(fang, trial, [line(6, model_version="9.9", site="One", key="a")])[1]["results"][0]["id"]
+    program.acts.do("withdraw_filing", cast.fang, {}, held)
+    walk(program, clock, START + 3 * DAY + HOUR)
+    again = line(6, model_version="9.9", site="Two", key="b")
+    if batch:
+        status, answer = send(fang, trial, [line(8), again])
+        assert (status, answer["kept"], answer["held"], answer["state"]) == (201, 2, 0, "suspended")
+    else:
+        del again["key"]
+        assert program.acts.do("file_feedback", cast.fang, again, trial).state == "suspended"
+
+
+def test_the_key_of_a_held_line_is_its_own(program: Program, clock: Shifted, fang: Checked, trial: str) -> None:
+    send(fang, trial, [line(6, model_version="9.9", key="K")])
+    status, answer = send(fang, trial, [line(8, key="K")])
+    assert (status, [one["field"] for one in answer["errors"]]) == (422, ["key"])
+    walk(program, clock, START + 3 * DAY + HOUR)
+    assert standing(program, trial)[0] == "suspended"
+
+
+def test_a_held_line_whose_key_another_report_has_by_now_counts_without_it(
+        program: Program, clock: Shifted, cast: Cast, fang: Checked, trial: str) -> None:
+    held = send(fang, trial, [line(6, model_version="9.9", key="K")])[1]["results"][0]["id"]
+    with program.writer.begin() as connection:  # as it came in before keys of held lines were looked at
+        connection.execute(sa.update(HELD).values(source_key=None))
+    send(fang, trial, [line(8, key="K")])
+    with program.writer.begin() as connection:
+        connection.execute(sa.update(HELD).values(source_key="K"))
+    assert program.acts.do("confirm_filing", cast.fang, {}, held).state == "suspended"

@@ -312,9 +312,9 @@ def _keeping(job: Mapping[str, Any]) -> Iterator[Plain]:
     found, action = job["found"], url_for("pages.file_upload", upload_id=job["id"])
     if _died(job) or (job["state"] == UploadState.FAILED):
         yield {"label": t("page.upload.go_on"), "url": action, "name": "" if found else "check"}
-    elif job["state"] == UploadState.CHECKED and found["kept"]:
+    elif job["state"] == UploadState.CHECKED and (good := found["kept"] + found["held"]):
         name = "partial" if found["refused"] else ""
-        yield {"label": t("page.upload.keep_good" if name else "page.upload.keep", n=found["kept"]), "url": action,
+        yield {"label": t("page.upload.keep_good" if name else "page.upload.keep", n=good), "url": action,
                "name": name}
 
 
