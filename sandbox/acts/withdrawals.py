@@ -1,5 +1,9 @@
 """Withdrawals of consent: recorded by number alone, with the two clocks of the deletion; confirmed once it is done."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
 from sandbox.acts.act import Act, Made, act
 from sandbox.acts.clocks import end_clock, open_clocks, start_clock
 from sandbox.acts.refusals import Refused, invalid
@@ -16,8 +20,7 @@ def record_withdrawal(act: Act, given: WithdrawalFields) -> Made:
     after the trial has ended."""
     if act.trial["starts_at"] is None:
         raise Refused("no_exposure_allowed", state=act.trial["state"])
-    if given.withdrawn_at > act.now:
-        raise invalid("withdrawn_at", "in_future")
+    _refuse_unlikely(act.trial, given, act.now)
     withdrawal = act.id("wd")
     act.insert(WITHDRAWALS, {**given.model_dump(), "id": withdrawal, "trial_id": act.trial["id"],
                              "author_id": act.actor.id, "at": act.now})
@@ -26,6 +29,18 @@ def record_withdrawal(act: Act, given: WithdrawalFields) -> Made:
     act.change_trial()
     notify(act, "consent_withdrawn", role="regulator", dedupe=withdrawal, n=given.people)
     return Made(id=withdrawal)
+
+
+def _refuse_unlikely(trial: Mapping[str, Any], given: WithdrawalFields, now: datetime) -> None:
+    """Nobody withdrew ahead of now or before the trial, and no more people than its cap, or than reports told of where
+    those are more. Each record by itself: a slip in one must not bar the next."""
+    if given.withdrawn_at > now:
+        raise invalid("withdrawn_at", "in_future")
+    if given.withdrawn_at < trial["starts_at"]:
+        raise invalid("withdrawn_at", "withdrawn_before_start", at=trial["starts_at"])
+    most = trial["cap_people"]
+    if most is not None and given.people > (most := max(most, trial["used_people"])):
+        raise invalid("people", "people_above_cap", most=most)
 
 
 @act(on="withdrawal")

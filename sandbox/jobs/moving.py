@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from sandbox.jobs.presence import alone, others_on
-from sandbox.jobs.schema import hold_schema, leave_moved, prepare
+from sandbox.jobs.schema import end_moved, hold_schema, leave_moved, left_for, prepare
 from sandbox.store.bulk import add_rows
 from sandbox.store.engine import database_url, make_engine
 from sandbox.store.fields import Row, canonical
+from sandbox.store.log import LOG
 from sandbox.store.settings import Settings
 from sandbox.store.stops import Stop
 from sandbox.store.verification import Verified, verify
@@ -52,9 +53,10 @@ class Tally:
 def move(settings: Settings, target_url: str) -> Moved:
     """Copy everything to the database at the address. Raises CannotMove, and what `prepare` raises.
 
-    One transaction on the target, committed when its rows and its log are proved equal: killed at any moment it leaves
-    the target without a row, and can be run again. The source is read in one snapshot, locked, and then shut: all that
-    changes in it is a table that says where everything went."""
+    One transaction on the target, kept when its rows and its log are proved equal; the source is read in one snapshot,
+    locked, and shut before the target is kept, so that at no moment both are open. All that changes in the source is a
+    table that says where everything went. Killed at any moment it can be run again: with the target still empty it does
+    everything anew, and what arrived already it finds there."""
     source_url = database_url(settings.data, settings.database_url)
     source, target = make_engine(source_url, writing=True), make_engine(target_url, writing=True)
     if source.url == target.url:
@@ -63,15 +65,32 @@ def move(settings: Settings, target_url: str) -> Moved:
         with alone(settings) as free:
             if not free:
                 raise CannotMove(word("command.still_runs"))
-            for each in (settings, settings.model_copy(update={"database_url": target_url})):
-                prepare(each)
-            with source.connect() as old, target.connect() as new, old.begin(), new.begin():
-                moved = _moved(old, new)
-                leave_moved(old, target.url.render_as_string(hide_password=True))
+            address = target.url.render_as_string(hide_password=True)
+            prepare(settings, moving_to=address)
+            prepare(settings.model_copy(update={"database_url": target_url}))
+            with source.connect() as old, target.connect() as new:
+                with new.begin(), old.begin():  # left from the right: the source is shut before the target is kept
+                    moved = _found_there(old, new) or _moved(old, new)
+                    leave_moved(old, address)
+                with old.begin():
+                    end_moved(old)
         return moved
     finally:
         source.dispose()
         target.dispose()
+
+
+def _found_there(old: sa.Connection, new: sa.Connection) -> Moved | None:
+    """What arrived with an earlier run of this move that ended before it could say so: the log there begins with every
+    entry of the one here. It may have gone on there since."""
+    _refuse_others(old)
+    if left_for(old) is None or not _filled(new):
+        return None
+    here, there = verify(old), verify(new)
+    entries = (connection.execute(sa.select(LOG.c.hash).order_by(LOG.c.seq)).scalars() for connection in (old, new))
+    if here.size > there.size or there.problems or any(one != other for one, other in zip(*entries, strict=False)):
+        _refuse_rows(new)
+    return Moved({table.name: _tally_of(new, table).rows for table in Row.metadata.sorted_tables}, there)
 
 
 def _moved(old: sa.Connection, new: sa.Connection) -> Moved:
@@ -96,10 +115,13 @@ def _refuse_others(old: sa.Connection) -> None:
         raise CannotMove(word("command.others_connected", names=", ".join(names)))
 
 
+def _filled(connection: sa.Connection) -> list[str]:
+    return [table.name for table in Row.metadata.sorted_tables
+            if connection.execute(sa.select(sa.literal_column("1")).select_from(table).limit(1)).first()]
+
+
 def _refuse_rows(new: sa.Connection) -> None:
-    held = [table.name for table in Row.metadata.sorted_tables
-            if new.execute(sa.select(sa.literal_column("1")).select_from(table).limit(1)).first()]
-    if held:
+    if held := _filled(new):
         raise CannotMove(word("command.not_empty", tables=", ".join(held)))
 
 

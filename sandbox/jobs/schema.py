@@ -20,38 +20,55 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 ADVISORY = 7_340_212
 """The advisory lock held while a PostgreSQL database is migrated; SQLite's own write lock does the same there."""
-MOVED = sa.Table("moved_to", sa.MetaData(), sa.Column("address", sa.Text, nullable=False))
-"""In a database that `move` left: where everything went. While the table is there the old one stays shut to every
-process, wherever it runs; no other database has it."""
+MOVED = sa.Table("moved_to", sa.MetaData(), sa.Column("address", sa.Text, nullable=False),
+                 sa.Column("arrived", sa.Boolean, nullable=False))
+"""In a database that `move` left: where everything went, and whether it is known to be there. While the table is there
+the old one stays shut to every process, wherever it runs; no other database has it."""
 
 
 class SchemaRefused(Stop):
     """The database is not one that this version can open; the message says why and what to do."""
 
 
-def prepare(settings: Settings) -> str:
-    """Make or migrate the database; returns its revision. Any number of processes may start at once.
+def prepare(settings: Settings, moving_to: str | None = None) -> str:
+    """Make or migrate the database; returns its revision. Any number of processes may start at once. One that a move
+    left opens to nobody but that move, told by its address, while it is not known to have arrived.
 
     One transaction: a kill leaves the old schema whole. Raises SchemaRefused."""
     engine = make_engine(database_url(settings.data, settings.database_url), writing=True)
     try:
         with _alone(engine) as connection:
-            _refuse_moved(connection)
+            _refuse_moved(connection, moving_to)
             return _migrate(connection)
     finally:
         engine.dispose()
 
 
-def _refuse_moved(connection: sa.Connection) -> None:
-    if sa.inspect(connection).has_table(MOVED.name):
-        address = connection.execute(sa.select(MOVED.c.address)).scalar_one()
-        raise SchemaRefused(word("command.moved_away", address=address, table=MOVED.name))
+def _refuse_moved(connection: sa.Connection, moving_to: str | None) -> None:
+    left = left_for(connection)
+    if left is None or (left.address == moving_to and not left.arrived):
+        return
+    key = "command.moved_away" if left.arrived else "command.move_unfinished"
+    raise SchemaRefused(word(key, address=left.address, table=MOVED.name))
+
+
+def left_for(connection: sa.Connection) -> Any:
+    """Where everything of this database was moved, and whether it arrived; None for one that nobody moved."""
+    if not sa.inspect(connection).has_table(MOVED.name):
+        return None
+    return connection.execute(sa.select(MOVED)).one()
 
 
 def leave_moved(connection: sa.Connection, address: str) -> None:
-    """Shut a database for good, in the caller's transaction: a start on it says where everything went."""
-    MOVED.create(connection)
-    connection.execute(sa.insert(MOVED).values(address=address))
+    """Shut a database, in the caller's transaction: a start on it says that everything is on its way there."""
+    if left_for(connection) is None:
+        MOVED.create(connection)
+        connection.execute(sa.insert(MOVED).values(address=address, arrived=False))
+
+
+def end_moved(connection: sa.Connection) -> None:
+    """It arrived: the old database is shut for good."""
+    connection.execute(sa.update(MOVED).values(arrived=True))
 
 
 def hold_schema(connection: sa.Connection) -> None:

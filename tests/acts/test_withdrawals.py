@@ -63,6 +63,24 @@ def test_a_deletion_lies_between_the_withdrawal_and_now_and_a_withdrawal_not_ahe
         acts.do("confirm_deletion", cast.gao, {"deletion": "All"}, on=withdrawal)
 
 
+def test_nobody_withdraws_before_the_trial_and_no_more_than_there_can_be(
+        cast: Cast, acts: Acts, clock: Shifted, adopted: Callable[..., list[str]]) -> None:
+    capped, = adopted(1, people=40)
+    clock.forward(START + 5 * HOUR)
+    for field, wrong in (("withdrawn_at", {"withdrawn_at": "2000-01-01T00:00:00Z"}), ("people", {"people": 41}),
+                         ("withdrawn_at", {"withdrawn_at": (START - HOUR).isoformat()}),
+                         ("people", {"people": 2_000_000_000})):
+        with pytest.raises(Invalid, match=field):
+            record(acts, cast.fang, capped, **wrong)
+    record(acts, cast.fang, capped, people=40)
+    report = {"period_start": START.isoformat(), "period_end": (START + HOUR).isoformat(), "exposures": 90.0,
+              "people_new": 60}
+    acts.do("file_feedback", cast.fang, report, on=capped)
+    record(acts, cast.fang, capped, people=60)
+    with pytest.raises(Invalid, match="people"):
+        record(acts, cast.fang, capped, people=61)
+
+
 def test_what_is_not_confirmed_in_72_hours_is_told_to_both_sides(program: Program, cast: Cast, acts: Acts,
                                                                  clock: Shifted, trial: str) -> None:
     record(acts, cast.fang, trial)

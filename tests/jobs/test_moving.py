@@ -1,7 +1,10 @@
 """Moving from the embedded file to PostgreSQL and back: every row, every receipt and the log's root come along, or
 nothing does."""
 
+import itertools
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from cast import START, Cast, adopt
 from databases import settings_in
+from processes import OTHERS, PATIENCE_S
 
 from sandbox.jobs import moving
 from sandbox.jobs.moving import CannotMove, move
@@ -156,3 +160,48 @@ def test_a_log_that_is_not_intact_does_not_move(
     engine.dispose()
     with pytest.raises(CannotMove, match="not intact"):
         move(spoilt, str(elsewhere.database_url))
+
+
+def killed_move(settings: Settings, target_url: str, at: int) -> None:
+    """Move, in a process that is killed when it is about to commit for so manieth time."""
+    commits = itertools.count(1)
+
+    def kill(_connection: sa.Connection) -> None:
+        if next(commits) == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sa.event.listen(sa.Engine, "commit", kill)
+    move(settings, target_url)
+
+
+def opens(settings: Settings) -> bool:
+    """Whether a start finds the city there, and nothing shuts it."""
+    try:
+        prepare(settings)
+    except SchemaRefused as refused:
+        assert refused.reason.key in ("command.move_unfinished", "command.moved_away")
+        return False
+    return len(everything(settings)["accounts"]) > 0
+
+
+def test_killed_on_its_way_never_are_both_open_and_it_ends_when_run_again(
+        lived_in: tuple[Settings, dict[str, Any]], elsewhere: Settings):
+    settings, found = lived_in[0], dict[int, tuple[bool, bool]]()
+    before, url = everything(settings), str(elsewhere.database_url)
+    for at in (4, 5):  # two make the schemas, the third shuts the source
+        process = OTHERS.Process(target=killed_move, args=(settings, url, at))
+        process.start()
+        process.join(PATIENCE_S)
+        assert process.exitcode == -signal.SIGKILL
+        found[at] = opens(settings), opens(elsewhere)
+    assert found == {4: (False, False), 5: (False, True)}
+    with pytest.raises(SchemaRefused, match="is being moved"):
+        move(settings, f"sqlite:///{settings.data / 'third.db'}")
+    with opened(elsewhere) as program:
+        program.acts.do("file_feedback", lived_in[1]["fang"], {
+            **REPORT, "period_start": REPORT["period_end"], "period_end": "2026-03-02T09:00:00+08:00"},
+            on=lived_in[1]["trial"])
+    assert move(settings, url).rows["feedback"] == 2, "what arrived may have gone on"
+    assert everything(settings) == before and (opens(settings), opens(elsewhere)) == (False, True)
+    with pytest.raises(SchemaRefused, match="was moved to"):
+        move(settings, url)
