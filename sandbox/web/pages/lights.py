@@ -79,10 +79,6 @@ def by_rule(cause: str) -> str:
     return t(f"cause.{cause}")
 
 
-def _red(_connection: sa.Connection, _row: Mapping[str, Any], _risk: Risk) -> Word:
-    return word("light.red.explained", steps=word("page.light.steps"))
-
-
 def _red(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Word:
     return _turned(connection, row, risk, word("light.red.explained", steps=word("page.light.steps")))
 
