@@ -125,7 +125,7 @@ _PANEL = ("change_advised", "second_regulator")
 KINDS: Mapping[ChangeKind, Kind] = MappingProxyType({row.id: row for row in (
     Kind(ChangeKind.A1, ("sponsor_name", "contact", "complaint_contact", "redress_contact")),
     Kind(ChangeKind.A2, NARROWED),
-    Kind(ChangeKind.A3, ("objectives", "methods", "metrics")),
+    Kind(ChangeKind.A3, ("objectives", "methods", "metrics", "risks")),
     Kind(ChangeKind.A4, (*NARROWED, "data_classes", "vulnerable_groups", "rate_per_day", "not_applicable", "risks"),
          guards=("limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
     Kind(ChangeKind.A5, ("model_version",)),
@@ -259,8 +259,11 @@ def _one_step(before: str | None, after: str) -> bool:
 
 
 def _no_method(terms: Mapping[str, Any], found: tuple[Difference, ...], standing: Standing) -> tuple[Fault, ...]:
-    """A metric stays as it was agreed once a result of it is known: it is neither dropped nor measured otherwise."""
+    """A metric stays as it was agreed once a result of it is known: it is neither dropped nor measured otherwise. The
+    risk register is added to; what it says stays."""
     for one in found:
+        if one.term == "risks" and any(row not in one.after for row in one.before or ()):
+            return (("risks", word("error.risk_altered")),)
         if one.term == "metrics":
             will = {row["name"]: row for row in one.after}
             moved = [row["name"] for row in one.before or () if row["name"] in standing.measured

@@ -52,11 +52,12 @@ class NarrowingFields(ChangeFields):
 
 
 class MethodFields(ChangeFields):
-    """A3: what is measured, and how."""
+    """A3: what is measured, and how; and the risk register, whole, with the risks that were found since."""
 
     objectives: Long | None = None
     methods: Long | None = None
     metrics: Metrics | None = None
+    risks: Annotated[list[RiskRow], Rows] = []
 
 
 class WideningFields(NarrowingFields):

@@ -273,10 +273,14 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
     for metrics in (agreed[1:], [{**agreed[0], "pass_line": 1.0}, *agreed[1:]]):
         with pytest.raises(Invalid, match="metrics"):
             ask(one, "A3", metrics=metrics)
-    filed = ask(one, "A3", metrics=[*agreed, {"name": "wait", "pass_line": 3.0}], methods="Every tenth case")
+    register = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "risks"][-1]["body"]["risks"]
+    risks = [*register, {"risk": "Frost", "likelihood": 2, "severity": 3, "safeguard": "A driver", "owner": "Wang"}]
+    filed = ask(one, "A3", metrics=[*agreed, {"name": "wait", "pass_line": 3.0}], methods="Every tenth", risks=risks)
     accept(one, filed["id"])
+    now = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "risks"][-1]["body"]["risks"]
+    assert [risk["risk"] for risk in now] == [*(risk["risk"] for risk in register), "Frost"]
     plan = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "plan"][-1]["body"]
-    assert ([m["name"] for m in plan["metrics"]][-1], plan["methods"]) == ("wait", "Every tenth case")
+    assert ([m["name"] for m in plan["metrics"]][-1], plan["methods"]) == ("wait", "Every tenth")
 
 
 @pytest.mark.parametrize("more", [{"name": "Wait"}, {"name": "Other", "told_as": "wait"}])

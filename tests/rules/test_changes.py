@@ -41,6 +41,7 @@ AGREED: Mapping[str, Any] = {
     "not_applicable": [{"dimension": "money", "reason": "None moves"}],
     "metrics": [{"name": "wait", "pass_line": 3.0}, {"name": "load", "pass_line": 1.0}],
 }
+FIRE, FLOOD = ({"risk": name, "likelihood": 2, "severity": 5} for name in ("Fire", "Flood"))
 STANDING = Standing(NOW, NOW, {"people": 40, "volume": 300.0, "hours": 0.0, "money": 0.0, "regions": 2, "sites": 2},
                     most={"people": 500, "volume": None}, days_used=90.0, ends_at=NOW + 90 * DAY)
 
@@ -113,12 +114,21 @@ def fields(kind: ChangeKind, asked: Mapping[str, Any], standing: Standing = STAN
     (A4, {"people": 500}, set()), (A4, {"people": 501}, {"people"}), (A4, {"people": 50}, {""}),
     (A4, {"people": 500, "volume": 200.0}, {"volume"}), (A4, {"environment": "E3"}, set()),
     (A3, {"methods": "Some"}, set()), (A3, {"metrics": AGREED["metrics"][1:]}, set()),
+    (A3, {"risks": [FIRE]}, set()),
     (A5, {"model_version": "2.0"}, set()), (A5, {"model_version": "1.0"}, {""}),
     (A6, {"ends_at": (NOW + 180 * DAY).isoformat()}, set()), (A1, {"contact": "Zhou"}, set()),
     (A6, {"ends_at": (NOW + 271 * DAY).isoformat()}, {"more_days"}),
 ])
 def test_what_may_be_filed_as_which_class(kind: ChangeKind, asked: dict[str, Any], wrong: set[str]) -> None:
     assert fields(kind, asked) == wrong
+
+
+@pytest.mark.parametrize(("after", "wrong"), [
+    ([FIRE, FLOOD], set()), ([FLOOD, FIRE], set()), ([FLOOD], {"risks"}),
+    ([{**FIRE, "severity": 1}, FLOOD], {"risks"})])
+def test_to_a_risk_register_is_added_and_what_it_says_stays(after: list[Any], wrong: set[str]) -> None:
+    assert fields(A3, {"risks": after}, agreed={**AGREED, "risks": [FIRE]}) == wrong
+    assert fields(A4, {"risks": after, "people": 200}, agreed={**AGREED, "risks": [FIRE]}) == set()
 
 
 LONGER = {"ends_at": (NOW + 120 * DAY).isoformat()}
