@@ -18,7 +18,7 @@ from sandbox.store.dossier import Autonomy, Metrics, NotApplicable, RiskRow, Row
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.running import CorrectivePlanFields
 from sandbox.store.trials import Environment
-from sandbox.store.types import JSON, Day, Flag, Long, Number, People, Positive, Short, Whole, column_for
+from sandbox.store.types import JSON, Answer, Day, Flag, Long, Number, People, Positive, Short, Whole, column_for
 
 
 class ChangeFields(Fields):
@@ -112,7 +112,7 @@ class ChangeState(StrEnum):
 class ChangeDecision(Fields):
     """The regulator's answer, and why."""
 
-    accept: Flag
+    accept: Answer
     reason: Long
 
 
