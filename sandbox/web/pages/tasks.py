@@ -54,6 +54,8 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
         return url_for("pages.panel", trial_id=trial_id)
     if kind == "items":
         return url_for("pages.corrective_items_list", trial=trial_id)
+    if kind == "changes":
+        return url_for("pages.trial_changes", trial_id=trial_id)
     if kind == "report":
         return url_for("pages.new_feedback", trial_id=trial_id)
     return url_for("pages.trial", trial_id=trial_id, _anchor="moves")
