@@ -355,6 +355,16 @@ def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Copy the city, in service or not, to a new folder, and verify the copy."""
+    from sandbox.jobs.backup import back_up
+
+    made = back_up(settings, arguments.folder)
+    out(settings, word("command.backed_up", folder=str(arguments.folder), n=made.log.size, root=made.log.root,
+                       files=made.files))
+    return 0
+
+
 # The command line
 
 
@@ -388,6 +398,11 @@ def move_arguments(parser: Parser) -> None:
     parser.add_argument("url", metavar="URL", help=parser.tell(word("command.move.url")))
 
 
+def backup_arguments(parser: Parser) -> None:
+    """`backup FOLDER`."""
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help=parser.tell(word("command.backup.folder")))
+
+
 def schedule_arguments(parser: Parser) -> None:
     """`schedule TRIAL`."""
     parser.add_argument("trial", metavar="TRIAL", help=parser.tell(word("command.schedule.trial")))
@@ -397,7 +412,8 @@ COMMANDS = {command.name: command for command in (
     Command("serve", serve), Command("demo", demo), Command("migrate", migrate), Command("worker", worker),
     Command("tick", one_tick, now_argument), Command("import", import_files, import_arguments),
     Command("rotate-key", rotate_key), Command("schedule", schedule, schedule_arguments),
-    Command("move", move_house, move_arguments), Command("verify", verify_log),
+    Command("backup", backup, backup_arguments), Command("move", move_house, move_arguments),
+    Command("verify", verify_log),
 )}
 
 
