@@ -25,8 +25,8 @@ from sandbox.store.votes import VOTES, Value
 FILED_DATA = (ChangeKind.A1, ChangeKind.A4, ChangeKind.A5)
 """Classes that change what an algorithm's filing says."""
 CAPS = ("people", "volume", "hours", "money", "regions", "sites")
-REDUCED = ("cap_people", "cap_volume")
-"""What tuning reduces: there a higher cap waits until the trial goes on."""
+REDUCED = {"people": "cap_people", "volume": "cap_volume"}
+"""What tuning reduces, by its term."""
 
 
 def adjust(act: Act, change: Mapping[str, Any], officers: tuple[str, ...] = ()) -> int:
@@ -41,7 +41,7 @@ def adjust(act: Act, change: Mapping[str, Any], officers: tuple[str, ...] = ()) 
         if name in changed:
             follow(act, terms)
     if set(CAPS) & set(changed):
-        act.change_trial(**_caps(act, terms))
+        act.change_trial(**_caps(act, terms, changed, lower=change["kind"] == ChangeKind.A2))
     if change["kind"] == ChangeKind.A4:  # a widening makes the procedure an ordinary one
         act.change_trial(simplified=False)
     if change["kind"] in FILED_DATA and algorithm_filed(act) and act.place.profile in KNOWN["C06"].profiles:
@@ -103,13 +103,18 @@ def _approve(act: Act, version: int, officer: str) -> None:
 # What follows a term
 
 
-def _caps(act: Act, terms: Mapping[str, Any]) -> dict[str, Any]:
-    """The caps as columns. While exposure is reduced for tuning a lower cap holds and a higher one waits."""
+def _caps(act: Act, terms: Mapping[str, Any], changed: Mapping[str, Any], *, lower: bool) -> dict[str, Any]:
+    """The caps as columns. What tuning reduced stays so whatever else is changed, until the trial goes on: while it is
+    tuned, and of a narrowing always, the lower one holds and the higher one waits."""
     full, trial = caps(terms), act.trial
-    if "tune" not in (trial["state"], trial["left"]):
-        return full
-    return {name: value if name not in REDUCED or trial[name] is None or value is None else min(value, trial[name])
-            for name, value in full.items()}
+    lower = lower or "tune" in (trial["state"], trial["left"])
+    for term, name in REDUCED.items():
+        before = trial[name]
+        if term not in changed:
+            full[name] = before
+        elif lower and before is not None:
+            full[name] = min(full[name], before)
+    return full
 
 
 def _pin(act: Act, terms: Mapping[str, Any]) -> None:

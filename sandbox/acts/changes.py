@@ -16,15 +16,18 @@ from sandbox.acts.act import Act, Done, Made, act
 from sandbox.acts.adjusting import adjust
 from sandbox.acts.clocks import end_clock, start_clock
 from sandbox.acts.open_changes import end_change, open_changes, proposals
+from sandbox.acts.places import used_places
 from sandbox.acts.plan_versions import terms_in_force
 from sandbox.acts.proposals import propose
 from sandbox.acts.refusals import Invalid, Refused, Unmet, invalid
 from sandbox.acts.schedule import notify, plan_review
 from sandbox.rules.cadence import DAY, EXTRAS, days_after, end_of_day, local_day
 from sandbox.rules.changes import (
+    BESIDE_THE_ADVICE,
     KINDS,
     ChangeKind,
     Difference,
+    Kind,
     Standing,
     differences,
     faults,
@@ -39,7 +42,7 @@ from sandbox.store.clocks import CLOCKS, ClockOutcome
 from sandbox.store.facts import trial_facts
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.fields import Fields
-from sandbox.store.reviews import ReviewKind
+from sandbox.store.reviews import REVIEWS, ReviewKind
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.sections import SECTION_ROWS
 from sandbox.store.types import Raw
@@ -69,12 +72,10 @@ class ChangeFiled(Made):
 def file_change(act: Act, given: ChangeGiven) -> ChangeFiled:
     """File a request. One that only narrows is accepted in this act, and holds at once. Every reason why it is not of
     the class it is filed as is told by its field."""
-    kind = KINDS[given.kind]
-    if act.trial["state"] not in kind.states:
-        raise Refused("not_in_this_state", kind=kind.id.value, state=act.trial["state"])
+    kind = _open(act, given.kind)
     body = ASKED[kind.id].model_validate(given.body)
     asked, terms = body.plain(), terms_in_force(act)
-    found = differences(terms, asked_terms(act, kind.id, asked))
+    found = differences(terms, asked_terms(act, kind.id, asked), used_places(act))
     wrong = faults(kind.id, terms, found, standing(act, terms, asked))
     if wrong:
         raise Invalid(*(((field,) if field else (), why) for field, why in wrong))
@@ -85,6 +86,13 @@ def file_change(act: Act, given: ChangeGiven) -> ChangeFiled:
               "state": ChangeState.FILED.value, "author_id": act.actor.id, "at": act.now}
     act.insert(CHANGES, {**change, "decided_at": None})
     return _accepted_at_once(act, change) if kind.at_once else _wait(act, change)
+
+
+def _open(act: Act, kind: ChangeKind) -> Kind:
+    """The class, which is filed and decided as the trial stands now. Raises Refused."""
+    if not KINDS[kind].is_open(act.trial["state"], act.trial["left"]):
+        raise Refused("not_in_this_state", kind=kind.value, state=act.trial["state"])
+    return KINDS[kind]
 
 
 def asked_terms(act: Act, kind: ChangeKind, asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +121,8 @@ def _measured(act: Act, terms: Mapping[str, Any]) -> frozenset[str]:
     results = act.connection.execute(sa.select(SECTION_ROWS.c.body).where(
         SECTION_ROWS.c.trial_id == act.trial["id"], SECTION_ROWS.c.kind == "results")).scalars()
     found = {row["name"] for body in results for row in body["metrics"]}
-    return frozenset(row["name"] for row in terms.get("metrics") or ()
-                     if row["name"] in found or _is_told(act, row["name"]) or _is_told(act, row.get("told_as")))
+    return frozenset(row["name"] for row in terms.get("metrics") or () if any(
+        name in found or _is_told(act, name) for name in (row["name"], row.get("told_as"))))
 
 
 def _is_told(act: Act, name: str | None) -> bool:
@@ -246,16 +254,30 @@ def confirm_change(act: Act, decision: Mapping[str, Any]) -> dict[str, Any]:
 def _lacking(act: Act, change: Mapping[str, Any], decision: Decision | None = None) -> dict[str, Word]:
     """What another regulator's vote alone would meet. Raises Unmet with everything that does not hold where it is more
     than that, Refused where the plan is no longer what the request would change."""
-    kind = ChangeKind(change["kind"])
+    kind = _open(act, ChangeKind(change["kind"])).id
     terms, asked = terms_in_force(act), {row["term"]: row["after"] for row in change["differences"]}
     if any(terms.get(row["term"]) != row["before"] for row in change["differences"]):
         raise Refused("changed_since")
-    wrong = faults(kind, terms, differences(terms, asked), standing(act, terms, change["asked"], change["at"]))
+    found = differences(terms, asked, used_places(act))
+    wrong = faults(kind, terms, found, standing(act, terms, change["asked"], change["at"]))
     if wrong:
         raise Refused("change_no_longer", *(why for _, why in wrong))
+    _check_advice(act, change)
     names, facts = change_facts(act.connection, act.trial, change, terms_after(terms, asked), act.now, act.place,
                                 decision)
     missing = lacking(names, facts)
     if set(missing) - SECOND:
         raise Unmet("decide_change", missing)
     return missing
+
+
+def _check_advice(act: Act, change: Mapping[str, Any]) -> None:
+    """A panel advised on the plan as it stood: once another request was granted its advice is about another plan."""
+    held = act.row(REVIEWS, change["review_id"])["held_at"] if change["review_id"] else None
+    if held is None:
+        return
+    since = sa.select(CHANGES.c.id).where(
+        CHANGES.c.trial_id == act.trial["id"], CHANGES.c.state == ChangeState.ACCEPTED,
+        CHANGES.c.kind.not_in(BESIDE_THE_ADVICE), CHANGES.c.decided_at >= held)
+    if act.connection.execute(since.limit(1)).first():
+        raise Refused("advice_outdated")

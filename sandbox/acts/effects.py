@@ -13,7 +13,7 @@ from sandbox.acts.items import enter_planned
 from sandbox.acts.limits import freeze_agreed
 from sandbox.acts.open_changes import lapse_changes
 from sandbox.acts.panel import look_at_panel
-from sandbox.acts.plan_versions import exposure_terms, filed_terms, keep_version, terms_in_force
+from sandbox.acts.plan_versions import filed_terms, keep_version, terms_in_force
 from sandbox.acts.schedule import (
     BEYOND_THE_END,
     WHILE_IDLE,
@@ -134,13 +134,10 @@ def _remaining(act: Act, share: float) -> dict[str, Any]:
 
 
 def resumed(act: Act, row: Move) -> None:
-    """Full caps again under a new plan version: those of the exposure that was approved for going on after tuning,
-    otherwise those that were in force."""
+    """The full caps of the terms in force again, under a new plan version: only a request for a change makes them
+    others."""
     _rearm(act, end_suspension(act, row))
-    terms, exposure = terms_in_force(act), sections(act.connection, act.trial, act.now).get("exposure")
-    if exposure and row.source == "tune":
-        terms.update(exposure_terms(exposure[-1].body))
-        act.change_trial(exposure_version=exposure[-1].version)
+    terms = terms_in_force(act)
     keep_version(act, terms, move=row.name)
     act.change_trial(running_since=act.now, **caps(terms))
     arm_running(act)

@@ -40,6 +40,13 @@ def known_sites(act: Act) -> tuple[str, ...]:
     return tuple(row[0] for row in _sites.run(act.connection, {"trial_id": act.trial["id"]}).fetchall())
 
 
+def used_places(act: Act) -> dict[str, frozenset[str]]:
+    """The keys of the places that reports have named, by the term that limits them."""
+    rows = act.connection.execute(sa.select(PLACES.c.kind, PLACES.c.key).where(
+        PLACES.c.trial_id == act.trial["id"])).all()
+    return {f"{kind.value}s": frozenset(row.key for row in rows if row.kind == kind) for kind in PlaceKind}
+
+
 def recount_places(act: Act) -> None:
     """The places used, anew from the reports that count, after one of them named another or was taken back."""
     act.connection.execute(sa.delete(PLACES).where(PLACES.c.trial_id == act.trial["id"]))

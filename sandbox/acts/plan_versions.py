@@ -40,12 +40,6 @@ def adopted_terms(act: Act, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: given.get(name) for name in KEPT_IN}, **_columns(act)}
 
 
-def exposure_terms(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The terms that a filed exposure says."""
-    return {name: body.get(field) for name, ((kind, field), *_) in KEPT_IN.items() if kind == "exposure"
-            and name not in ("model_version", "starts_on", "days") and (name != "autonomy" or body.get(field))}
-
-
 def _columns(act: Act) -> dict[str, Any]:
     trial = act.trial
     return {"environment": trial["environment"], "model_version": trial["model_version"],

@@ -13,14 +13,14 @@ from sandbox.rules.lifecycle import Cause
 from sandbox.rules.risk import Light
 from sandbox.store.evidence import LATE_REDS, LateRedState
 from sandbox.store.fields import Fields
-from sandbox.store.types import Code, Flag, Long, Short
+from sandbox.store.types import Answer, Code, Long, Short
 
 
 class LateRedGiven(Fields):
     """The officer's word on one late red: stop the trial, or let it run on, and why."""
 
     late_red: Short
-    stop: Flag
+    stop: Answer
     reason: Long
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from sandbox.rules.access import Actor
 from sandbox.rules.disparity import ENOUGH
-from sandbox.rules.epoch import Epoch, Finding, Usage, Watch, finding, steps, together
+from sandbox.rules.epoch import Epoch, Finding, Usage, Watch, finding, rise, steps, together
 from sandbox.rules.evidence import Counted, Interval, e_bh, rate_interval, shares
 from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.risk import (
@@ -134,6 +134,34 @@ def risk(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone:
     return Risk(row["light"], number, row["log_e"], at.yellow, at.red, space, tuple(lines),
                 groups(connection, row["id"], number) if any(one.indicator == COMPARES for one in seen) else Groups(),
                 caps(row), row["unverified"], _needed(lines, at), row["budget"])
+
+
+@dataclass(frozen=True, slots=True)
+class Turning:
+    """What turned the light: the indicator with most of the evidence, and the period in which its evidence rose most,
+    as told. Without a period where the evidence is of none: that between groups."""
+
+    line: IndicatorLine
+    start: datetime | None = None
+    end: datetime | None = None
+    events: int = 0
+    exposures: float = 0.0
+
+
+def turning(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo,
+            risk: Risk) -> Turning | None:
+    """What turned the light by its evidence; None where no indicator's evidence is at the yellow line."""
+    first = max(risk.indicators, key=lambda line: line.share, default=None)
+    if first is None or first.log_e < risk.yellow:
+        return None
+    epoch = schedule(connection, row, zone, risk.epoch)
+    watch = next(one for one in watches(connection, row["id"], risk.epoch, epoch) if one.indicator == first.indicator)
+    period = rise(watch, steps(watch, Usage(epoch, (), now)))
+    if period is None:
+        return Turning(first)
+    told = [one for one in watch.rows if max(1, one.period) == period]
+    return Turning(first, epoch.opens(period), epoch.deadline(period), sum(one.events for one in told),
+                   sum(one.exposures for one in told))
 
 
 def thresholds_of(row: Mapping[Any, Any]) -> Thresholds:

@@ -51,7 +51,8 @@ SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do (`kind`: move, section, vote, panel, items, ending) and its name; or `wait`, named for who holds it.
+    """What to do (`kind`: move, section, vote, panel, items, changes, ending) and its name; or `wait`, named for who
+    holds it.
 
     `toward` is the move that it serves."""
 
@@ -200,6 +201,8 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
         return _items(sight, party)
     if need in SPREAD:
         return _spread(sight, need, party)
+    if need == "exposure_limited" and sight.facts.terms is not None:  # a plan in force is changed by a request
+        return Step("changes", "changes") if party == "firm" else None
     if meet not in SECTIONS:
         return None
     if meet in SIGNED_OFF and sight.facts.section(meet):

@@ -17,7 +17,8 @@ from typing import Any
 
 from sandbox.rules.cadence import DAY
 from sandbox.rules.dossier import dimensions_missing
-from sandbox.rules.places import SEPARATORS, agreed, key_of
+from sandbox.rules.lifecycle import RUNNING
+from sandbox.rules.places import agreed, key_of
 from sandbox.words import Word, word
 
 
@@ -51,24 +52,16 @@ def _cap(before: Any, after: Any) -> Way:
     return Way.NARROWER if before is None or after < before else Way.WIDER
 
 
-def _places(before: str | None, after: str | None) -> Way:
-    """Fewer of the same places, or a smaller number of any. Another place is more, however few there are."""
+def _places(before: str | None, after: str | None, used: frozenset[str] = frozenset()) -> Way:
+    """Fewer of the same places, or a smaller number of any. Another place is more, however few there are; where a
+    number was agreed the places that were used count in it beside those that are named now."""
     was, will = agreed(before), agreed(after)
     if not was.names and was.most is None:
         return Way.NARROWER
     if was.names:
         return Way.NARROWER if will.names and all(was.allows(name) for name in will.names) else Way.WIDER
-    number = len(will.names) if will.names else will.most
+    number = len(used | {key_of(name) for name in will.names}) if will.names else will.most
     return Way.NARROWER if number is not None and number <= (was.most or 0) else Way.WIDER
-
-
-def _admitted(before: str | None, after: str | None) -> Way:
-    """Kinds of data or of people that were named: a part of them is narrower, anything else is more."""
-    return Way.NARROWER if before and _named(after) <= _named(before) else Way.WIDER
-
-
-def _named(text: str | None) -> set[str]:
-    return {key_of(one) for one in SEPARATORS.split(text or "") if key_of(one)}
 
 
 def _ladder(*steps: str) -> Callable[[Any, Any], Way]:
@@ -80,7 +73,8 @@ def _ladder(*steps: str) -> Callable[[Any, Any], Way]:
 
 
 def _more(before: Any, after: Any) -> Way:
-    """More whichever way it goes: of a higher rate more happens in a day, of a lower one silence is borne longer."""
+    """More whichever way it goes: of a higher rate more happens in a day, of a lower one silence is borne longer; and
+    words that name who or what is kept out say more the shorter they are."""
     return Way.WIDER
 
 
@@ -90,7 +84,7 @@ def _other(before: Any, after: Any) -> Way:
 
 TERMS: Mapping[str, Callable[[Any, Any], Way]] = MappingProxyType({
     "people": _cap, "volume": _cap, "hours": _cap, "money": _cap, "rate_per_day": _more,
-    "regions": _places, "sites": _places, "data_classes": _admitted, "vulnerable_groups": _admitted,
+    "regions": _places, "sites": _places, "data_classes": _more, "vulnerable_groups": _more,
     "autonomy": _ladder(*AUTONOMY), "environment": _ladder(*ENVIRONMENTS), "not_applicable": _other,
     "risks": _other,
     "model_version": _other, "ends_at": _other, "objectives": _other, "methods": _other, "metrics": _other,
@@ -99,10 +93,12 @@ TERMS: Mapping[str, Callable[[Any, Any], Way]] = MappingProxyType({
 })
 """Every term that can be changed, and how a change of it is judged. What the light is agreed on (limits, weights,
 chances, groups, baselines, background rate) is none: it stands as it was frozen at the start."""
+NOTHING: tuple[Any, ...] = (None, "", [])
 CAPPED = MappingProxyType({"people": "people", "volume": "volume", "hours": "hours", "money": "money"})
 """Terms whose use is counted, by the name of what is used."""
-NARROWED = ("people", "volume", "hours", "money", "regions", "sites", "autonomy", "data_classes", "vulnerable_groups",
-            "environment")
+NARROWED = ("people", "volume", "hours", "money", "regions", "sites", "autonomy", "environment")
+"""Terms of which it can be told that they came to be less."""
+STOPPED = ("suspended", "retrospective")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +116,26 @@ class Kind:
         """Whether nobody has to decide it."""
         return self.id is ChangeKind.A2
 
+    def is_open(self, state: str, left: str | None) -> bool:
+        """Whether it is filed and decided as the trial stands. Stopped out of its exit review a trial is past that."""
+        return state in self.states and (state not in STOPPED or left in RUNNING)
+
 
 _PANEL = ("change_advised", "second_regulator")
 KINDS: Mapping[ChangeKind, Kind] = MappingProxyType({row.id: row for row in (
     Kind(ChangeKind.A1, ("sponsor_name", "contact", "complaint_contact", "redress_contact")),
     Kind(ChangeKind.A2, NARROWED),
-    Kind(ChangeKind.A3, ("objectives", "methods", "metrics")),
-    Kind(ChangeKind.A4, (*NARROWED, "rate_per_day", "not_applicable", "risks"), guards=(
-        "limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
+    Kind(ChangeKind.A3, ("objectives", "methods", "metrics", "risks")),
+    Kind(ChangeKind.A4, (*NARROWED, "data_classes", "vulnerable_groups", "rate_per_day", "not_applicable", "risks"),
+         guards=("limits_stated", "safeguards_in_place", "last_review_green", "nothing_grave_open", *_PANEL)),
     Kind(ChangeKind.A5, ("model_version",)),
     Kind(ChangeKind.A6, ("ends_at",), guards=("time_left",)),
     Kind(ChangeKind.A7, ("corrective_plan",), states=("trial", "suspended", "retrospective")),
 )})
+
+
+BESIDE_THE_ADVICE = (ChangeKind.A1, ChangeKind.A2)
+"""Names and addresses, and less of what was agreed: what a panel advised on another request holds beside them."""
 
 
 def guards_of(kind: ChangeKind, *, behaves_otherwise: bool = False) -> tuple[str, ...]:
@@ -150,19 +154,26 @@ class Difference:
     way: Way
 
 
-def differences(terms: Mapping[str, Any], asked: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """What is asked for that is not so already, in the table's order."""
-    return tuple(Difference(name, terms.get(name), asked[name], way(terms.get(name), asked[name]))
+def differences(terms: Mapping[str, Any], asked: Mapping[str, Any],
+                used: Mapping[str, frozenset[str]] = MappingProxyType({})) -> tuple[Difference, ...]:
+    """What is asked for that is not so already, in the table's order. `used` are the keys of the places used."""
+    return tuple(Difference(name, terms.get(name), asked[name], _way(name, terms, asked[name], used))
                  for name, way in TERMS.items()
                  if name in asked and _as_meant(way, terms.get(name)) != _as_meant(way, asked[name]))
+
+
+def _way(name: str, terms: Mapping[str, Any], after: Any, used: Mapping[str, frozenset[str]]) -> Way:
+    """Any of what the plan says there is nothing of is more."""
+    before = terms.get(name)
+    if before in NOTHING and name in {row["dimension"] for row in terms.get("not_applicable") or ()}:
+        return Way.WIDER
+    return _places(before, after, used.get(name, frozenset())) if TERMS[name] is _places else TERMS[name](before, after)
 
 
 def _as_meant(way: Any, value: Any) -> Any:
     """A value without its spelling: a list of places in another order, or with other commas, is the same."""
     if way is _places:
         return {key_of(name) for name in agreed(value).names}, agreed(value).most
-    if way is _admitted:
-        return _named(value)
     return value or None if isinstance(value, str | list) else value
 
 
@@ -172,7 +183,7 @@ def terms_after(terms: Mapping[str, Any], changed: Mapping[str, Any]) -> dict[st
     stated = {row["dimension"]: row for row in (*(terms.get("not_applicable") or ()),
                                                 *(changed.get("not_applicable") or ()))}
     will = {**terms, **changed}
-    return {**will, "not_applicable": [row for name, row in stated.items() if will.get(name) in (None, "", [])]}
+    return {**will, "not_applicable": [row for name, row in stated.items() if will.get(name) in NOTHING]}
 
 
 # What cannot be filed
@@ -248,8 +259,11 @@ def _one_step(before: str | None, after: str) -> bool:
 
 
 def _no_method(terms: Mapping[str, Any], found: tuple[Difference, ...], standing: Standing) -> tuple[Fault, ...]:
-    """A metric stays as it was agreed once a result of it is known: it is neither dropped nor measured otherwise."""
+    """A metric stays as it was agreed once a result of it is known: it is neither dropped nor measured otherwise. The
+    risk register is added to; what it says stays."""
     for one in found:
+        if one.term == "risks" and any(row not in one.after for row in one.before or ()):
+            return (("risks", word("error.risk_altered")),)
         if one.term == "metrics":
             will = {row["name"]: row for row in one.after}
             moved = [row["name"] for row in one.before or () if row["name"] in standing.measured

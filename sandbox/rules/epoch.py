@@ -207,6 +207,15 @@ def together(findings: Sequence[Finding]) -> float:
     return combine([one.weight for one in findings], [one.log_e for one in findings]) if findings else 0.0
 
 
+def rise(watch: Watch, found: Sequence[Counted]) -> int | None:
+    """The period in which an indicator's evidence rose most; None where it never rose."""
+    trailed = path(watch.state, found)
+    logs = [watch.state.so_far(), *(log for _, log in trailed)]
+    rises = [(log - before, period) for before, (period, log) in zip(logs, trailed, strict=False)]
+    gained, period = max(rises, key=lambda one: one[0], default=(0.0, 0))
+    return period if gained > 0 else None
+
+
 def trail(watches: Sequence[Watch], found: Sequence[Sequence[Counted]]) -> list[tuple[int, float]]:
     """Log evidence of the trial at the end of every period, from the first: what a replay looks through."""
     paths = [dict(path(watch.state, each)) if watch.log_groups is None else {} for watch, each in

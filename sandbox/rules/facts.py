@@ -180,7 +180,7 @@ class Reminders:
     sent: int = 0
 
 
-GROUPS = ("sections", "votes", "panel", "reviews", "suspension", "proof", "items", "decision", "reminders")
+GROUPS = ("sections", "votes", "panel", "reviews", "suspension", "proof", "items", "decision", "reminders", "terms")
 
 
 class NotLoaded(LookupError):
@@ -239,6 +239,11 @@ class Facts:
     @property
     def change(self) -> ChangeAsked:
         return self._group("change")
+
+    @property
+    def terms(self) -> Mapping[str, Any] | None:
+        """The terms of the plan in force; None before a start."""
+        return self._group("terms")
 
     @property
     def reminders(self) -> Reminders:

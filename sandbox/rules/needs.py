@@ -128,7 +128,10 @@ def plan_locked(facts: Facts) -> bool:
 
 
 def exposure_limited(facts: Facts) -> bool:
-    """Every dimension has a value or a reason why it does not apply, and a regulator approved them as they stand."""
+    """Every dimension has a value or a reason why it does not apply, and a regulator approved them as they stand; once
+    a plan is in force, as it says."""
+    if facts.terms is not None:
+        return not dimensions_missing(facts.terms)
     body = facts.body("exposure")
     return bool(body) and not dimensions_missing(body) and approved(facts, "exposure")
 
@@ -433,7 +436,7 @@ NEEDS = {row.name: row for row in (
     need(rereview_in_favour, "votes", "panel", holder="reviewer", meet="votes:rereview", lacks=lacks_of("rereview")),
     need(reasons_given, "sections", holder="regulator", meet="reasons"),
     need(plan_locked, "sections", "votes", holder="firm", meet="votes:sign"),
-    need(exposure_limited, "sections", "votes", holder="firm", meet="exposure"),
+    need(exposure_limited, "terms", "sections", "votes", holder="firm", meet="exposure"),
     need(safeguards_in_place, "sections", holder="firm", meet="safeguards"),
     need(panel_assigned, "panel", holder="regulator", meet="panel", lacks=lacks_of("running")),
     need(consent_approved, "sections", "votes", holder="firm", meet="consent"),

@@ -14,11 +14,11 @@ from sqlmodel import Field
 
 from sandbox.rules.changes import EXTENSION_MOST, ChangeKind
 from sandbox.rules.terms import Version, in_turn
-from sandbox.store.dossier import Autonomy, MetricRow, NotApplicable, RiskRow, Rows
+from sandbox.store.dossier import Autonomy, Metrics, NotApplicable, RiskRow, Rows
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.running import CorrectivePlanFields
 from sandbox.store.trials import Environment
-from sandbox.store.types import JSON, Day, Flag, Long, Number, People, Positive, Short, Whole, column_for
+from sandbox.store.types import JSON, Answer, Day, Flag, Long, Number, People, Positive, Short, Whole, column_for
 
 
 class ChangeFields(Fields):
@@ -49,22 +49,23 @@ class NarrowingFields(ChangeFields):
     sites: Long | None = None
     autonomy: Autonomy | None = None
     environment: Environment | None = None
-    data_classes: Long | None = None
-    vulnerable_groups: Long | None = None
 
 
 class MethodFields(ChangeFields):
-    """A3: what is measured, and how."""
+    """A3: what is measured, and how; and the risk register, whole, with the risks that were found since."""
 
     objectives: Long | None = None
     methods: Long | None = None
-    metrics: Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100)] | None = None
+    metrics: Metrics | None = None
+    risks: Annotated[list[RiskRow], Rows] = []
 
 
 class WideningFields(NarrowingFields):
     """A4: more than was agreed. Why a dimension needs no limit is said where that was not said before; the risks as
     they would be, the whole register, where there is more to be said of them."""
 
+    data_classes: Long | None = None
+    vulnerable_groups: Long | None = None
     rate_per_day: Positive | None = None
     not_applicable: Annotated[list[NotApplicable], Rows] = []
     risks: Annotated[list[RiskRow], Rows] = []
@@ -111,7 +112,7 @@ class ChangeState(StrEnum):
 class ChangeDecision(Fields):
     """The regulator's answer, and why."""
 
-    accept: Flag
+    accept: Answer
     reason: Long
 
 

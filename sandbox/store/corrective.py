@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from sandbox.rules.risk import CRITICAL_DAYS_LATE
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import Code, Day, Flag, Long, Short
+from sandbox.store.types import Answer, Code, Day, Flag, Long, Short
 
 
 class CorrectiveFields(Fields):
@@ -52,7 +52,7 @@ class CorrectiveDone(Fields):
 class CorrectiveVerdict(Fields):
     """Whether another person found it done, and how they looked."""
 
-    accept: Flag
+    accept: Answer
     verdict: Long
 
 

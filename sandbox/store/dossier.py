@@ -118,6 +118,10 @@ class MetricRow(Fields):
         return self
 
 
+Metrics = Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100), once_each("name"),
+                    once_each("told_as")]
+
+
 class LimitRow(Fields):
     """An agreed limit: at most this many events per exposure; the weight is normalised over all rows."""
 
@@ -144,7 +148,7 @@ class AimsFields(Fields):
 
     objectives: Long
     methods: Long
-    metrics: Annotated[list[MetricRow], PydanticField(min_length=1, max_length=100)]
+    metrics: Metrics
 
 
 class AgreedFields(Fields):

@@ -15,6 +15,7 @@ from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.risk import GRAVE_EVENTS
 from sandbox.store.accounts import ACCOUNTS
 from sandbox.store.batches import COUNTS
+from sandbox.store.changes import PLAN_VERSIONS
 from sandbox.store.clocks import CLOCKS, ClockOutcome, missed
 from sandbox.store.corrective import ITEMS, long_overdue, overdue_items
 from sandbox.store.dues import DUES, NOTICES, DueKind
@@ -242,8 +243,17 @@ def reminders(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str,
     return {row["id"]: f.Reminders(sent.get(row["id"], 0)) for row in rows}
 
 
+def terms(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, Mapping[str, Any] | None]:
+    """The terms of the plan in force; of a trial that never started none."""
+    query = sa.select(PLAN_VERSIONS.c.trial_id, PLAN_VERSIONS.c.terms).join(TRIALS, sa.and_(
+        TRIALS.c.id == PLAN_VERSIONS.c.trial_id, TRIALS.c.plan_version == PLAN_VERSIONS.c.number))
+    found = {one.trial_id: one.terms for one in connection.execute(
+        query.where(PLAN_VERSIONS.c.trial_id.in_([row["id"] for row in rows])))}
+    return {row["id"]: found.get(row["id"]) for row in rows}
+
+
 LOADERS: dict[str, Callable[[sa.Connection, Rows, datetime], Mapping[str, Any]]] = {
     "sections": _sections, "votes": votes, "panel": panel, "reviews": reviews, "suspension": suspension,
-    "proof": proof, "items": items, "reminders": reminders,
+    "proof": proof, "items": items, "reminders": reminders, "terms": terms,
 }
 """Each answers for every trial asked about."""

@@ -14,7 +14,7 @@ from sandbox.rules.places import one_spelling
 from sandbox.rules.risk import INDICATORS, Kind
 from sandbox.store.distributions import Distributions
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import JSON, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
+from sandbox.store.types import JSON, Answer, Code, Figure, Flag, Instant, Long, Number, Short, Time, Whole, column_for
 
 Place = Annotated[Short, AfterValidator(one_spelling)]
 
@@ -193,7 +193,7 @@ class CorrectionFields(Fields):
 class CorrectionDecision(Fields):
     """The officer's word on a correction that waits, and the evidence it rests on."""
 
-    accept: Flag
+    accept: Answer
     reason: Long
 
 

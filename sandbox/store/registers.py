@@ -12,7 +12,7 @@ from sqlmodel import Field
 from sandbox.rules.registers import ChangeEvent, EntryKind, EntryStage
 from sandbox.store.fields import Fields, Row, when
 from sandbox.store.organisations import OrganisationKind
-from sandbox.store.types import JSON, Flag, Long, Raw, Short, Time, Whole, column_for
+from sandbox.store.types import JSON, Answer, Flag, Long, Raw, Short, Time, Whole, column_for
 
 Slug = Annotated[str, PydanticField(max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Line = Annotated[str, PydanticField(max_length=500)]
@@ -200,7 +200,7 @@ class AliasProposal(Row, table=True):
 class AliasDecisionFields(Fields):
     """Whether two names are one body's, and which body: a known one, or a new one of this kind under the newer name."""
 
-    same: Flag
+    same: Answer
     organisation_id: Short | None = None
     kind: OrganisationKind | None = None
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Field
 
 from sandbox.store.fields import Fields, Row, when
-from sandbox.store.types import Flag, Long, Short, column_for
+from sandbox.store.types import Answer, Long, Short, column_for
 
 
 class RetractionGround(StrEnum):
@@ -36,7 +36,7 @@ class RetractionFields(Fields):
 class RetractionDecision(Fields):
     """A reviewer's word on a retraction, and what it rests on."""
 
-    accept: Flag
+    accept: Answer
     reason: Long
 
 

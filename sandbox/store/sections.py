@@ -49,7 +49,7 @@ SECTIONS = {row.kind: row for row in (
     section("system", d.SystemFields, FIRM, OPENING),
     section("risks", d.RisksFields, FIRM, OPENING),
     section("plan", d.PlanFields, FIRM, OPENING, ("admitted",)),
-    section("exposure", d.ExposureFields, FIRM, OPENING, ("admitted", "tune")),
+    section("exposure", d.ExposureFields, FIRM, OPENING, ("admitted",)),
     section("protection", d.ProtectionFields, FIRM, OPENING),
     section("governance", d.GovernanceFields, FIRM, OPENING),
     section("commitment", d.CommitmentFields, FIRM, OPENING),

@@ -207,6 +207,8 @@ Positive = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False), BeforeVal
 Figure = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False), BeforeValidator(not_text)]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False), BeforeValidator(not_text)]
 Flag = Annotated[bool, Field(strict=True)]
+Answer = Annotated[bool, Field(strict=True), "answer"]
+"""A yes or no that decides: in a form neither is chosen until a person does."""
 Short = Annotated[str, Field(max_length=200)]
 Long = Annotated[str, Field(max_length=8000)]
 Raw = Annotated[dict[str, Any], AfterValidator(storable)]

@@ -41,6 +41,11 @@ def kind_of(annotation: Any) -> tuple[str, Any]:
     return "text", annotation
 
 
+def kind_in(info: FieldInfo) -> tuple[str, Any]:
+    """The kind of input of a class's field: as `kind_of`, and a yes or no that decides is no box to be left empty."""
+    return ("answer", bool) if "answer" in info.metadata else kind_of(info.annotation)
+
+
 def _is(annotation: Any, base: type) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, base)
 
@@ -68,15 +73,19 @@ def field_dicts(model: type[BaseModel], say: Any, leave_out: tuple[str, ...] = (
 
 
 def _field(model: type[BaseModel], name: str, info: FieldInfo, say: Any) -> dict[str, Any]:
-    kind, inner = kind_of(info.annotation)
+    kind, inner = kind_in(info)
     most = _limit(info)
     if kind == "text" and (most is None or most > LONG):
         kind = "longtext"
     found: dict[str, Any] = {"name": name, "label": say(label(name, model)), "kind": kind, "max_length": most,
                              "required": info.is_required()}
-    if has_word(f"help.{name}", "en"):
-        found["help"] = say(word(f"help.{name}"))
-    if kind in ("choice", "choices"):
+    helps = [key for key in (f"help.{model.__name__}.{name}", f"help.{name}") if has_word(key, "en")]
+    if helps:
+        found["help"] = say(word(helps[0]))
+    if kind == "answer":
+        found.update(kind="choice", label=say(word(f"answer.{name}")), choices=[
+            {"value": value, "label": say(word(f"answer.{name}.{said}"))} for value, said in ANSWERS])
+    elif kind in ("choice", "choices"):
         found["choices"] = [{"value": item.value, "label": say(choice(item))} for item in inner]
     elif kind == "rows":
         found["columns"] = field_dicts(inner, say)
@@ -115,7 +124,7 @@ def from_form(model: type[BaseModel], form: Mapping[str, Any], zone: ZoneInfo) -
     """Form data (a MultiDict) as plain values for `model_validate`; names the class does not have are left alone."""
     found: dict[str, Any] = {}
     for name, info in model.model_fields.items():
-        kind, inner = kind_of(info.annotation)
+        kind, inner = kind_in(info)
         if kind == "rows":
             found[name] = _rows(name, inner, form, zone)
         elif kind == "choices":
@@ -173,7 +182,9 @@ def _counts(text: str, _zone: ZoneInfo) -> list[int]:
     return [int(one) for one in re.split(r"[\s,，、;；]+", text.strip(" ,，、;；"))]
 
 
+ANSWERS = (("1", "yes"), ("0", "no"))
 READERS: dict[str, Any] = {
+    "answer": lambda text, _: {value: value == "1" for value, _ in ANSWERS}.get(text, text),
     "integer": lambda text, _: int(text.replace(",", "")), "number": lambda text, _: float(text.replace(",", "")),
     "datetime": _local, "pairs": _pairs, "lines": lambda text, _: text.splitlines(), "counts": _counts,
 }
@@ -183,14 +194,14 @@ def to_form(model: type[BaseModel], values: Mapping[str, Any], zone: ZoneInfo) -
     """Plain values as strings in input format, for showing a kept body in a form."""
     found: dict[str, Any] = {}
     for name, info in model.model_fields.items():
-        kind, inner = kind_of(info.annotation)
+        kind, inner = kind_in(info)
         value = values.get(name)
         if value is None:
             continue
         if kind == "rows":
             found[name] = [to_form(inner, row, zone) for row in value]
-        elif kind == "checkbox":
-            found[name] = "1" if value else ""
+        elif kind in ("checkbox", "answer"):
+            found[name] = "1" if value else "0" if kind == "answer" else ""
         elif kind == "choices":
             found[name] = list(value)
         elif kind == "pairs":

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from cast import START, Cast
+from pydantic import ValidationError
 from walked import a_copy, month  # noqa: F401 the fixtures
 from world import World
 
@@ -19,8 +20,12 @@ from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
+from sandbox.reads.steps import Step, next_step
+from sandbox.rules.access import Relation
+from sandbox.rules.changes import KINDS
 from sandbox.store.changes import CHANGES, PLAN_VERSIONS
 from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import NOTICES
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.sections import SECTION_ROWS
@@ -80,7 +85,7 @@ def test_a_narrowing_holds_in_the_act_that_files_it(program: Program, acts: Acts
 
 NO_NARROWING: list[tuple[dict[str, Any], set[str]]] = [
     ({"people": 101, "volume": 500.0}, {"people"}), ({"regions": "East, North", "sites": "One"}, {"regions"}),
-    ({"data_classes": "Faces"}, {"data_classes"}), ({"people": 9}, {"people"}), ({}, {""}), ({"people": 100}, {""}),
+    ({"people": 9}, {"people"}), ({}, {""}), ({"people": 100}, {""}),
 ]
 
 
@@ -91,6 +96,9 @@ def test_what_is_no_narrowing_is_refused_by_field_and_nothing_is_kept(
         with pytest.raises(Invalid) as refused:
             file(acts, cast.fang, trial, "A2", **body)
         assert {".".join(map(str, path)) for path, _ in refused.value.errors} == fields, body
+    for name in ("data_classes", "vulnerable_groups"):  # who or what is kept out is said in words
+        with pytest.raises(ValidationError, match=name):
+            file(acts, cast.fang, trial, "A2", people=50, **{name: ";"})
     assert rows(program, CHANGES, trial) == [] and len(rows(program, PLAN_VERSIONS, trial)) == 1
 
 
@@ -268,10 +276,34 @@ def test_a_metric_is_neither_dropped_nor_moved_once_its_result_is_known(walked: 
     for metrics in (agreed[1:], [{**agreed[0], "pass_line": 1.0}, *agreed[1:]]):
         with pytest.raises(Invalid, match="metrics"):
             ask(one, "A3", metrics=metrics)
-    filed = ask(one, "A3", metrics=[*agreed, {"name": "wait", "pass_line": 3.0}], methods="Every tenth case")
+    register = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "risks"][-1]["body"]["risks"]
+    risks = [*register, {"risk": "Frost", "likelihood": 2, "severity": 3, "safeguard": "A driver", "owner": "Wang"}]
+    filed = ask(one, "A3", metrics=[*agreed, {"name": "wait", "pass_line": 3.0}], methods="Every tenth", risks=risks)
     accept(one, filed["id"])
+    now = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "risks"][-1]["body"]["risks"]
+    assert [risk["risk"] for risk in now] == [*(risk["risk"] for risk in register), "Frost"]
     plan = [r for r in rows(world.program, SECTION_ROWS, one.trial) if r["kind"] == "plan"][-1]["body"]
-    assert ([m["name"] for m in plan["metrics"]][-1], plan["methods"]) == ("wait", "Every tenth case")
+    assert ([m["name"] for m in plan["metrics"]][-1], plan["methods"]) == ("wait", "Every tenth")
+
+
+@pytest.mark.parametrize("more", [{"name": "Wait"}, {"name": "Other", "told_as": "wait"}])
+def test_no_second_row_says_otherwise_of_a_metric(acts: Acts, cast: Cast, trial: str, more: dict[str, Any]) -> None:
+    known = {"name": "Wait", "told_as": "wait", "pass_line": 3.0, "alarm_line": 5.0, "higher_is_better": False}
+    for metrics in ([known, {"pass_line": 9.0, **more}], [{"pass_line": 9.0, **more}, known]):
+        with pytest.raises(ValidationError, match="stands_twice"):
+            file(acts, cast.fang, trial, "A3", metrics=metrics)
+
+
+@pytest.mark.parametrize("by", ["name", "told_as"])
+def test_a_metric_whose_result_is_filed_by_either_of_its_names_is_known(
+        acts: Acts, cast: Cast, trial: str, by: str) -> None:
+    wait = {"name": "Time waited", "pass_line": 1.0, "told_as": "wait"}
+    asked = file(acts, cast.fang, trial, "A3", metrics=[wait])
+    acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, asked.id)
+    results = {"metrics": [{"name": wait[by], "value": 2.0}], "summary": "Longer than was agreed"}
+    acts.do("file_section", cast.fang, {"kind": "results", "body": results}, trial)
+    with pytest.raises(Invalid, match="metrics"):
+        file(acts, cast.fang, trial, "A3", metrics=[{**wait, "pass_line": 3.0}])
 
 
 def test_a_metric_told_in_a_report_counts_as_known(acts: Acts, cast: Cast, trial: str) -> None:
@@ -325,6 +357,18 @@ def test_lines_of_a_batch_are_judged_by_their_own_time_too(
 
     assert send(0, 1) == "trial"
     assert send(3, 4) == "suspended"
+
+
+def test_no_narrowing_swaps_the_places_that_were_used_for_others(
+        program: Program, acts: Acts, cast: Cast, trial: str) -> None:
+    file(acts, cast.fang, trial, "A2", sites="2")
+    for day, site in enumerate("AB"):
+        report(acts, cast, trial, day, site=site)
+    for sites in ("C, D", "A, C"):
+        with pytest.raises(Invalid, match="sites"):
+            file(acts, cast.fang, trial, "A2", sites=sites)
+    file(acts, cast.fang, trial, "A2", sites="a, B")
+    assert (row(program, trial)["used_sites"], row(program, trial)["agreed_sites"]) == (2, ["a", "B"])
 
 
 def test_an_extension_moves_the_end_once_and_what_falls_due_there(
@@ -385,6 +429,69 @@ def test_from_a_stop_an_improvement_leads_to_tuning_as_the_move_does(walked: Wal
     proposed = accept(one, filed["id"])
     one.act("vote_on_decision", "regulator2", proposed["decision"], value="for")
     assert (world.path(one)[-2:], world.trial(one)["plan_version"]) == (["suspended", "tune"], 2)
+
+
+@ON_ONE
+def test_an_improvement_is_not_granted_once_tuning_began_without_it(walked: Walked) -> None:
+    world, one = walked
+    filed = ask(one, "A7", items=[{"item": "Retrain", "owner": "Wang", "acceptance_test": "All cases",
+                                   "due_on": (one.today() + 30 * DAY).isoformat()}])
+    one.tune()
+    with pytest.raises(Refused, match="not_in_this_state"):
+        accept(one, filed["id"])
+    one.act("decide_change", "regulator", filed["id"], accept=False, reason="It is tuned already")
+    assert [r["state"] for r in rows(world.program, CHANGES, one.trial)] == ["refused"]
+
+
+@ON_ONE
+def test_what_tuning_reduced_no_other_change_restores_and_out_of_an_exit_review_none_is_made(walked: Walked) -> None:
+    world, one = walked
+    one.tune()
+    reduced = world.trial(one)["cap_people"], world.trial(one)["cap_volume"]
+    ask(one, "A2", regions=world.trial(one)["agreed_regions"][0], autonomy="advice")
+    assert (world.trial(one)["cap_people"], world.trial(one)["cap_volume"]) == reduced
+    one.file("results")
+    one.move("open_exit_review", one.firm)
+    one.move("suspend", "regulator")
+    for kind in KINDS:
+        with pytest.raises(Refused, match="not_in_this_state"):
+            ask(one, kind)
+    assert (world.trial(one)["cap_people"], world.trial(one)["cap_volume"]) == reduced
+
+
+@ON_ONE
+def test_the_advice_on_a_widening_does_not_outlast_another_change(walked: Walked) -> None:
+    world, one = walked
+    filed = ask(one, "A4", people=1200)
+    one.hold_reviews()
+    ask(one, "A2", autonomy="advice")
+    proposed = accept(one, filed["id"])
+    other = ask(one, "A5", model_version="2.0", regression="All cases", regression_passed=True)
+    accept(one, other["id"])
+    for again in (lambda: accept(one, filed["id"]),
+                  lambda: one.act("vote_on_decision", "regulator2", proposed["decision"], value="for")):
+        with pytest.raises(Refused, match="advice_outdated"):
+            again()
+    assert world.trial(one)["cap_people"] == 900
+
+
+def test_a_pilot_that_was_taken_over_states_its_limits_before_it_goes_on_after_tuning(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    item = {"item": "Retrain", "owner": "Wang", "due_on": (clock() + 30 * DAY).date().isoformat(),
+            "acceptance_test": "All cases"}
+    accepted = file(acts, cast.fang, trial, "A7", items=[item])
+    acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, accepted.id)
+    with pytest.raises(Unmet) as refused:
+        acts.do("make_move", cast.lin, {"move": "resume_trial", "reason": "Done"}, trial)
+    assert "exposure_limited" in refused.value.needs
+    body = {"people": 20_000, "rate_per_day": 10.0, "days": 180, "autonomy": "no_human"}
+    with pytest.raises(Refused, match="not_in_this_state"):
+        acts.do("file_section", cast.fang, {"kind": "exposure", "body": body}, trial)
+    promised, = rows(program, ITEMS, trial)
+    acts.do("finish_corrective_item", cast.fang, {"done": "Trained on all cases"}, promised["id"])
+    with program.reading() as connection:
+        step = next_step(connection, cast.fang, row(program, trial), Relation.OWNER, clock(), program.settings.place)
+    assert step == Step("changes", "changes", "resume_trial")
 
 
 # Who, when, and how often

@@ -347,23 +347,21 @@ def test_tuning_halves_what_is_left_and_resuming_restores_it(world: World, runni
     world.go(one.runs(16))
     full, used = (world.trial(one)[name] for name in ("cap_volume", "used_volume"))
     one.tune()
-    assert world.trial(one)["cap_volume"] == used + (full - used) / 2
+    reduced = world.trial(one)["cap_volume"]
+    assert reduced == used + (full - used) / 2
     world.go(one.runs(8))
     assert len(world.hand.open_items(one.trial)) == 2
     one.file("retest")
     with pytest.raises(Unmet) as refused:
         one.move("resume_trial")
     assert "corrective_items_done" in refused.value.needs
-    one.file("exposure", volume=5 * full, regions="整个省")
-    with pytest.raises(Unmet) as refused:
-        one.move("resume_trial")
-    assert "exposure_limited" in refused.value.needs
-    assert world.permit(one).regions != "整个省"
-    one.file("exposure")
-    one.vote("approve", "regulator", subject="exposure")
+    with pytest.raises(Refused, match="not_in_this_state"):
+        one.file("exposure", volume=5 * full, regions="整个省", autonomy="no_human")
+    one.act("file_change", one.firm, kind="A2", body={"reason": "够用了", "volume": full - 1})
+    assert world.trial(one)["cap_volume"] == reduced
     world.go(one.resumed())
     assert world.path(one) == [*STARTED, "tune", "trial"]
-    assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full, 2)
+    assert (world.trial(one)["cap_volume"], world.trial(one)["plan_version"]) == (full - 1, 3)
 
 
 def test_a_grave_stop_goes_on_only_through_a_retrospective(world: World, running: Callable[..., Walk]) -> None:

@@ -18,7 +18,7 @@ from sandbox.rules.facts import (
     TrialFacts,
     Vote,
 )
-from sandbox.rules.lifecycle import MOVES, Move
+from sandbox.rules.lifecycle import MOVES, RUNNING, Move
 from sandbox.rules.needs import NEEDS
 
 NOW = datetime(2026, 9, 1, 9, tzinfo=UTC)
@@ -129,6 +129,7 @@ def met(row: Move) -> Facts:
                     ReviewFacts("emergency", NOW - 2 * DAY, NOW - 3 * DAY, "su")),
         "suspension": Suspension("su", "regulator", "tune" if "left_tune" in row.needs else "trial", NOW - 5 * DAY),
         "proof": Proof(10, 10, (10, 10), (1, 1)), "reminders": Reminders(3),
+        "terms": BODIES["exposure"] if row.source in RUNNING else None,
         "items": (Item(True, NOW + DAY, NOW - DAY, NOW - DAY),),
     })
 
@@ -142,6 +143,11 @@ def trial(**columns: Any) -> Change:
 
 def group(name: str, change: Callable[[Any], Any]) -> Change:
     return lambda facts: replace(facts, groups={**facts.groups, name: change(facts.groups[name])})
+
+
+def in_force(**answers: Any) -> Change:
+    """A plan in force, if there is one, that says otherwise."""
+    return group("terms", lambda found: found and {**found, **answers})
 
 
 def without(kind: str) -> Change:

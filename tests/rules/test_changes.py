@@ -41,6 +41,7 @@ AGREED: Mapping[str, Any] = {
     "not_applicable": [{"dimension": "money", "reason": "None moves"}],
     "metrics": [{"name": "wait", "pass_line": 3.0}, {"name": "load", "pass_line": 1.0}],
 }
+FIRE, FLOOD = ({"risk": name, "likelihood": 2, "severity": 5} for name in ("Fire", "Flood"))
 STANDING = Standing(NOW, NOW, {"people": 40, "volume": 300.0, "hours": 0.0, "money": 0.0, "regions": 2, "sites": 2},
                     most={"people": 500, "volume": None}, days_used=90.0, ends_at=NOW + 90 * DAY)
 
@@ -51,8 +52,9 @@ STANDING = Standing(NOW, NOW, {"people": 40, "volume": 300.0, "hours": 0.0, "mon
     ("regions", "North", Way.WIDER), ("regions", "2", Way.WIDER), ("sites", "2", Way.NARROWER),
     ("sites", "4", Way.WIDER), ("sites", "One, Two, Three", Way.NARROWER), ("sites", "A, B, C, D", Way.WIDER),
     ("autonomy", "advice", Way.NARROWER), ("autonomy", "human_can_stop", Way.WIDER),
-    ("environment", "E1", Way.NARROWER), ("environment", "E3", Way.WIDER), ("data_classes", "images", Way.NARROWER),
-    ("data_classes", "Text, Images, Faces", Way.WIDER), ("vulnerable_groups", "Minors", Way.WIDER),
+    ("environment", "E1", Way.NARROWER), ("environment", "E3", Way.WIDER), ("data_classes", "Images", Way.WIDER),
+    ("data_classes", "Text, Images, Faces", Way.WIDER), ("vulnerable_groups", ";", Way.WIDER),
+    ("money", 1e12, Way.WIDER), ("hours", 1e12, Way.NARROWER),
     ("rate_per_day", 5.0, Way.WIDER), ("model_version", "2.0", Way.OTHER), ("methods", "Some", Way.OTHER),
 ])
 def test_a_change_of_a_term_leads_to_less_or_to_more(term: str, after: Any, way: Way) -> None:
@@ -61,10 +63,26 @@ def test_a_change_of_a_term_leads_to_less_or_to_more(term: str, after: Any, way:
 
 
 @pytest.mark.parametrize(("term", "after"), [
-    ("regions", "West\n EAST "), ("sites", "3"), ("data_classes", "images；text"), ("hours", None),
+    ("regions", "West\n EAST "), ("sites", "3"), ("hours", None),
     ("methods", "All cases")])
 def test_another_spelling_of_the_same_is_no_change(term: str, after: Any) -> None:
     assert differences(AGREED, {term: after}) == ()
+
+
+@pytest.mark.parametrize(("after", "way"), [
+    ("A, b", Way.NARROWER), ("a", Way.NARROWER), ("B, C, A", Way.NARROWER), ("C", Way.NARROWER), ("C, D", Way.WIDER),
+    ("A, B, C, D", Way.WIDER), ("2", Way.NARROWER)])
+def test_places_that_were_used_count_in_a_number_beside_those_named_now(after: str, way: Way) -> None:
+    used = {"sites": frozenset({"a", "b"}), "regions": frozenset({"x", "y", "z"})}
+    assert [one.way for one in differences(AGREED, {"sites": after}, used)] == [way]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_stopped_out_of_its_exit_review_is_past_every_change(kind: ChangeKind) -> None:
+    states = [(state, left) for state in KINDS[kind].states for left in ("trial", "exit_review")]
+    assert [KINDS[kind].is_open(*one) for one in states] == [
+        state not in ("suspended", "retrospective") or left == "trial" for state, left in states]
+    assert KINDS[kind].is_open("tune", None) is (kind is not A7)
 
 
 @given(st.sampled_from(sorted(CAPPED)), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -91,16 +109,26 @@ def fields(kind: ChangeKind, asked: Mapping[str, Any], standing: Standing = STAN
     (A2, {"people": 40, "regions": "East"}, set()), (A2, {"people": 39}, {"people"}), (A2, {"people": 200}, {"people"}),
     (A2, {"people": 50, "volume": 2000.0, "autonomy": "no_human"}, {"volume", "autonomy"}), (A2, {"sites": "2"}, set()),
     (A2, {"sites": "1"}, {"sites"}), (A2, {"environment": "E3"}, {"environment"}), (A2, {"people": 100}, {""}),
-    (A2, {"money": 10.0}, set()), (A2, {"vulnerable_groups": "Minors"}, {"vulnerable_groups"}),
+    (A2, {"money": 10.0}, {"money"}), (A2, {"hours": 10.0}, set()),
+    (A2, {"vulnerable_groups": "Minors"}, {"vulnerable_groups"}),
     (A4, {"people": 500}, set()), (A4, {"people": 501}, {"people"}), (A4, {"people": 50}, {""}),
     (A4, {"people": 500, "volume": 200.0}, {"volume"}), (A4, {"environment": "E3"}, set()),
     (A3, {"methods": "Some"}, set()), (A3, {"metrics": AGREED["metrics"][1:]}, set()),
+    (A3, {"risks": [FIRE]}, set()),
     (A5, {"model_version": "2.0"}, set()), (A5, {"model_version": "1.0"}, {""}),
     (A6, {"ends_at": (NOW + 180 * DAY).isoformat()}, set()), (A1, {"contact": "Zhou"}, set()),
     (A6, {"ends_at": (NOW + 271 * DAY).isoformat()}, {"more_days"}),
 ])
 def test_what_may_be_filed_as_which_class(kind: ChangeKind, asked: dict[str, Any], wrong: set[str]) -> None:
     assert fields(kind, asked) == wrong
+
+
+@pytest.mark.parametrize(("after", "wrong"), [
+    ([FIRE, FLOOD], set()), ([FLOOD, FIRE], set()), ([FLOOD], {"risks"}),
+    ([{**FIRE, "severity": 1}, FLOOD], {"risks"})])
+def test_to_a_risk_register_is_added_and_what_it_says_stays(after: list[Any], wrong: set[str]) -> None:
+    assert fields(A3, {"risks": after}, agreed={**AGREED, "risks": [FIRE]}) == wrong
+    assert fields(A4, {"risks": after, "people": 200}, agreed={**AGREED, "risks": [FIRE]}) == set()
 
 
 LONGER = {"ends_at": (NOW + 120 * DAY).isoformat()}

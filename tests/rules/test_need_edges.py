@@ -16,6 +16,7 @@ from tests.rules.facts_met import (
     filed,
     group,
     holds,
+    in_force,
     items,
     proof,
     says,
@@ -279,6 +280,12 @@ def test_the_exposure_that_stands_is_the_one_an_officer_approved():
     assert not holds("exposure_limited", voted("approve", "for", "for", "against"))
     assert not holds("exposure_limited", voted("approve", subject="consent"))
     assert not holds("exposure_limited", voted("approve", version=0))
+
+
+def test_once_a_plan_is_in_force_exposure_is_limited_as_it_says_and_not_as_a_section():
+    resuming = ROWS["resume_trial", "tune"]
+    assert holds("exposure_limited", says("exposure", sites=None), voted("approve", version=0), row=resuming)
+    assert not holds("exposure_limited", in_force(sites=None), row=resuming)
 
 
 def test_a_retest_of_an_earlier_tuning_does_not_serve_again():

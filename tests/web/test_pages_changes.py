@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from api_answers import Checked
 from desk import Desk, Desks, Page, desks
+from tree import tree
 from visitor import text_of
 from walked import a_copy, month  # noqa: F401 the fixtures
 from world import World
@@ -130,3 +131,20 @@ def test_a_widening_is_walked_by_the_api_alone(at: Desks, walked: Walked) -> Non
         (1, 900, None), (2, 1200, filed[0]["id"])]
     found = caller["firm"].send("GET", f"/trials/{one.trial}/changes?state=accepted").get_json()["items"]
     assert [each["leads_to"] for each in found] == [2]
+
+
+def test_a_request_is_neither_accepted_nor_refused_until_one_of_both_is_chosen(at: Desks, walked: Walked) -> None:
+    _, one = walked
+    firm, lin = (desk(at, walked, who) for who in ("firm", "regulator"))
+    there = firm.send(f"/trials/{one.trial}/changes/new/A4?lang=en", {"people": "1300", "reason": "More came"}).location
+    page = tree(lin.get(f"{there}?lang=en").text)
+    answers = [(box.attrs["type"], box.attrs["value"], box.attrs.get("checked")) for box in page.all(
+        "input", name="accept")]
+    assert answers == [("radio", "1", None), ("radio", "0", None)]
+    assert "with their vote" in page.text
+    unsaid = lin.send(f"{there}?lang=en", {"reason": "Good"}, there)
+    assert unsaid.status_code == 422 and tree(unsaid.text).one("fieldset", role="radiogroup").attrs["aria-invalid"]
+    assert lin.send(f"{there}?lang=en", {"accept": "perhaps", "reason": "Good"}, there).status_code == 422
+    assert "Waits for a decision" in text_of(firm.get(f"{there}?lang=en").text)
+    assert lin.send(f"{there}?lang=en", {"accept": "0", "reason": "Too many"}, there).status_code == 303
+    assert "Refused" in text_of(firm.get(f"{there}?lang=en").text)

@@ -97,6 +97,41 @@ def test_a_share_of_cases_is_shown_up_to_all_of_them(program: Program, cast: Cas
     assert "100%" in said and not [one for one in re.findall(r"([\d.]+) ?%", said) if float(one) > 100]
 
 
+# What turned the light
+
+
+def test_a_stop_names_the_indicator_that_made_it_and_the_week_that_did_it(
+        program: Program, cast: Cast, clock: Shifted, opened: Callable[..., Node], at: Desks) -> None:
+    """A good month, then one bad week: over all the rate is below its limit, and the evidence of that week is not."""
+    trial = adopt(program, cast, 1, limits=[{"indicator": "harm_s2", "per_exposure": 0.0001},
+                                            {"indicator": "override", "per_exposure": 0.1}])[0]
+    clock.forward(START + 36 * DAY)
+    for week, (overrides, reviewed) in enumerate(((2, 110), (1, 110), (1, 111), (33, 112))):
+        report(program, cast, trial, 7 * week, exposures=250, reviewed=reviewed, events={"override": overrides})
+    assert at(cast.lin).get(f"/api/v1/trials/{trial}").get_json()["state"] == "suspended"
+    panel = opened(trial).panel("h-risk")
+    first, second = panel.all("li")[1:3]
+    assert panel.one("p", "say").text.startswith(
+        "What turned the light: Human override, 33 of 112 from 24 Mar to 30 Mar (29%; agreed at most 10%; 8.35% over "
+        "all). Paused automatically.")
+    assert "hot" in first.attrs["class"] and "Human override" in first.text
+    assert "Evidence at the red line" in first.text and "No excess seen" not in first.text
+    assert "No excess seen" not in second.text, "too early to say of what is judged by few uses"
+    assert "the figures in the sentence" not in panel.text
+    assert "使灯变色的指标：人工改判" in opened(trial, "lang=zh_Hans").panel("h-risk").text
+
+
+def test_a_stop_by_a_rule_has_no_figures_and_says_of_none(program: Program, cast: Cast, clock: Shifted,
+                                                         opened: Callable[..., Node]) -> None:
+    trial = adopt(program, cast, 1, limits=[{"indicator": "override", "per_exposure": 0.1}])[0]
+    clock.forward(START + 8 * DAY)
+    report(program, cast, trial, 0, exposures=250, reviewed=200)
+    told = "the figures in the sentence are of"
+    assert told in opened(trial).panel("h-risk").text
+    program.acts.do("make_move", cast.fang, {"move": "suspend", "reason": "A holiday"}, trial)
+    assert told not in opened(trial).panel("h-risk").text
+
+
 # Drift
 
 

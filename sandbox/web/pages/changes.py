@@ -83,7 +83,7 @@ def _kinds(row: Mapping[str, Any]) -> list[Plain]:
         return []
     return [{"text": kind_name(kind.id), "why": t(f"page.change.kind_{kind.id}"),
              "url": url_for("pages.new_change", trial_id=row["id"], kind=kind.id.value)}
-            for kind in KINDS.values() if row["state"] in kind.states]
+            for kind in KINDS.values() if kind.is_open(row["state"], row["left"])]
 
 
 def kind_name(kind: str) -> str:
@@ -138,7 +138,7 @@ def new_change(trial_id: str, kind: str) -> Any:
             return gone(url_for("pages.change", change_id=done.id), t(f"page.change.now_{done.state}"))
     return render(NewChangePage(
         title=kind_name(kind), over=_over(row), sub=t(f"page.change.kind_{kind}"), form=form, errors=form.errors,
-        closed="" if row["state"] in KINDS[ChangeKind(kind)].states else t("refused.not_in_this_state"),
+        closed="" if KINDS[ChangeKind(kind)].is_open(row["state"], row["left"]) else t("refused.not_in_this_state"),
     ), 422 if form.errors else 200)
 
 

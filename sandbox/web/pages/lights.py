@@ -79,15 +79,36 @@ def by_rule(cause: str) -> str:
     return t(f"cause.{cause}")
 
 
-def _red(_connection: sa.Connection, _row: Mapping[str, Any], _risk: Risk) -> Word:
-    return word("light.red.explained", steps=word("page.light.steps"))
+def _red(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Word:
+    return _turned(connection, row, risk, word("light.red.explained", steps=word("page.light.steps")))
 
 
-def _yellow(connection: sa.Connection, row: Mapping[str, Any], _risk: Risk) -> Word:
+def _turned(connection: sa.Connection, row: Mapping[str, Any], risk: Risk, text: Word) -> Word:
+    """The sentence after the indicator that turned the light, with the figures of the period that did it."""
+    found = risks.turning(connection, row, now(), program().settings.zone, risk)
+    if found is None:
+        return text
+    name = indicator_word(found.line.indicator)
+    if found.start is None or found.end is None:
+        return word("page.light.turned_by", indicator=name, text=text)
+    key, say = ("percent", percent) if _in_percent(found.line) else ("rate", per_10k)
+    return word(f"page.light.turned_{key}", indicator=name, k=found.events, n=number(found.exposures), text=text,
+                unit=unit_word(row["unit"]), start=day(found.start), end=day(found.end - timedelta(hours=1)),
+                rate=say(found.events / found.exposures) if found.exposures else t("page.strip.none"),
+                limit=say(found.line.limit), overall=say(found.line.rate or 0.0))
+
+
+def figured(connection: sa.Connection, row: Mapping[str, Any]) -> bool:
+    """Whether the light's sentence has the figures of the weightiest indicator."""
+    return row["light"] == "green" and trials.suspension(connection, row) is None
+
+
+def _yellow(connection: sa.Connection, row: Mapping[str, Any], risk: Risk) -> Word:
     found = records.next_review(connection, row["id"], "yellow") or records.next_review(connection, row["id"])
     if found is None:
         return word("page.light.yellow_unplanned")
-    text = word("light.yellow.explained", name=word("page.light.panel"), date=day(found["due_at"] - timedelta(hours=1)))
+    text = _turned(connection, row, risk, word("light.yellow.explained", name=word("page.light.panel"),
+                                               date=day(found["due_at"] - timedelta(hours=1))))
     why = [event for event in (found["reason"] or "").split() if event in WHY_YELLOW]
     return word("page.light.yellow_why", text=text, events=[word(f"page.review.why_{event}") for event in why]) \
         if why else text
@@ -109,8 +130,16 @@ def _grey(_connection: sa.Connection, _row: Mapping[str, Any], risk: Risk) -> Wo
 
 
 def strips(risk: Risk, unit: str) -> list[Plain]:
-    """Rates against limits for the `strip` macro, the weightiest indicator first."""
-    return [_strip(one, unit) for one in risk.indicators]
+    """Rates against limits for the `strip` macro: first what is at its lines, then the weightiest indicator."""
+    lines = sorted(risk.indicators, key=lambda one: -max(one.log_e, risk.yellow))
+    return [{**_strip(one, unit), **_at_line(one, risk)} for one in lines]
+
+
+def _at_line(one: IndicatorLine, risk: Risk) -> Plain:
+    """What is said of an indicator whose evidence alone is at a line, whatever its rate over all is."""
+    if one.log_e >= risk.red:
+        return {"tone": "hot", "verdict": t("page.strip.evidence_red")}
+    return {"tone": "warm", "verdict": t("page.strip.evidence_yellow")} if one.log_e >= risk.yellow else {}
 
 
 def _strip(one: IndicatorLine, unit: str) -> Plain:

@@ -178,7 +178,7 @@ def _overview(connection: sa.Connection, row: dict[str, Any], found: tuple[trial
               "mark": trial_mark(connection, actor(), row["id"], now())},
         head=head_of(connection, row, "trial", _stops(row, found)), next=_next(connection, row, found),
         light=lights.explained(connection, row, known) if started and not STATES[row["state"]].final else None,
-        light_note=_light_note(row, known), strips=lights.strips(known, row["unit"]) if started else [],
+        light_note=_light_note(connection, row, known), strips=lights.strips(known, row["unit"]) if started else [],
         groups=experts.compared(known), drift=drifts.watched(connection, row),
         expert=experts.expert(row, known) if deep else None,
         expert_url=url_for("pages.trial", trial_id=row["id"], expert=None if deep else 1) if started else "",
@@ -208,20 +208,25 @@ def _other(row: dict[str, Any]) -> Plain | None:
 
 
 def _stops(row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> list[Plain]:
-    return [{"label": t(f"move.{one.move.name}"), "kind": "stop",
+    return [{"label": t(f"move.{one.move.name}"), "kind": "stop" if one.move.name == "suspend" else "",
              "url": url_for("pages.move", trial_id=row["id"], name=one.move.name)}
             for one in found if one.permitted and one.move.name in HEAVY]
 
 
-def _light_note(row: dict[str, Any], known: risk.Risk) -> str:
+def _light_note(connection: sa.Connection, row: dict[str, Any], known: risk.Risk) -> str:
+    """Of what the figures are: the epoch, up to when, how much use; and whose those of the sentence are, if it has
+    any that it does not name itself."""
     if not known.indicators:
         return ""
     first = known.indicators[0]
     covered = day(row["covered_until"] - timedelta(hours=1)) if row["covered_until"] else t("page.light.no_report")
-    told = t("page.light.note", epoch=row["epoch"], until=covered, n=first.exposures,
-             unit=lights.unit_word(row["unit"]), indicator=lights.indicator_word(first.indicator))
-    unseen = t("page.light.unreported", n=round(first.unreported), unit=lights.unit_word(row["unit"]))
-    return f"{told} · {unseen}" if first.unreported >= 1 else told
+    unit = lights.unit_word(row["unit"])
+    told = [t("page.light.note", epoch=row["epoch"], until=covered, n=first.exposures, unit=unit)]
+    if lights.figured(connection, row):
+        told.append(t("page.light.note_of", indicator=lights.indicator_word(first.indicator)))
+    if first.unreported >= 1:
+        told.append(t("page.light.unreported", n=round(first.unreported), unit=unit))
+    return " · ".join(told)
 
 
 def _caps(connection: sa.Connection, row: dict[str, Any], known: risk.Risk) -> Plain | None:
