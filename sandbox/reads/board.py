@@ -18,6 +18,7 @@ from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.clocks import ended_by, is_step
 from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import RUNNING, stage_of
+from sandbox.rules.reviewing import COURSES, Sitting, quorum
 from sandbox.rules.risk import CAP_WARNING
 from sandbox.store.accounts import ACCOUNTS, INVITATIONS
 from sandbox.store.allegations import ALLEGATIONS
@@ -61,8 +62,8 @@ RELATIONS = {Role.REGULATOR: Relation.OFFICER, Role.FIRM: Relation.OWNER, Role.R
 class Task:
     """One thing that waits for a person: what, on which trial, until when.
 
-    `kind` is alarm, decide, conclude, correction, incident, clock, item, verify, allegation, recusal, change, late_red,
-    hold, held,
+    `kind` is alarm, decide, conclude, await (a conclusion that lacks opinions), correction, incident, clock, item,
+    verify, allegation, recusal, change, late_red, hold, held,
     report, seat, review, retraction, annual, or a step's (move, section, vote, panel, ending); `about` says which move,
     section, matter, panel, severity, cause, ground, class of change or sort of review."""
 
@@ -75,10 +76,13 @@ class Task:
     about: str | None = None
     title_hant: str | None = None
     title_en: str | None = None
+    have: int = 0
+    needed: int = 0
+    """Of a conclusion: how many have judged, of how many."""
 
 
 def tasks(connection: sa.Connection, actor: Actor, now: datetime, place: Jurisdiction) -> tuple[Task, ...]:
-    """What this actor has to do, soonest due first; what has no date last."""
+    """What this actor has to do, soonest due first; what has no date after that, and last what waits for others."""
     steps = _steps(connection, actor, now, place) if actor.role in STEPPING else ()
     return _soonest((*own_tasks(connection, actor, now), *steps))
 
@@ -91,8 +95,8 @@ def own_tasks(connection: sa.Connection, actor: Actor, now: datetime, trial_id: 
 
 
 def _soonest(found: tuple[Task, ...]) -> tuple[Task, ...]:
-    return tuple(sorted(found, key=lambda task: (task.due_at is None, task.due_at.isoformat() if task.due_at else "",
-                                                 task.object_id)))
+    return tuple(sorted(found, key=lambda task: (
+        task.kind == "await", task.due_at is None, task.due_at.isoformat() if task.due_at else "", task.object_id)))
 
 
 def _of(table: sa.Table, kind: str, trial_id: str | None, due: Any, about: Any, *where: Any) -> sa.Select[Any]:
@@ -111,9 +115,6 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
     named = sa.func.coalesce(DECISIONS.c.move, DECISIONS.c.act)
     waiting = _of(DECISIONS, "decide", trial_id, DECISIONS.c.expires_at, named,
                   DECISIONS.c.outcome == "waiting", DECISIONS.c.proposed_by != actor.id, DECISIONS.c.expires_at > now)
-    ready = sa.or_(REVIEWS.c.id.in_(sa.select(OPINIONS.c.review_id)), REVIEWS.c.due_at <= now + SOON,
-                   REVIEWS.c.kind == "emergency")
-    reviews = _of(REVIEWS, "conclude", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open", ready)
     corrections = _of(CORRECTIONS, "correction", trial_id, sa.null(), sa.null(), CORRECTIONS.c.state == "waiting")
     allegations = _of(ALLEGATIONS, "allegation", trial_id, ALLEGATIONS.c.decide_by, sa.null(),
                       ALLEGATIONS.c.state == "waiting")
@@ -129,10 +130,26 @@ def _regulators(connection: sa.Connection, actor: Actor, now: datetime, trial_id
               for row in owed_until(connection, actor, now + YEARLY_AHEAD)]
     panels = _of(CLOCKS, "panel", trial_id, CLOCKS.c.due_at, sa.literal("panel"), CLOCKS.c.key == PANEL_LACKS,
                  CLOCKS.c.ended_at.is_(None))
-    queries = (alarms, panels, waiting, reviews, corrections, allegations, asked, changes, done, late,
+    queries = (alarms, panels, waiting, corrections, allegations, asked, changes, done, late,
                _held(actor, trial_id))
-    return [*_run(connection, *queries), *_grave(connection, actor, trial_id),
+    return [*_run(connection, *queries), *_conclusions(connection, now, trial_id), *_grave(connection, actor, trial_id),
             *_clocks(connection, actor, now, trial_id), *([] if trial_id else (*held, *yearly))]
+
+
+def _conclusions(connection: sa.Connection, now: datetime, trial_id: str | None) -> list[Task]:
+    """Open reviews that somebody has judged or whose time is short: to be concluded once the quorum has judged."""
+    ready = sa.or_(REVIEWS.c.id.in_(sa.select(OPINIONS.c.review_id)), REVIEWS.c.due_at <= now + SOON,
+                   REVIEWS.c.kind == "emergency")
+    judged = sa.select(sa.func.count()).where(OPINIONS.c.review_id == REVIEWS.c.id,
+                                              OPINIONS.c.recommendation.in_(COURSES)).scalar_subquery()
+    query = _of(REVIEWS, "conclude", trial_id, REVIEWS.c.due_at, REVIEWS.c.kind, REVIEWS.c.state == "open", ready)
+    query = query.add_columns(judged.label("have"), REVIEWS.c.sitting, TRIALS.c.tier)
+    found = []
+    for row in connection.execute(query).mappings():
+        needed = quorum(Sitting(row["sitting"]), row["tier"])
+        told = {name: value for name, value in row.items() if name not in ("sitting", "tier", "kind")}
+        found.append(Task(**told, kind="conclude" if row["have"] >= needed else "await", needed=needed))
+    return found
 
 
 def _held(actor: Actor, trial_id: str | None) -> sa.Select[Any]:

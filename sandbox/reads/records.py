@@ -12,6 +12,7 @@ from sandbox.reads.pages import Page, soonest_due
 from sandbox.reads.walks import Wanted
 from sandbox.rules.access import Actor, Role
 from sandbox.rules.reporting import Span
+from sandbox.rules.reviewing import COURSES
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
 from sandbox.store.batches import COUNTS, KEPT
 from sandbox.store.feedback import CORRECTIONS, FEEDBACK
@@ -129,6 +130,10 @@ def _incidents_wanted(actor: Actor, trial_id: str | None, chosen: Mapping[str, s
     return Wanted(INCIDENTS, actor, trial_id, exact=exact, fits=tuple(fits))
 
 
+AHEAD = "ahead"
+"""Asks for the reviews that are still to be held, whether open or only planned."""
+
+
 def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None, *, state: str | None = None,
             kind: str | None = None, q: str | None = None, cursor: str | None = None,
             limit: int = 50) -> Page[dict[str, Any]]:
@@ -138,7 +143,7 @@ def reviews(connection: sa.Connection, actor: Actor, trial_id: str | None = None
         mine = sa.select(SEATS.c.trial_id).where(seats_of(actor), SEATS.c.panel == "running",
                                                  SEATS.c.accepted.is_(True))
         query = query.where(REVIEWS.c.trial_id.in_(mine))
-    query = query.where(REVIEWS.c.state == state) if state else query
+    query = query.where(REVIEWS.c.state.in_(("planned", "open") if state == AHEAD else (state,))) if state else query
     query = query.where(REVIEWS.c.kind == kind) if kind else query
     return soonest_due(connection, query, REVIEWS, cursor, _plain, limit)
 
@@ -182,7 +187,8 @@ def review(connection: sa.Connection, actor: Actor, review_id: str) -> dict[str,
         one for one in given if one["account_id"] == actor.id]
     moved = connection.execute(sa.select(REVIEW_DATES).where(
         REVIEW_DATES.c.review_id == review_id).order_by(REVIEW_DATES.c.id)).mappings().all()
-    return {**row, "opinions": [dict(one) for one in open_to], "opinions_given": len(given), "asked": asked,
+    return {**row, "opinions": [dict(one) for one in open_to], "opinions_given": len(given),
+            "judged": sum(one["recommendation"] in COURSES for one in given), "asked": asked,
             "complete": complete, "moved": [dict(one) for one in moved], "draft": connection.execute(sa.select(
                 DRAFTS.c.raw).where(DRAFTS.c.trial_id == row["trial_id"], DRAFTS.c.kind == review_id,
                                     DRAFTS.c.account_id == actor.id)).scalar()}
@@ -232,6 +238,26 @@ def sitting_on(connection: sa.Connection, review: Mapping[Any, Any]) -> list[dic
         query = query.where(SEATS.c.account_id.in_(sa.select(SITTERS.c.account_id).where(
             SITTERS.c.review_id == review["id"])))
     return [dict(one) for one in connection.execute(query.order_by(SEATS.c.id)).mappings()]
+
+
+def silent_on(connection: sa.Connection, review_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Names of those who are asked and have not judged, nor has their deputy, by review. The caller has narrowed to
+    the reviews."""
+    deputy = SEATS.alias("deputies")
+    stand_in = sa.select(deputy.c.account_id).where(deputy.c.deputy_of == SEATS.c.id)
+    judged = sa.exists().where(OPINIONS.c.review_id == REVIEWS.c.id, sa.or_(
+        OPINIONS.c.account_id == SEATS.c.account_id, OPINIONS.c.account_id.in_(stand_in)))
+    on_duty = sa.exists().where(SITTERS.c.review_id == REVIEWS.c.id, SITTERS.c.account_id == SEATS.c.account_id)
+    query = sa.select(REVIEWS.c.id, CONTACTS.c.name).select_from(REVIEWS).join(
+        TRIALS, TRIALS.c.id == REVIEWS.c.trial_id).join(SEATS, SEATS.c.trial_id == TRIALS.c.id).join(
+        CONTACTS, CONTACTS.c.account_id == SEATS.c.account_id).where(
+        REVIEWS.c.id.in_(review_ids), SEATS.c.panel == "running", SEATS.c.accepted.is_(True),
+        SEATS.c.recused_at.is_(None), SEATS.c.objected.is_(False), SEATS.c.panel_no == TRIALS.c.panel_no,
+        sa.or_(REVIEWS.c.sitting == "full", on_duty), ~judged)
+    found: dict[str, list[str]] = {}
+    for one in connection.execute(query.order_by(REVIEWS.c.id, SEATS.c.id)):
+        found.setdefault(one.id, []).append(one.name)
+    return found
 
 
 def since(connection: sa.Connection, actor: Actor, trial_id: str, after: datetime | None) -> dict[str, Any]:

@@ -51,7 +51,8 @@ SIGNED_OFF = {"exposure": "approve", "consent": "approve", "exit_plan": "approve
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do (`kind`: move, section, vote, panel, items, ending) and its name; or `wait`, named for who holds it.
+    """What to do (`kind`: move, section, vote, panel, items, changes, ending) and its name; or `wait`, named for who
+    holds it.
 
     `toward` is the move that it serves."""
 
@@ -112,9 +113,8 @@ def next_steps(connection: sa.Connection, actor: Actor, rows: Sequence[Mapping[A
     """The same for several trials, by id, in as many queries as for one."""
     if not rows:
         return {}
-    groups = SEATED_READ if relation in SEATED else {
-        "sections", *(group for row in rows for group in groups_for(_ahead(row)))}
-    facts = facts_of_many(connection, rows, groups, now, place)
+    asked = [(row, SEATED_READ if relation in SEATED else groups_for(_ahead(row)) | {"sections"}) for row in rows]
+    facts = facts_of_many(connection, asked, now, place)
     standing, proposed = _standing(connection, rows), _proposed(connection, rows, now)
     return {row["id"]: _step(_Sight(row, actor, relation, facts[row["id"]], standing.get(row["id"], {}),
                                     proposed.get(row["id"], frozenset()))) for row in rows}
@@ -201,6 +201,8 @@ def _meeting(sight: _Sight, need: str) -> Step | None:
         return _items(sight, party)
     if need in SPREAD:
         return _spread(sight, need, party)
+    if need == "exposure_limited" and sight.facts.terms is not None:  # a plan in force is changed by a request
+        return Step("changes", "changes") if party == "firm" else None
     if meet not in SECTIONS:
         return None
     if meet in SIGNED_OFF and sight.facts.section(meet):

@@ -42,6 +42,7 @@ NAV = (
     Place("reviews", (REGULATOR, FIRM, REVIEWER), named={REVIEWER: "my_reviews"}),
     Place("feedback", (REGULATOR, FIRM, REVIEWER)),
     Place("incidents", (REGULATOR, FIRM, REVIEWER)),
+    Place("clocks", (REGULATOR,)),
     Place("registers", (REGULATOR, FIRM, DEPARTMENT)),
     Place("duty", (REGULATOR,)),
     Place("accounts", (ADMINISTRATOR, REGULATOR), gap=True),
@@ -49,11 +50,11 @@ NAV = (
     Place("messages", (ADMINISTRATOR, *AT_TRIALS), gap=True),
     Place("settings", (ADMINISTRATOR, *AT_TRIALS)),
 )
-PLACE_OF = {"conclude": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
+PLACE_OF = {"conclude": "reviews", "await": "reviews", "review": "reviews", "seat": "reviews", "correction": "feedback",
             "report": "feedback", **dict.fromkeys(("incident", "clock", "item", "verify", "allegation"), "incidents"),
             "alarm": "duty", "recusal": "reviews"}
 """Where a kind of task is dealt with, besides the board, which counts all."""
-PART_OF = {**dict.fromkeys(("clocks", "corrective-items", "allegations", "files"), "incidents"), "alarms": "duty",
+PART_OF = {**dict.fromkeys(("corrective-items", "allegations", "files"), "incidents"), "alarms": "duty",
            **dict.fromkeys(("fees", "reviewers", "recusals", "seats"), "reviews")}
 """Pages that belong to a place whose address is another."""
 KINDS = {"error": "bad", "success": "good"}

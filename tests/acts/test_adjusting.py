@@ -20,9 +20,12 @@ from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
+from sandbox.reads.steps import Step, next_step
+from sandbox.rules.access import Relation
 from sandbox.rules.changes import KINDS
 from sandbox.store.changes import CHANGES, PLAN_VERSIONS
 from sandbox.store.clocks import CLOCKS
+from sandbox.store.corrective import ITEMS
 from sandbox.store.dues import NOTICES
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.sections import SECTION_ROWS
@@ -470,6 +473,25 @@ def test_the_advice_on_a_widening_does_not_outlast_another_change(walked: Walked
         with pytest.raises(Refused, match="advice_outdated"):
             again()
     assert world.trial(one)["cap_people"] == 900
+
+
+def test_a_pilot_that_was_taken_over_states_its_limits_before_it_goes_on_after_tuning(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    item = {"item": "Retrain", "owner": "Wang", "due_on": (clock() + 30 * DAY).date().isoformat(),
+            "acceptance_test": "All cases"}
+    accepted = file(acts, cast.fang, trial, "A7", items=[item])
+    acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, accepted.id)
+    with pytest.raises(Unmet) as refused:
+        acts.do("make_move", cast.lin, {"move": "resume_trial", "reason": "Done"}, trial)
+    assert "exposure_limited" in refused.value.needs
+    body = {"people": 20_000, "rate_per_day": 10.0, "days": 180, "autonomy": "no_human"}
+    with pytest.raises(Refused, match="not_in_this_state"):
+        acts.do("file_section", cast.fang, {"kind": "exposure", "body": body}, trial)
+    promised, = rows(program, ITEMS, trial)
+    acts.do("finish_corrective_item", cast.fang, {"done": "Trained on all cases"}, promised["id"])
+    with program.reading() as connection:
+        step = next_step(connection, cast.fang, row(program, trial), Relation.OWNER, clock(), program.settings.place)
+    assert step == Step("changes", "changes", "resume_trial")
 
 
 # Who, when, and how often

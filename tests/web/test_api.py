@@ -364,7 +364,7 @@ def test_me_says_who_i_am_what_i_may_and_what_waits(world: World) -> None:
     assert (rui["role"], rui["constituency"], rui["organisation"]) == ("reviewer", "industry", "Guild")
     assert world.client("reads").get("/me")["scopes"] == ["read"]
     assert ("seat", world.hers["running"]) in [(task["kind"], task["trial_id"]) for task in rui["tasks"]]
-    assert "conclude" in [task["kind"] for task in world.client("lin").get("/me")["tasks"]]
+    assert "await" in [task["kind"] for task in world.client("lin").get("/me")["tasks"]]
 
 
 def test_a_token_is_never_wider_than_its_maker_and_ends_when_it_is_revoked(world: World) -> None:

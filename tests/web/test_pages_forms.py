@@ -16,6 +16,7 @@ from sandbox.acts.refusals import Invalid
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.reads import records, trials
+from sandbox.reads.board import own_tasks
 from sandbox.rules.access import SYSTEM_ACTOR
 from sandbox.rules.questions import asked
 from sandbox.words import say, word
@@ -375,6 +376,30 @@ def test_an_empty_opinion_is_told_beside_each_question_that_it_is_required(
     said = text_of(page)
     assert "cannot_judge" not in said
     assert [code for code in asked("R3") if said.count(say(word(f"question.{code}"), language)) != 2] == []
+
+
+def test_a_conclusion_can_be_signed_only_once_its_quorum_is_in(
+        at: Desks, cast: Cast, program: Program, running: str, review: str) -> None:
+    fine = {"conflict": False, "recommendation": "continue", "reason": "Fine", "answers": []}
+    program.acts.do("give_opinion", cast.rui, fine, review)
+    with program.reading() as connection:
+        waiting = own_tasks(connection, cast.lin, program.clock(), running)
+        silent = records.silent_on(connection, [review])[review]
+    assert [one.kind for one in waiting].index("await") == len(waiting) - 1
+    assert (waiting[-1].have, waiting[-1].needed) == (1, 5) and silent == ["Shen"]
+    said = text_of(at(cast.lin).get("/?lang=en").text)
+    assert "1 of 5 opinions are in" in said and "It waits for Shen." in said
+    assert "Sign the conclusion" not in said
+    page = at(cast.lin).get(f"/reviews/{review}?lang=en").text
+    assert "Hold it as a stand-in check" in page and "Sign the conclusion" not in page
+    for who in (cast.mei, *cast.reviewers[:2]):
+        seat = program.acts.do("assign_reviewer", cast.lin, {"account_id": who.id, "panel": "running"}, running).id
+        program.acts.do("answer_assignment", who, {"conflict": False, "accepted": True}, seat)
+    for who in (cast.shen, cast.mei, *cast.reviewers[:2]):
+        program.acts.do("give_opinion", who, fine, review)
+    with program.reading() as connection:
+        assert "conclude" in [one.kind for one in own_tasks(connection, cast.lin, program.clock(), running)]
+    assert "Sign the conclusion" in at(cast.lin).get(f"/reviews/{review}?lang=en").text
 
 
 def test_the_set_of_questions_follows_the_scenario_and_each_keeps_its_last_answer(

@@ -80,10 +80,11 @@ def regulator(connection: sa.Connection) -> BoardPage:
     because = {row["id"]: (causes.get(row["id"]), asked.get(row["id"], "")) for row in working[:AT_WORK_SHOWN]}
     rows = [_row(row, known[row["id"]], because[row["id"]], owed.get(row["id"], []), row["id"] in first,
                  row["id"] in differing) for row in working[:AT_WORK_SHOWN]]
+    silent = records.silent_on(connection, [one.object_id for one in waiting if one.kind == "await"])
     return BoardPage(
         live=live(connection),
         at=moment(now()), n=len(waiting), counts=_counts(board.counts_at_work(connection, actor())),
-        todo=tasks.todo(waiting), silence=_silence(connection), caps=_near_caps(working, known),
+        todo=tasks.todo(waiting, silent), silence=_silence(connection), caps=_near_caps(working, known),
         notices=messages.waiting(connection), notices_url=url_for("messages.deliveries", state="due"),
         columns=[{"key": key, "label": t(f"page.col.{key}"), "num": key == "used"} for key in COLUMNS], rows=rows,
         more=max(0, len(working) - AT_WORK_SHOWN), trials_url=url_for("pages.trials_list"),

@@ -23,6 +23,8 @@ from sandbox.web.pages.trials import with_trial
 from sandbox.web.reader import actor, program, said, t, titled
 from sandbox.words import word
 
+RUN = "1"
+"""What the list shows unless asked otherwise: an ended clock asks nothing of anybody."""
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 COLUMNS = (Column("clock"), Column("due"), Column("clock_state"), Column("owner"), Column("source"))
 AS_LAW = (Mark.READ, Mark.REPORTED)
@@ -31,16 +33,16 @@ AS_LAW = (Mark.READ, Mark.REPORTED)
 
 @page(PAGES, "/clocks", roles=READERS)
 def clocks_list() -> Any:
-    """Clocks of every trial this person sees, soonest out first."""
-    running, trial, q = wanted("running"), wanted("trial"), wanted("q")
+    """Clocks of every trial this person sees, soonest out first: those that run, or all."""
+    running, trial, q = wanted("running") or RUN, wanted("trial"), wanted("q")
     return listed(Listing(
         name="clocks", endpoint="pages.clocks_list", q=q or "", columns=COLUMNS, cells=cells, plain=_plain,
         actions=[{"label": t("page.annual.title"), "url": url_for("pages.annual_reports")}]
         if actor().role is Role.REGULATOR else [],
-        filters=[choices_of("running", running, {"1": t("page.clocks.running")}),
+        filters=[choices_of("running", running, {RUN: t("page.clocks.running")}, RUN),
                  choices_of("trial", trial, {trial: trial} if trial else {})],
         page=lambda connection, cursor, limit: reads.clocks(connection, actor(), now(), trial_id=trial, q=q,
-                                                running=running == "1", cursor=cursor, limit=limit)))
+                                                running=running == RUN, cursor=cursor, limit=limit)))
 
 
 def cells(one: ClockLine) -> Plain:

@@ -13,6 +13,8 @@ from sandbox.web.reader import program, t
 
 SHOWN = 50
 LONGEST = 200
+ALL = "all"
+"""The value of a filter that has a usual one, for whoever wants everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ def wanted(name: str) -> str | None:
     return text[:LONGEST] or None
 
 
-def choices_of(name: str, value: str | None, options: Mapping[str, str]) -> Plain:
-    """A filter with its options."""
-    return {"name": name, "label": t(f"page.col.{name}"), "value": value,
-            "options": [{"value": key, "label": label} for key, label in options.items()]}
+def choices_of(name: str, value: str | None, options: Mapping[str, str], usual: str | None = None) -> Plain:
+    """A filter with its options; `usual`: the one that holds where none is asked for, which nobody can remove."""
+    return {"usual": usual, "name": name, "label": t(f"page.col.{name}"), "value": value or usual,
+            "options": [*({"value": key, "label": label} for key, label in options.items()),
+                        *([{"value": ALL, "label": t("list.all")}] if usual else [])]}
 
 
 def listed(of: Listing) -> Any:
@@ -90,7 +93,7 @@ def _address(of: Listing, without: str = "", **more: str | None) -> str:
 def _chips(of: Listing) -> list[Plain]:
     found = [{"name": "q", "label": t("page.list.chip", what=t("list.search"), value=of.q)}] if of.q else []
     for one in of.filters:
-        if one["value"]:
+        if one["value"] and one["value"] != one["usual"]:
             label = next((o["label"] for o in one["options"] if o["value"] == one["value"]), one["value"])
             found.append({"name": one["name"], "label": t("page.list.chip", what=one["label"], value=label)})
     return [{"label": one["label"], "url": _address(of, without=one["name"]), "name": one["name"]} for one in found]
@@ -105,7 +108,10 @@ def _looked(of: Listing, found: Page[Any]) -> Plain:
 def _nothing(of: Listing, chips: list[Plain]) -> Plain:
     """An empty list: which filters clash and what removing each would show; or how the list fills."""
     if not chips:
-        return {"title": t(f"page.{of.name}.none"), "text": t(f"page.{of.name}.none_why"), "actions": of.actions}
+        wider = [{"label": t("list.see_all"), "url": _address(of, **{one["name"]: ALL})}
+                 for one in of.filters if one["usual"]]
+        return {"title": t(f"page.{of.name}.none"), "text": t(f"page.{of.name}.none_why"),
+                "actions": [*wider, *of.actions]}
     return {"title": t("page.list.clash", n=len(chips)), "text": t("page.list.clash_why"),
             "actions": [{"label": _removal(of, chip), "url": chip["url"]} for chip in chips]}
 

@@ -31,7 +31,7 @@ from sandbox.web.pages import lights
 from sandbox.web.pages.changes import change_line
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
 from sandbox.web.pages.incidents import enum_words
-from sandbox.web.pages.lists import Column, Listing, choices_of, listed, wanted
+from sandbox.web.pages.lists import ALL, Column, Listing, choices_of, listed, wanted
 from sandbox.web.pages.opinions import answers_shown, drafted, opinion_form, opinion_given
 from sandbox.web.pages.shapes import (
     PAGES,
@@ -53,18 +53,21 @@ READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 SEATED = (Relation.SEATED, Relation.CHAIR)
 SHOWN = 50
 COLUMNS = (Column("review"), Column("kind"), Column("state"), Column("due"), Column("recommendation"))
-FILTERS = (("kind", ReviewKind), ("state", ReviewState))
 
 
 @page(PAGES, "/reviews", roles=READERS)
 def reviews_list() -> Any:
-    """Reviews of every trial this person sees, soonest due first."""
-    chosen = {name: wanted(name) for name in ("kind", "state", "q")}
+    """Reviews of every trial this person sees, soonest due first: those that are open or planned, or as asked."""
+    chosen = {name: wanted(name) for name in ("kind", "q")}
+    state = wanted("state") or records.AHEAD
     return listed(Listing(
         name="reviews", actions=_ways(), endpoint="pages.reviews_list", q=chosen["q"] or "", columns=COLUMNS,
-        cells=_cells, plain=_plain, filters=[choices_of(name, chosen[name], enum_words(of)) for name, of in FILTERS],
+        cells=_cells, plain=_plain, filters=[
+            choices_of("kind", chosen["kind"], enum_words(ReviewKind)),
+            choices_of("state", state, {records.AHEAD: t("page.reviews.ahead"), **enum_words(ReviewState)},
+                       records.AHEAD)],
         page=lambda connection, cursor, limit: records.reviews(connection, actor(), cursor=cursor, limit=limit,
-                                                               **chosen)))
+                                                               state=None if state == ALL else state, **chosen)))
 
 
 def _ways() -> list[Plain]:
@@ -217,11 +220,19 @@ def _own_form(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[st
         return None
     if row["relation"] in SEATED:
         return opinion_form(connection, one, row, url_for("pages.give_opinion", review_id=one["id"]))
-    return _conclusion_form(one) if row["relation"] is Relation.OFFICER else None
+    return _conclusion_form(one, row) if row["relation"] is Relation.OFFICER else None
 
 
-def _conclusion_form(one: Mapping[str, Any]) -> Form:
-    return form_of(ConclusionFields, url_for("pages.conclude_review", review_id=one["id"]), t("page.review.conclude"))
+def _lacking(one: Mapping[str, Any], row: Mapping[str, Any]) -> bool:
+    """Whether fewer have judged than a conclusion needs: then only a stand-in check can be signed."""
+    return int(one["judged"]) < quorum(Sitting(one["sitting"]), row["tier"])
+
+
+def _conclusion_form(one: Mapping[str, Any], row: Mapping[str, Any]) -> Form:
+    lacking = _lacking(one, row)
+    return form_of(ConclusionFields, url_for("pages.conclude_review", review_id=one["id"]),
+                   t("page.review.hold_stand_in" if lacking else "page.review.conclude"),
+                   values={"stand_in": True} if lacking else None)
 
 
 @page(PAGES, "/reviews/<review_id>/opinion", act="give_opinion", methods=("POST",))
@@ -244,7 +255,7 @@ def conclude_review(review_id: str) -> Any:
     """Sign the conclusion."""
     with program().reading() as connection:
         one, row = _one(connection, review_id)
-        done, form = tried(lambda: do("conclude_review", read(ConclusionFields), review_id), _conclusion_form(one))
+        done, form = tried(lambda: do("conclude_review", read(ConclusionFields), review_id), _conclusion_form(one, row))
         if done is None:
             return render(review_page(connection, one, row, form), 422)
     return gone(url_for("pages.review", review_id=review_id), t("page.review.concluded"))
@@ -286,14 +297,17 @@ def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[
         moves=[t("page.review.moved_from", was=day(moved["was"]), to=day(moved["due_at"]), reason=moved["reason"],
                  who=word(f"role.{moved['role']}")) for moved in one["moved"]], move_url=_move_url(one, row),
         form=form and replace(form, prefix="o-"), errors=form.errors if form else {},
-        form_title=t("page.review.your_opinion" if seated else "page.review.your_conclusion"),
-        form_note=_note(one, seated=seated),
+        form_title=t("page.review.your_opinion" if seated else "page.review.your_stand_in" if _lacking(one, row) else
+                     "page.review.your_conclusion"),
+        form_note=_note(one, row, seated=seated),
         guides=_guides(connection) if seated and form else [])
 
 
-def _note(one: Mapping[str, Any], *, seated: bool) -> str:
+def _note(one: Mapping[str, Any], row: Mapping[str, Any], *, seated: bool) -> str:
     """What is to be known before one says something; of a change, what it means to advise going on."""
     told = t("page.review.opinion_note" if seated else "page.review.conclusion_note")
+    if not seated and _lacking(one, row):
+        told = t("page.review.stand_in_note", n=one["judged"], needed=quorum(Sitting(one["sitting"]), row["tier"]))
     return f"{told} {t('page.review.change_note')}" if one["kind"] == ReviewKind.CHANGE else told
 
 

@@ -1,6 +1,7 @@
 """Tasks and steps in words: what to do, why, until when, and the page where it is done."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask import url_for
@@ -24,6 +25,7 @@ from sandbox.words import Word, has_word, word
 OBJECT_PAGES = {
     "alarm": ("pages.alarm", "alarm_id"), "recusal": ("pages.recusal", "recusal_id"),
     "decide": ("pages.decision", "decision_id"), "conclude": ("pages.review", "review_id"),
+    "await": ("pages.review", "review_id"),
     "correction": ("pages.correction", "correction_id"), "incident": ("pages.incident", "incident_id"),
     "clock": ("pages.incident", "incident_id"), "a clock": ("pages.clock", "clock_id"),
     "item": ("pages.corrective_item", "item_id"),
@@ -34,8 +36,8 @@ OBJECT_PAGES = {
     "retraction": ("pages.retraction", "retraction_id"),
 }
 """Where a task about an object of its own is done."""
-ABOUT = {"conclude": ReviewKind, "review": ReviewKind, "seat": Panel, "hold": HoldKind, "vote": MatterName,
-         "retraction": RetractionGround, "change": ChangeKind}
+ABOUT = {"conclude": ReviewKind, "await": ReviewKind, "review": ReviewKind, "seat": Panel, "hold": HoldKind,
+         "vote": MatterName, "retraction": RetractionGround, "change": ChangeKind}
 FAMILIES = {"decide": "move", "move": "move", "section": "section"}
 """What names a task's subject: an enum's value, or a word of its own."""
 
@@ -52,6 +54,8 @@ def step_url(kind: str, name: str, trial_id: str) -> str:
         return url_for("pages.panel", trial_id=trial_id)
     if kind == "items":
         return url_for("pages.corrective_items_list", trial=trial_id)
+    if kind == "changes":
+        return url_for("pages.trial_changes", trial_id=trial_id)
     if kind == "report":
         return url_for("pages.new_feedback", trial_id=trial_id)
     return url_for("pages.trial", trial_id=trial_id, _anchor="moves")
@@ -97,24 +101,30 @@ def owed_word(one: Owed) -> Word:
     return value_word(ReviewKind, one.about) if one.about else word(f"page.owed.{one.kind}")
 
 
-def todo(tasks: tuple[Task, ...]) -> list[Plain]:
-    """Tasks for the `todo` macro, the first with the page's one filled button."""
-    return [_todo_row(task, first=place == 0) for place, task in enumerate(tasks)]
+def todo(tasks: tuple[Task, ...], silent: Mapping[str, list[str]] = MappingProxyType({})) -> list[Plain]:
+    """Tasks for the `todo` macro, the first with the page's one filled button where it can be done; `silent`: by review
+    the names of those whose opinion it waits for."""
+    return [_todo_row(task, silent.get(task.object_id, []), first=place == 0) for place, task in enumerate(tasks)]
 
 
-def _todo_row(task: Task, *, first: bool) -> Plain:
+def _todo_row(task: Task, silent: list[str], *, first: bool) -> Plain:
     url, act = task_url(task), what(task.kind, task.about)
     named = f"{task.trial_id} {titled(task)}" if task.trial_id else ""
-    row: Plain = {"text": t("page.task.line", trial=named, what=act) if named else act, "url": url, "why": why(task),
-                  "action": {"label": t(f"page.do.{task.kind}"), "url": url, "kind": "main" if first else ""}}
+    row: Plain = {"text": t("page.task.line", trial=named, what=act) if named else act, "url": url,
+                  "why": why(task, silent),
+                  "action": {"label": t(f"page.do.{task.kind}"), "url": url,
+                             "kind": "main" if first and task.kind != "await" else ""}}
     if task.due_at and task.kind != "hold":
         until = due(task.due_at)
         row.update(due=until.text, urgency=until.urgency)
     return row
 
 
-def why(task: Task) -> str:
-    """Why it waits for this person."""
+def why(task: Task, silent: list[str] | None = None) -> str:
+    """Why it waits for this person; what waits for others says for whom, and what can be done meanwhile."""
+    if task.kind == "await":
+        who = [t("page.why.await_who", who=silent)] if silent else []
+        return " ".join((t("page.why.await", n=task.have, needed=task.needed), *who, t("page.why.await_do")))
     state = word(f"state.{task.state}") if task.state else ""
     return t(f"page.why.{task.kind}", state=state, what=about_word(task.kind, task.about))
 

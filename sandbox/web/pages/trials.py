@@ -208,7 +208,7 @@ def _other(row: dict[str, Any]) -> Plain | None:
 
 
 def _stops(row: dict[str, Any], found: tuple[trials.NextMove, ...]) -> list[Plain]:
-    return [{"label": t(f"move.{one.move.name}"), "kind": "stop",
+    return [{"label": t(f"move.{one.move.name}"), "kind": "stop" if one.move.name == "suspend" else "",
              "url": url_for("pages.move", trial_id=row["id"], name=one.move.name)}
             for one in found if one.permitted and one.move.name in HEAVY]
 
