@@ -64,8 +64,10 @@ def why_not(now):
     KEPT.with_suffix(".new").replace(KEPT)
     permit = claims(kept["token"], kept["keys"])
     fresh = max(permit["iat"], kept["seen"]) - CLOCK_S <= now < permit["exp"]
+    former = (one["version"] for one in permit.get("former_versions", ()) if now < one["until"])
     reasons = ((not permit["active"], f"not active: {permit['cause']}"), (not fresh, "expired, or a clock is wrong"),
-               (permit["model_version"] not in (None, VERSION), f"the permit is for version {permit['model_version']}"))
+               (permit["model_version"] is not None and VERSION not in (permit["model_version"], *former),
+                f"the permit is for version {permit['model_version']}"))
     return next((why for holds, why in reasons if holds), None)
 
 

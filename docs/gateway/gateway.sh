@@ -35,6 +35,7 @@ seen=$(cat "$kept/seen" 2> /dev/null || echo 0)
 [ "$now" -gt "$seen" ] && echo "$now" > "$kept/seen"
 jq -e .active "$kept/claims.json" > /dev/null || no "not active: $(jq -r .cause "$kept/claims.json")"
 jq -e --argjson now "$now" --argjson seen "$seen" '([.iat, $seen] | max) - 60 <= $now and $now < .exp' "$kept/claims.json" > /dev/null || no "expired, or a clock is wrong"
-jq -e --arg version "$MODEL_VERSION" '.model_version == null or .model_version == $version' "$kept/claims.json" > /dev/null \
+jq -e --arg version "$MODEL_VERSION" --argjson now "$now" '.model_version == null or .model_version == $version
+  or any(.former_versions[]?; .version == $version and $now < .until)' "$kept/claims.json" > /dev/null \
   || no "the permit is for version $(jq -r .model_version "$kept/claims.json")"
 echo go

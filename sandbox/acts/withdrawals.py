@@ -1,4 +1,4 @@
-"""Withdrawals of consent: recorded by number alone, with the two clocks of the deletion; confirmed once it is done."""
+"""Withdrawals of consent: recorded by number alone, with the clock of the deletion; confirmed once it is done."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from sandbox.acts.schedule import notify
 from sandbox.store.clocks import ClockOutcome
 from sandbox.store.withdrawals import WITHDRAWALS, DeletionFields, WithdrawalFields
 
-DELETE, CONFIRM = "C26.delete", "C26.confirm"
+CONFIRM = "C26.confirm"
 
 
 @act(on="trial")
@@ -24,8 +24,7 @@ def record_withdrawal(act: Act, given: WithdrawalFields) -> Made:
     withdrawal = act.id("wd")
     act.insert(WITHDRAWALS, {**given.model_dump(), "id": withdrawal, "trial_id": act.trial["id"],
                              "author_id": act.actor.id, "at": act.now})
-    for key in (DELETE, CONFIRM):
-        start_clock(act, key, withdrawal, given.withdrawn_at)
+    start_clock(act, CONFIRM, withdrawal, given.withdrawn_at)
     act.change_trial()
     notify(act, "consent_withdrawn", role="regulator", dedupe=withdrawal, n=given.people)
     return Made(id=withdrawal)
@@ -45,8 +44,7 @@ def _refuse_unlikely(trial: Mapping[str, Any], given: WithdrawalFields, now: dat
 
 @act(on="withdrawal")
 def confirm_deletion(act: Act, given: DeletionFields) -> Made:
-    """What was theirs is deleted: since when, what, and what the law says to keep. Both clocks end, each at its own
-    time."""
+    """What was theirs is deleted: since when, what, and what the law says to keep. The clock ends."""
     withdrawal = act.row(WITHDRAWALS, act.object_id or "")
     if withdrawal["confirmed_at"] is not None:
         raise Refused("deletion_confirmed")
@@ -55,7 +53,7 @@ def confirm_deletion(act: Act, given: DeletionFields) -> Made:
         raise invalid("deleted_at", "outside_clock")
     act.update(WITHDRAWALS, withdrawal["id"], deleted_at=deleted, deletion=given.deletion, confirmed_at=act.now,
                confirmed_by=act.actor.id)
-    for key, clock in open_clocks(act, withdrawal["id"]).items():
-        end_clock(act, clock, ClockOutcome.DONE, deleted if key == DELETE else act.now)
+    for clock in open_clocks(act, withdrawal["id"]).values():
+        end_clock(act, clock, ClockOutcome.DONE, act.now)
     act.change_trial()
     return Made(id=withdrawal["id"])

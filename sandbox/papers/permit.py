@@ -38,18 +38,21 @@ def issue(connection: sa.Connection, acts: Acts, folder: Path, issuer: str, row:
     lasts = validity(row["tier"], facts.stop.tested)
     issued, expires = issue_times(now, row["state_since"], lasts, facts.standing.until)
     said = {"iss": issuer, "sub": row["id"], "iat": int(issued.timestamp()), "exp": int(expires.timestamp()),
-            **claims(row, facts)}
+            **claims(row, facts, issued)}
     key = key_of(connection, acts, folder, KeyUse.PERMIT)
     return Permit(sign(key, TYPE, said), str(key.kid), issued, expires, said, facts)
 
 
-def claims(row: Mapping[Any, Any], facts: PermitFacts) -> dict[str, Any]:
-    """What a permit says beside its times. `serial` never falls: of two permits of one trial the higher is newer."""
+def claims(row: Mapping[Any, Any], facts: PermitFacts, issued: datetime) -> dict[str, Any]:
+    """What a permit says beside its times. `serial` never falls: of two permits of one trial the higher is newer.
+    A former model version is told of while it may still be used when the permit is issued."""
     return {
         "trial": row["id"], "serial": row["version"], "state": row["state"], "active": facts.standing.active,
         "cause": facts.standing.cause, "scenario": row["scenario_id"], "scenario_title": row["scenario"],
         "tier": row["tier"], "environment": row["environment"], "plan_version": row["plan_version"],
-        "model_version": row["model_version"], "caps_left": facts.caps_left, "new_people": new_people(row["state"]),
+        "model_version": row["model_version"], "former_versions": [
+            {"version": version, "until": int(until.timestamp())} for version, until in facts.former
+            if until > issued], "caps_left": facts.caps_left, "new_people": new_people(row["state"]),
         "stop": stop_claim(facts),
     }
 

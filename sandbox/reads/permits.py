@@ -12,6 +12,8 @@ from sandbox.reads.trials import suspension
 from sandbox.rules.cadence import local_day
 from sandbox.rules.facts import parse_day
 from sandbox.rules.permit import Standing, fallback_tested, standing
+from sandbox.rules.terms import rolling_out
+from sandbox.store.changes import adjusted_versions
 from sandbox.store.keys import SIGNING_KEYS, KeyUse
 from sandbox.store.sections import SECTION_ROWS, in_force
 
@@ -30,13 +32,15 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class PermitFacts:
-    """Everything about one trial that a permit says."""
+    """Everything about one trial that a permit says. `former` are model versions that were pinned, each with the end
+    of its time of rolling out, which may be past."""
 
     standing: Standing
     stopped_at: datetime | None
     caps_left: dict[str, float]
     regions: str | None
     stop: Stop
+    former: tuple[tuple[str, datetime], ...]
 
 
 def permit_facts(connection: sa.Connection, row: Mapping[Any, Any], now: datetime, zone: tzinfo) -> PermitFacts:
@@ -46,7 +50,8 @@ def permit_facts(connection: sa.Connection, row: Mapping[Any, Any], now: datetim
     return PermitFacts(
         standing(row["state"], row["state_since"], row["ends_at"], stopped["cause"] if stopped else None, now),
         stopped["at"] if stopped else None, {cap["dimension"]: max(0, cap["cap"] - cap["used"]) for cap in caps(row)},
-        bodies.get("exposure", {}).get("regions"), _stop(bodies, local_day(now, zone)))
+        bodies.get("exposure", {}).get("regions"), _stop(bodies, local_day(now, zone)),
+        rolling_out(adjusted_versions(connection, row)))
 
 
 def _bodies(connection: sa.Connection, row: Mapping[Any, Any]) -> dict[str, dict[str, Any]]:

@@ -113,9 +113,8 @@ def next_steps(connection: sa.Connection, actor: Actor, rows: Sequence[Mapping[A
     """The same for several trials, by id, in as many queries as for one."""
     if not rows:
         return {}
-    groups = SEATED_READ if relation in SEATED else {
-        "sections", *(group for row in rows for group in groups_for(_ahead(row)))}
-    facts = facts_of_many(connection, rows, groups, now, place)
+    asked = [(row, SEATED_READ if relation in SEATED else groups_for(_ahead(row)) | {"sections"}) for row in rows]
+    facts = facts_of_many(connection, asked, now, place)
     standing, proposed = _standing(connection, rows), _proposed(connection, rows, now)
     return {row["id"]: _step(_Sight(row, actor, relation, facts[row["id"]], standing.get(row["id"], {}),
                                     proposed.get(row["id"], frozenset()))) for row in rows}

@@ -5,7 +5,8 @@ EVENTS                                  what starts, ends, voids or pauses them,
 deadline(clock, start, zone, calendar)  when a clock that started at `start` runs out
 started_by(move=…), ended_by(…), voided_by(…), paused_by(…)   keys that such an event concerns
 
-`by_due` names the due that carries a row out by itself, so that no second record of it is kept.
+`by_due` names the due that carries a row out by itself, so that no second record of it is kept. A deletion "at once"
+(C26) is carried out by the end of its confirmation: nobody is late in the minute in which they say that it is owed.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -191,7 +192,8 @@ CLOCKS = _by_key((
     Clock("C25", "acknowledge", "complaint_received", 2, Unit.WORKING_DAYS, "complaint_answered", _FIRM, "",
           Mark.OURS),
     Clock("C25", "answer", "complaint_received", 15, Unit.WORKING_DAYS, "complaint_answered", _FIRM, "", Mark.OURS),
-    Clock("C26", "delete", "consent_withdrawn", 0, Unit.AT_ONCE, "deletion_confirmed", _FIRM, "EU 60(5)", Mark.READ),
+    Clock("C26", "delete", "consent_withdrawn", 0, Unit.AT_ONCE, "deletion_confirmed", _FIRM, "EU 60(5)", Mark.READ,
+          by_due="clock_run_out"),
     Clock("C26", "confirm", "consent_withdrawn", 72, Unit.HOURS, "deletion_confirmed", _FIRM, "", Mark.OURS),
     Clock("C27", "", "decision_served", 30, Unit.DAYS, "appealed", _FIRM, "", Mark.OURS, right=True),
     Clock("D01", "", "plan_submitted", 5, Unit.WORKING_DAYS, "examined", _REGULATOR, "", Mark.OURS,

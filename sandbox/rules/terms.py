@@ -2,6 +2,7 @@
 
 in_turn(rows)                           versions out of (instant, terms), oldest first
 pinned(version, versions, start, end)   whether a model version was pinned then, or shortly before
+rolling_out(versions)                   former model versions, and until when each may still be used
 placed(region, site, versions, …)       whether both places were agreed on then
 """
 
@@ -43,6 +44,19 @@ def in_turn(rows: Iterable[tuple[datetime, Mapping[str, Any]]]) -> tuple[Version
 def pinned(version: str | None, versions: Sequence[Version], start: datetime, end: datetime) -> bool:
     """Whether this model version was the pinned one at some instant of that time, or shortly before it."""
     return any(same_version(version, one.model_version) for one in _during(versions, start - ROLL_OUT, end))
+
+
+def rolling_out(versions: Sequence[Version]) -> tuple[tuple[str, datetime], ...]:
+    """Every model version that was pinned before the one that is, and the end of its time of rolling out, in turn. One
+    that is pinned again is former no more, and of two times of the same version the later counts."""
+    now = versions[-1].model_version if versions else None
+    if now is None:
+        return ()
+    found: dict[str, datetime] = {}
+    for one in versions:
+        if one.until is not None and one.model_version and not same_version(one.model_version, now):
+            found[one.model_version] = one.until + ROLL_OUT
+    return tuple(sorted(found.items(), key=lambda item: item[1]))
 
 
 def placed(region: str | None, site: str | None, versions: Sequence[Version], start: datetime, end: datetime) -> bool:

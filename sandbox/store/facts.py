@@ -1,7 +1,7 @@
 """Facts of trials, loaded by group: what the needs of a move read, and nothing else."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -44,17 +44,25 @@ def load_facts(connection: sa.Connection, row: Mapping[Any, Any], groups: Iterab
                place: Jurisdiction, decision: f.Decision | None = None) -> f.Facts:
     """The trial's facts with these groups. `decision` is the one being confirmed, if any."""
     groups = set(groups)
-    loaded = facts_of_many(connection, [row], groups - {"decision"}, now, place)[row["id"]].groups
+    loaded = facts_of_many(connection, [(row, groups - {"decision"})], now, place)[row["id"]].groups
     return f.Facts(now, trial_facts(row), {**loaded, "decision": decision} if "decision" in groups else loaded, place)
 
 
-def facts_of_many(connection: sa.Connection, rows: Rows, groups: Iterable[str], now: datetime,
+def facts_of_many(connection: sa.Connection, asked: Sequence[tuple[Mapping[Any, Any], Collection[str]]], now: datetime,
                   place: Jurisdiction) -> dict[str, f.Facts]:
-    """The facts of several trials by id, each group in as many queries as for one. No decision is being confirmed."""
-    loaded = {name: LOADERS[name](connection, rows, now) for name in groups if name != "decision"}
-    confirming = {"decision": None} if "decision" in groups else {}
-    return {row["id"]: f.Facts(now, trial_facts(row), {**{name: found[row["id"]] for name, found in loaded.items()},
-                                                       **confirming}, place) for row in rows}
+    """The facts of several trials by id, of each the groups asked for: every group in as many queries as for one, which
+    read nothing of the trials that do without it. No decision is being confirmed."""
+    groups: dict[str, dict[str, Any]] = {}
+    wanting: dict[str, list[Mapping[Any, Any]]] = {}
+    for row, names in asked:
+        groups[row["id"]] = {"decision": None} if "decision" in names else {}
+        for name in names:
+            wanting.setdefault(name, []).append(row)
+    for name in wanting.keys() - {"decision"}:
+        found = LOADERS[name](connection, wanting[name], now)
+        for row in wanting[name]:
+            groups[row["id"]][name] = found[row["id"]]
+    return {row["id"]: f.Facts(now, trial_facts(row), groups[row["id"]], place) for row, _ in asked}
 
 
 def _by_trial(connection: sa.Connection, rows: Rows, table: sa.Table, *order: Any, where: tuple[Any, ...] = (),
@@ -78,13 +86,10 @@ def _sections(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str,
 
 
 def _last_versions(filed: Iterable[Any]) -> dict[str, tuple[f.Section, ...]]:
-    last: dict[tuple[str, str], f.Section] = {}
-    for r in filed:
-        whose = r.author_id if SECTIONS[r.kind].personal else ""
-        last[r.kind, whose] = f.Section(r.kind, r.version, r.body, r.author_id, r.at, r.role)
+    last = {(r.kind, r.author_id if SECTIONS[r.kind].personal else ""): r for r in filed}
     found: dict[str, tuple[f.Section, ...]] = {}
-    for (kind, _), section in last.items():
-        found[kind] = (*found.get(kind, ()), section)
+    for (kind, _), r in last.items():
+        found[kind] = (*found.get(kind, ()), f.Section(kind, r.version, r.body, r.author_id, r.at, r.role))
     return found
 
 

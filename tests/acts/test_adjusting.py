@@ -20,6 +20,8 @@ from sandbox.jobs.batches import Intake, Sending
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.walks import Walk
 from sandbox.jobs.program import Program
+from sandbox.papers.permit import claims
+from sandbox.reads.permits import permit_facts
 from sandbox.reads.steps import Step, next_step
 from sandbox.rules.access import Relation
 from sandbox.rules.changes import KINDS
@@ -317,6 +319,15 @@ def test_a_metric_told_in_a_report_counts_as_known(acts: Acts, cast: Cast, trial
     assert file(acts, cast.fang, trial, "A3", metrics=[wait]).state == "filed"
 
 
+def allowed(program: Program, trial: str) -> tuple[Any, Any]:
+    """The model versions that the permit lets run."""
+    with program.reading() as connection:
+        row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trial)).mappings().one()
+        facts = permit_facts(connection, row, program.clock(), program.settings.zone)
+    said = claims({**row, "scenario": ""}, facts, program.clock())
+    return said["model_version"], said["former_versions"]
+
+
 def test_a_new_model_is_the_pin_from_then_on_and_earlier_use_is_judged_by_the_earlier_one(
         program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
     with pytest.raises(Invalid, match="regression_passed"):
@@ -324,8 +335,10 @@ def test_a_new_model_is_the_pin_from_then_on_and_earlier_use_is_judged_by_the_ea
     filed = file(acts, cast.fang, trial, "A5", model_version="2.0", regression="All passed", regression_passed=True)
     assert [r["reason"] for r in rows(program, REVIEWS, trial) if r["kind"] == "change"] == ["change_A5"]
     assert acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, filed.id).plan_version == 2
+    assert allowed(program, trial) == ("2.0", [{"version": "1.0", "until": int((START + 9 * DAY).timestamp())}])
     assert report(acts, cast, trial, 0, model_version="v1.0").state == "trial"
     clock.forward(START + 12 * DAY)
+    assert allowed(program, trial) == ("2.0", []), "a week to roll it out, as reports are judged"
     assert report(acts, cast, trial, 5, model_version="1.0").state == "trial"
     assert report(acts, cast, trial, 6, model_version="2.0").state == "trial"
     held = report(acts, cast, trial, 11, model_version="1.0")

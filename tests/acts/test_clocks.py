@@ -22,7 +22,7 @@ from sandbox.reads.pages import BadCursor, encode
 from sandbox.rules.jurisdiction import Profile
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES, NOTICES
-from sandbox.store.facts import facts_of_many
+from sandbox.store.facts import load_facts
 from sandbox.store.settings import Settings
 from sandbox.store.trials import TRIALS
 
@@ -55,7 +55,7 @@ def at(text: str) -> datetime:
 def proof(program: Program, trial: str) -> Any:
     with program.reading() as connection:
         row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trial)).mappings().one()
-        return facts_of_many(connection, [row], {"proof"}, program.clock(), program.settings.place)[trial].proof
+        return load_facts(connection, row, {"proof"}, program.clock(), program.settings.place).proof
 
 
 # Started

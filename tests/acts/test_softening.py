@@ -18,7 +18,7 @@ from sandbox.reads import trials as reads
 from sandbox.reads.board import own_tasks
 from sandbox.store.clocks import CLOCKS
 from sandbox.store.dues import DUES
-from sandbox.store.facts import facts_of_many
+from sandbox.store.facts import load_facts
 from sandbox.store.feedback import FeedbackFields
 from sandbox.store.incidents import INCIDENT_VERSIONS
 from sandbox.store.reports import read_json
@@ -141,7 +141,7 @@ def open_things(program: Program, trial: str) -> tuple[int, int]:
     """Counted beyond what is itemised, and clocks that ran out: each stands in the way of a norm."""
     with program.reading() as connection:
         row = connection.execute(sa.select(TRIALS).where(TRIALS.c.id == trial)).mappings().one()
-        found = facts_of_many(connection, [row], {"proof"}, program.clock(), program.settings.place)[trial].proof
+        found = load_facts(connection, row, {"proof"}, program.clock(), program.settings.place).proof
     return found.unitemised, found.overdue_clocks
 
 

@@ -1,4 +1,4 @@
-"""Consent taken back: two clocks, of the deletion and of its confirmation; and nothing that says who."""
+"""Consent taken back: the clock of its confirmed deletion; and nothing that says who."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,7 +13,7 @@ from sandbox.acts.refusals import Invalid, NotFound, Refused
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
 from sandbox.jobs.tick import tick
-from sandbox.store.clocks import CLOCKS
+from sandbox.store.clocks import CLOCKS, missed
 from sandbox.store.dues import NOTICES
 from sandbox.store.withdrawals import WithdrawalFields
 
@@ -36,17 +36,28 @@ def clocks(program: Program, withdrawal: str) -> dict[str, Any]:
         return {row.key: row for row in connection.execute(sa.select(CLOCKS).where(CLOCKS.c.object_id == withdrawal))}
 
 
-def test_both_limits_run_from_the_withdrawal_and_end_each_at_its_own_time(program: Program, cast: Cast, acts: Acts,
-                                                                          trial: str) -> None:
+def missed_told(program: Program) -> list[tuple[str, str]]:
+    """Which limits were told to have run out, and to which side."""
+    with program.reading() as connection:
+        told = connection.execute(sa.select(NOTICES.c.content, NOTICES.c.role).where(
+            NOTICES.c.kind == "clock_missed").order_by(NOTICES.c.role)).all()
+    return [(row.content["clock"], row.role) for row in told]
+
+
+def test_who_records_deletes_and_confirms_promptly_is_never_late_and_nobody_is_told_so(
+        program: Program, cast: Cast, acts: Acts, trial: str) -> None:
     withdrawal = record(acts, cast.fang, trial, people=3)
+    tick(program)
     found = clocks(program, withdrawal)
-    assert {key: row.due_at - START for key, row in found.items()} == {"C26.delete": 0 * HOUR, "C26.confirm": 72 * HOUR}
+    assert {key: row.due_at - START for key, row in found.items()} == {"C26.confirm": 72 * HOUR}
+    assert not any(missed(row._mapping, program.clock()) for row in found.values()) and missed_told(program) == []
     with pytest.raises(Refused, match="clock_by_event"):
         acts.do("meet_clock", cast.fang, {}, on=found["C26.confirm"].id)
     done = {"deleted_at": (START + HOUR).isoformat(), "deletion": "Recordings; the invoice is kept by law"}
     acts.do("confirm_deletion", cast.fang, done, on=withdrawal)
-    assert {key: (row.outcome, row.ended_at - START) for key, row in clocks(program, withdrawal).items()} == {
-        "C26.delete": ("done", HOUR), "C26.confirm": ("done", 5 * HOUR)}
+    ended = clocks(program, withdrawal)["C26.confirm"]
+    assert (ended.outcome, ended.ended_at - START) == ("done", 5 * HOUR)
+    assert not missed(ended._mapping, program.clock())
     with pytest.raises(Refused, match="deletion_confirmed"):
         acts.do("confirm_deletion", cast.fang, done, on=withdrawal)
 
@@ -86,11 +97,7 @@ def test_what_is_not_confirmed_in_72_hours_is_told_to_both_sides(program: Progra
     record(acts, cast.fang, trial)
     clock.forward(START + 73 * HOUR)
     tick(program)
-    with program.reading() as connection:
-        told = connection.execute(sa.select(NOTICES.c.content, NOTICES.c.role).where(
-            NOTICES.c.kind == "clock_missed").order_by(NOTICES.c.role)).all()
-    assert [(row.content["clock"], row.role) for row in told if row.content["clock"] == "C26.confirm"] == [
-        ("C26.confirm", "firm"), ("C26.confirm", "regulator")]
+    assert missed_told(program) == [("C26.confirm", "firm"), ("C26.confirm", "regulator")]
 
 
 def test_a_withdrawal_has_no_field_for_a_person() -> None:

@@ -280,6 +280,8 @@ def hostile() -> Iterator[Hostile]:
     ({}, "go"), ({"model_version": None}, "go"),
     ({"active": False, "cause": "voluntary"}, "not active: voluntary"),
     ({"model_version": "1.1"}, "the permit is for version 1.1"),
+    ({"model_version": "1.1", "former_versions": [{"version": "1.0", "until": 10**11}]}, "go"),
+    ({"model_version": "1.1", "former_versions": [{"version": "1.0", "until": 1}]}, "the permit is for version 1.1"),
     ({"sub": "ES-0002"}, "no permit"),
     ({"header": {"typ": "JWT"}}, "no permit"), ({"header": {"alg": "none"}}, "no permit"),
     ({"header": {"kid": "other"}}, "no permit"),

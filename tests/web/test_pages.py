@@ -14,7 +14,9 @@ from desk import Desk, Page
 from flask import Flask
 from visitor import text_of
 
-from sandbox.reads import records
+from sandbox.reads import board, records
+from sandbox.reads.steps import next_step, next_steps
+from sandbox.reads.trials import lines
 from sandbox.web.front import make_app
 from sandbox.web.pages import exports
 
@@ -120,6 +122,23 @@ def test_the_board_leads_with_what_needs_a_decision_and_one_filled_button(at: An
     said = re.search(r"<h1>(\d+) things need your decision today</h1>", page)
     assert said and page.count('<p class="what">') == int(said.group(1))
     assert page.count('class="button main"') == 1
+
+
+@pytest.mark.parametrize(("role", "token"), [
+    ("regulator", ("regulator",)), ("firm", ("firm",)), ("reviewer", ("reviewers", 0))])
+def test_every_page_counts_what_waits_and_a_trials_step_is_the_same_alone_and_among_others(
+        told: Told, at: Any, role: str, token: Any) -> None:
+    who = told.actor(*token)
+    now, place = told.program.clock(), told.program.settings.place
+    with told.program.reading() as connection:
+        waiting = board.tasks(connection, who, now, place)
+        rows = connection.execute(lines(who)).mappings().all()
+        together = next_steps(connection, who, rows, board.RELATIONS[role], now, place)
+        alone = {row["id"]: next_step(connection, who, row, board.RELATIONS[role], now, place) for row in rows}
+    assert together == alone and any(step and step.own for step in alone.values())
+    shown = re.search(r'href="/"[^>]*>[^<]*<span class="n"><span aria-hidden="true">(\d+)<',
+                      at(role).get("/messages").text)
+    assert shown and int(shown.group(1)) == len(waiting) > 0
 
 
 def test_the_firms_page_leads_with_its_next_act_and_says_every_light_in_a_sentence(at: Any) -> None:

@@ -32,7 +32,7 @@ def test_a_withdrawal_is_recorded_and_its_deletion_confirmed_on_pages(program: P
     assert clocks and path in at(cast.fang).get(clocks[0]).text, "its limit leads to it"
     assert at(cast.fang).send(found[0], {"deletion": "Recordings"}).location == path
     page = text_of(at(cast.lin).get(f"{path}?lang=en").text)
-    assert "Deleted 2 Mar 12:00 Recordings" in page and "Ticket 7" in page
+    assert "Deleted 2 Mar 12:00, 2 hours after the withdrawal Recordings" in page and "Ticket 7" in page
 
 
 def test_a_yearly_report_is_filed_from_the_list_of_limits(program: Program, cast: Cast):

@@ -86,10 +86,18 @@ def _facts(row: Mapping[str, Any], facts: PermitFacts, code: str | None) -> list
         ("firm", row["organisation"]), ("code", code), ("scenario", titled(row, "scenario")), ("caps", _caps(row)),
         ("regions", _short(facts.regions)), ("period", t("public.period", start=whole_day(row["starts_at"]),
                                                          end=last_day(row["ends_at"]), n=row["day_limit"])),
-        ("version", t("page.permit.pinned", model=row["model_version"], plan=row["plan_version"])
-         if row["model_version"] else t("page.permit.unpinned", plan=row["plan_version"])),
+        ("version", _version(row, facts)),
         ("stop", _stop(facts.stop)), ("validity", t("page.permit.lasts", n=lasts if lasts % 1 else int(lasts))))
     return [{"label": t(f"page.permit.fact.{name}"), "text": text} for name, text in pairs if text]
+
+
+def _version(row: Mapping[str, Any], facts: PermitFacts) -> str:
+    """The pinned model version, and former ones while they are rolled out."""
+    if not row["model_version"]:
+        return t("page.permit.unpinned", plan=row["plan_version"])
+    former = [t("page.permit.former", model=version, until=last_day(until)) for version, until in facts.former
+              if until > now()]
+    return paired((t("page.permit.pinned", model=row["model_version"], plan=row["plan_version"]), *former))
 
 
 def _caps(row: Mapping[str, Any]) -> str:

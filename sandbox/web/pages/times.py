@@ -72,6 +72,13 @@ def _counted(key: str, gap: timedelta, in_hours: timedelta) -> str:
     return t(f"page.time.{key}_days", n=int(gap / DAY))
 
 
+def took(gap: timedelta) -> str:
+    """How long something took: in minutes below an hour, in days from three on."""
+    if gap < HOUR:
+        return t("page.took.minutes", n=gap // MINUTE)
+    return t("page.took.hours", n=gap // HOUR) if gap < IN_HOURS else t("page.took.days", n=gap // DAY)
+
+
 def due(at: datetime) -> Due:
     """Until when, and what is left of it."""
     left = remaining(at)

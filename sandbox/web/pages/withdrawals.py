@@ -13,7 +13,7 @@ from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, form_of
 from sandbox.web.pages.no_use import FilingsPage
 from sandbox.web.pages.shapes import PAGES, Plain, render
-from sandbox.web.pages.times import moment
+from sandbox.web.pages.times import moment, took
 from sandbox.web.pages.tracks import back
 from sandbox.web.pages.trials import own
 from sandbox.web.reader import actor, program, t
@@ -49,7 +49,9 @@ def _cells(one: Mapping[str, Any], mine: bool) -> Plain:
     """A withdrawal's row: the deletion once it is confirmed, the way to confirm it before."""
     deletion: Plain = {"text": t("page.withdrawal.waits"), "urgency": "soon"}
     if one["confirmed_at"]:
-        deletion = {"text": t("page.withdrawal.deleted", at=moment(one["deleted_at"])), "sub": one["deletion"]}
+        after = took(one["deleted_at"] - one["withdrawn_at"])
+        deletion = {"text": t("page.withdrawal.deleted", at=moment(one["deleted_at"]), after=after),
+                    "sub": one["deletion"]}
     elif mine:
         deletion = {"text": t("page.withdrawal.confirm"), "sub": t("page.withdrawal.waits"),
                     "url": url_for("pages.confirm_deletion", withdrawal_id=one["id"])}
