@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from sandbox.jobs.console import Parser, add_settings, language_of, teller
 from sandbox.jobs.explanation import explaining
-from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings
+from sandbox.store.settings import PREFIX, SECRETS, Settings, read_settings, unknown_names
 from sandbox.store.stops import CannotRun, Stop
 from sandbox.words import Word, say, word
 
@@ -106,6 +106,8 @@ def serve(settings: Settings, _arguments: argparse.Namespace) -> int:
 
     refuse_taken_port(settings)
     print(*settings.lines(), sep="\n", flush=True)
+    if not settings.contact:
+        out(settings, word("command.no_contact"), file=sys.stderr)
     server = Server("app", settings.host, settings.port, interface=Interfaces.WSGI, blocking_threads=settings.threads,
                     workers_kill_timeout=STOPPING_S, log_level=LogLevels.error)
     server.serve(target_loader=partial(work, settings, os.getpid()), wrap_loader=False)
@@ -312,6 +314,7 @@ def schedule(settings: Settings, arguments: argparse.Namespace) -> int:
 
     existing(settings)
     with closing(opened(settings, clock_of(settings))) as program, program.reading() as connection:
+        out(settings, word("command.schedule.zone", zone=settings.timezone))
         row = trial(connection, SYSTEM_ACTOR, arguments.trial)
         if row is None:
             raise Stop(word("command.no_trial", trial=arguments.trial))
@@ -355,6 +358,16 @@ def move_house(settings: Settings, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    """Copy the city, in service or not, to a new folder, and verify the copy."""
+    from sandbox.jobs.backup import back_up
+
+    made = back_up(settings, arguments.folder)
+    out(settings, word("command.backed_up", folder=str(arguments.folder), n=made.log.size, root=made.log.root,
+                       files=made.files))
+    return 0
+
+
 # The command line
 
 
@@ -388,6 +401,11 @@ def move_arguments(parser: Parser) -> None:
     parser.add_argument("url", metavar="URL", help=parser.tell(word("command.move.url")))
 
 
+def backup_arguments(parser: Parser) -> None:
+    """`backup FOLDER`."""
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help=parser.tell(word("command.backup.folder")))
+
+
 def schedule_arguments(parser: Parser) -> None:
     """`schedule TRIAL`."""
     parser.add_argument("trial", metavar="TRIAL", help=parser.tell(word("command.schedule.trial")))
@@ -397,7 +415,8 @@ COMMANDS = {command.name: command for command in (
     Command("serve", serve), Command("demo", demo), Command("migrate", migrate), Command("worker", worker),
     Command("tick", one_tick, now_argument), Command("import", import_files, import_arguments),
     Command("rotate-key", rotate_key), Command("schedule", schedule, schedule_arguments),
-    Command("move", move_house, move_arguments), Command("verify", verify_log),
+    Command("backup", backup, backup_arguments), Command("move", move_house, move_arguments),
+    Command("verify", verify_log),
 )}
 
 
@@ -425,7 +444,7 @@ def parser_of_all(language: str, given: Sequence[str]) -> Parser:
 def settings_from(arguments: argparse.Namespace, language: str) -> Settings:
     """Settings from the environment and flags. A demo has a folder and a database of its own, and is marked as one
     however it is started. Raises CannotRun where --demo is asked to work on the database of the settings."""
-    from sandbox.jobs.demonstration import told
+    from sandbox.jobs.demonstration import CONTACT, told
 
     flags = {name: getattr(arguments, name) for name in Settings.model_fields if name not in SECRETS}
     environment = {f"{PREFIX}LANGUAGE": language, **os.environ}
@@ -434,7 +453,9 @@ def settings_from(arguments: argparse.Namespace, language: str) -> Settings:
             raise CannotRun(word("command.demo_elsewhere"))
         flags |= {"demo": True, "data": flags["data"] or environment.get(f"{PREFIX}DATA", "demo-data")}
     settings = read_settings(environment, **flags)
-    return settings.model_copy(update={"demo": settings.demo or told(settings) is not None})
+    if not settings.demo and told(settings) is None:
+        return settings
+    return settings.model_copy(update={"demo": True, "contact": settings.contact or CONTACT})
 
 
 def main(argv: Sequence[str]) -> int:
@@ -447,6 +468,8 @@ def main(argv: Sequence[str]) -> int:
     log_to_stderr()
     with explaining(tell):
         settings = settings_from(arguments, language)
+        out(settings, *(word("command.unknown_setting", name=name) for name in unknown_names(os.environ)),
+            file=sys.stderr)
         return COMMANDS[arguments.command].run(settings, arguments)
 
 

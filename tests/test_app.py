@@ -114,9 +114,15 @@ def test_the_schema_can_be_made_before_the_first_start(tmp_path: Path, command: 
 
 
 @pytest.mark.parametrize(("name", "value"), (("SANDBOX_PORT", "99999"), ("SANDBOX_TIMEZONE", "Mars/Olympus"),
-                                             ("SANDBOX_SECRET_KEY", "short"), ("SANDBOX_HOST", "0.0.0.0")))
+                                             ("SANDBOX_SECRET_KEY", "short"), ("SANDBOX_HOST", "0.0.0.0"),
+                                             ("SANDBOX_LOCALE", "fr")))
 def test_a_setting_that_cannot_be_used_is_refused_in_words(command: Command, name: str, value: str) -> None:
     assert "SANDBOX_" in command("migrate", **{name: value})[2]
+
+
+def test_a_name_that_is_no_setting_is_told_in_one_line(command: Command) -> None:
+    told = command("migrate", SANDBOX_TIMEZON="Asia/Shanghai", SANDBOX_TOKEN="t", SANDBOX_LANGUAGE="en")[2]
+    assert told == "SANDBOX_TIMEZON is no setting and was ignored: check its spelling (--help lists them all).\n"
 
 
 @pytest.mark.parametrize("url", ["postgresql://nobody@localhost/nothing", "postgresql+psycopg://localhost/nothing"])

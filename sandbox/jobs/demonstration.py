@@ -12,6 +12,8 @@ from sandbox.words import Word, word
 NAME = "demo.json"
 """Beside the database: empty while the city is being told, then what `load` returned (so the sign-ins are there for
 good)."""
+CONTACT = "sandbox@demo.example, 000-0000-0000"
+"""How the public reaches the invented office, where no other contact is set."""
 DATABASE = ("sandbox.db", "sandbox.db-wal", "sandbox.db-shm")
 
 

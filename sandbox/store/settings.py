@@ -15,6 +15,8 @@ from sandbox.rules.jurisdiction import Jurisdiction, Profile
 from sandbox.rules.working_days import Calendar, known_country
 
 PREFIX = "SANDBOX_"
+TOKENS = ("token", "second_token")
+"""What commands read besides settings: who gives an order."""
 SECRETS = ("secret_key", "database_url", "mail_url")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHORTEST_SECRET = 32
@@ -47,7 +49,7 @@ class Settings(BaseModel):
     profile: Profile = Profile.CN_CITY
     country: Annotated[str, AfterValidator(known_country)] = "CN"
     tacit_approval: bool = False
-    locale: str = "zh_Hans"
+    locale: Literal["zh_Hans", "zh_Hant", "en"] = "zh_Hans"
     language: Literal["zh_Hans", "zh_Hant", "en"] = "en"
     testing: bool = False
     demo: bool = False
@@ -134,6 +136,12 @@ def read_settings(environment: Mapping[str, str] = os.environ, **flags: object) 
     settings = Settings.model_validate(named)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     return settings if settings.secret_key else settings.model_copy(update={"secret_key": secret_in(settings.data)})
+
+
+def unknown_names(environment: Mapping[str, str]) -> Iterator[str]:
+    """Names that begin like ours and are no setting, nor a token that a command reads: most often a slip."""
+    known = {f"{PREFIX}{name.upper()}" for name in (*Settings.model_fields, *TOKENS)}
+    return (name for name in sorted(environment) if name.startswith(PREFIX) and name not in known)
 
 
 def secret_in(folder: Path) -> str:

@@ -22,8 +22,9 @@ from sandbox.web.pages.lights import cap_word, number
 from sandbox.web.pages.lists import wanted
 from sandbox.web.pages.shapes import PageContext, Plain, render
 from sandbox.web.pages.times import last_day, moment, now, whole_day
-from sandbox.web.reader import program, said, t, titled
+from sandbox.web.reader import locale, program, said, t, titled
 
+HAN = re.compile(r"[\u4e00-\u9fff]")
 CODE = re.compile(r"[0-9A-Z]{4}(-[0-9A-Z]{4}){2}", re.ASCII)
 MINUTE_S = 60
 
@@ -213,7 +214,7 @@ class PublicTrialPage(PageContext):
     title: str
     number: str
     at: str
-    lead: str
+    lead: Plain
     manner: str
     sentence: str
     paused: bool
@@ -239,7 +240,7 @@ def trial(public_id: str) -> Any:
         return jsonify({**document(found, office), "told": dict(found.told), "adopted": found.row["adopted"]})
     row = found.row
     return render(PublicTrialPage(
-        title=titled(row), number=row["id"], at=moment(now()), lead=found.told.get("purpose", ""),
+        title=titled(row), number=row["id"], at=moment(now()), lead=as_written(found.told.get("purpose", "")),
         manner=t(f"public.manner.{found.manner}"), sentence=said(found.sentence), paused=found.manner != "running",
         answers=answers(found, office), columns=[{"key": key, "label": t(f"public.col.{key}"), "num": key == "used"}
                                                  for key in ("item", "agreed", "used")],
@@ -260,12 +261,21 @@ def answers(found: PublicTrial, office: str) -> list[Plain]:
         {"title": t("public.q.responsible"),
          "text": t("public.a.responsible", firm=row["organisation"], office=office),
          "note": t("public.a.deployer", who=told["deployer"]) if "deployer" in told else ""},
-        {"title": t("public.q.refuse"), "text": told.get("withdrawal_route") or t("public.a.refuse_unknown"),
-         "note": ""},
-        {"title": t("public.q.complain"), "text": t("public.a.complain", firm=told["complaint_contact"])
-         if "complaint_contact" in told else t("public.a.complain_unknown"),
+        {"title": t("public.q.refuse"), "text": "" if told.get("withdrawal_route") else t("public.a.refuse_unknown"),
+         "quote": as_written(told.get("withdrawal_route", "")), "note": ""},
+        {"title": t("public.q.complain"), "quote": as_written(told.get("complaint_contact", "")),
+         "text": t("public.a.complain" if "complaint_contact" in told else "public.a.complain_unknown"),
          "note": t("public.a.office", office=office, contact=contact) if contact else ""},
     ]
+
+
+def as_written(text: str) -> Plain:
+    """What a firm wrote, with its language where that is not the reader's."""
+    chinese, wanted_chinese = bool(HAN.search(text)), locale() != "en"
+    if not text or chinese is wanted_chinese or not re.search(r"\w", text):
+        return {"text": text, "lang": "", "note": ""}
+    return {"text": text, "lang": "zh" if chinese else "en",
+            "note": t("public.in_chinese" if chinese else "public.in_english") if chinese or " " in text else ""}
 
 
 def _agreed(found: PublicTrial) -> list[Plain]:

@@ -71,7 +71,8 @@ def test_each_list_is_exported_as_it_is_filtered(desks: dict[str, Desk], name: s
 def test_a_clock_says_where_its_number_comes_from_and_what_that_rests_on(world: World, desks: dict[str, Desk],
                                                                        incident: str):
     page = text_of(desks["fang"].get(f"/clocks/{clock(world, incident, 'C10')}?lang=en").text)
-    assert "CAC 2025 Art 4 · read in the legal text" in page
+    law = "Measures for Reporting National Cybersecurity Incidents (China, 2025), Article 4"
+    assert f"{law} · read in the legal text" in page
     own = text_of(desks["fang"].get(f"/clocks/{clock(world, incident, 'C18')}?lang=en").text)
     assert "our own default, not law" in own
 

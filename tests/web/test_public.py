@@ -226,7 +226,10 @@ def test_of_the_firms_papers_only_the_published_fields_leave_the_house(anyone: D
     assert document.get_json()["told"].keys() == {"purpose", "regions", "sites", "deployer", "withdrawal_route",
                                                   "complaint_contact"}
     page = anyone.get(f"/public/trials/{made.trial}").text
-    assert document.get_json()["told"]["withdrawal_route"] in page
+    route = document.get_json()["told"]["withdrawal_route"]
+    assert route in page and 'lang="zh"' not in page
+    english = anyone.get(f"/public/trials/{made.trial}?lang=en").text
+    assert f'<span lang="zh">{route}</span>' in english and "(in Chinese, as the firm wrote it)" in english
     for unpublished in ("周示例", "示例风险", "脱敏业务记录", "示例法务", "算法由示例算法负责人", "91000000DEMO000001"):
         assert unpublished not in page + document.text
 

@@ -18,6 +18,7 @@ from sandbox.jobs.clock import Shifted
 from sandbox.jobs.demo.filings import read_first, read_newer
 from sandbox.jobs.demo.lives import LIVES, SCENARIOS, Life
 from sandbox.jobs.demo.people import People, enter_people, issue_tokens
+from sandbox.jobs.demo.titles import TRADITIONAL
 from sandbox.jobs.demo.walks import Story, Walk
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.tick import beat, tick
@@ -204,6 +205,7 @@ def _begun(hand: Inside, life: Life, scenarios: Mapping[str, str], number: int) 
 def publish(hand: Inside) -> dict[str, str]:
     """The scenarios; returns their ids by key."""
     return {key: hand.do("publish_scenario", who, {
-        "title": title, "title_en": english, "description": text, "regions": regions, "unit": "次",
+        "title": title, "title_hant": TRADITIONAL[title], "title_en": english, "description": text, "regions": regions,
+        "unit": "次",
         "template": template, "max_people": 20_000, "max_volume": 200_000, "max_days": 180})["id"]
         for key, (who, title, english, text, regions, template) in SCENARIOS.items()}

@@ -445,7 +445,8 @@ def adopted(walk: Walk) -> Story:
     """A pilot that ran before this program: taken over by two regulators, its past imported as epoch 0."""
     topic, key = walk.topic, "demo-register-07"
     proposed = walk.hand.do("adopt_trial", "regulator", {"trials": [{
-        "title": topic.title, "title_en": topic.title_en, "scenario_id": walk.scenario, "source_key": key,
+        "title": topic.title, "title_hant": topic.title_hant, "title_en": topic.title_en,
+        "scenario_id": walk.scenario, "source_key": key,
         "organisation": BODY_OF[walk.firm], "tier": walk.tier, "days": walk.days, "unit": topic.unit,
         "volume": topic.rate_per_day * walk.days * 0.75, "people": topic.people, "rate_per_day": topic.rate_per_day,
         "limits": [*body("plan", walk.today())["limits"],

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sandbox.jobs.demo.bodies import body
 from sandbox.jobs.demo.figures import invented
+from sandbox.jobs.demo.titles import TRADITIONAL
 from sandbox.rules.cadence import TIERS, local_day
 from sandbox.rules.dossier import required_sections
 from sandbox.rules.facts import DAY
@@ -65,6 +66,11 @@ class Topic:
     people: int = 2000
     kind: str = "ranking"
     entry_trl: int = 5
+
+    @property
+    def title_hant(self) -> str:
+        """The title in traditional script; a topic that no story of the city tells has none."""
+        return TRADITIONAL.get(self.title, self.title)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +168,8 @@ class Walk:
         """A draft with every section that submission asks for."""
         topic = self.topic
         made = self.hand.do("apply", self.firm, {
-            "title": topic.title, "title_en": topic.title_en, "scenario_id": self.scenario,
-            "simplified": self.simplified})
+            "title": topic.title, "title_hant": topic.title_hant, "title_en": topic.title_en,
+            "scenario_id": self.scenario, "simplified": self.simplified})
         self.trial = made["id"]
         for kind in (*required_sections(self.simplified), *(["ethics_approval"] if self.simplified else [])):
             yield self.after(hours=0.5)

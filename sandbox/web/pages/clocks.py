@@ -11,7 +11,8 @@ from sandbox.reads import clocks as reads
 from sandbox.reads.board import PANEL_LACKS
 from sandbox.reads.clocks import ClockLine
 from sandbox.rules.access import Relation, Role
-from sandbox.rules.clocks import Mark, is_said
+from sandbox.rules.clocks import is_said
+from sandbox.rules.laws import LAWS, binds, cited
 from sandbox.store.clocks import CORRECTION_ASKED, MetFields, PauseFields
 from sandbox.web.guard import page
 from sandbox.web.pages.filing import asked, form_of
@@ -27,8 +28,6 @@ RUN = "1"
 """What the list shows unless asked otherwise: an ended clock asks nothing of anybody."""
 READERS = (Role.REGULATOR, Role.FIRM, Role.REVIEWER, Role.DEPARTMENT)
 COLUMNS = (Column("clock"), Column("due"), Column("clock_state"), Column("owner"), Column("source"))
-AS_LAW = (Mark.READ, Mark.REPORTED)
-"""Numbers that may be shown as law; the others say what they rest on."""
 
 
 @page(PAGES, "/clocks", roles=READERS)
@@ -71,8 +70,15 @@ def owners(one: ClockLine) -> str:
 
 
 def source(one: ClockLine) -> str:
-    """Where the number comes from, and what it rests on."""
-    named = one.rule.source or t("page.clock.own_rule")
+    """Where the number comes from, by its full name, and what it rests on. A law that does not bind here is an example
+    that is followed, not a basis."""
+    if not one.rule.source:
+        return t("page.clock.source", source=word("page.clock.own_rule"), mark=word("page.clock.mark_P"))
+    law, article = cited(one.rule.source)
+    named = word(f"law.{LAWS[law][0]}")
+    named = word("page.clock.article", law=named, article=article) if article else named
+    if not binds(law, program().settings.profile):
+        return t("page.clock.after", source=named)
     return t("page.clock.source", source=named, mark=word(f"page.clock.mark_{one.rule.mark}"))
 
 

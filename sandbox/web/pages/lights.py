@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,9 +18,12 @@ from sandbox.rules.risk import INDICATORS
 from sandbox.web.pages.shapes import Plain
 from sandbox.web.pages.times import day, now
 from sandbox.web.reader import actor, locale, program, said, t
-from sandbox.words import Word, has_word, show, word
+from sandbox.words import LOCALES, Word, has_word, say, show, word
 
 TEN_THOUSAND = 10_000
+UNITS = ("uses", "items", "orders", "cases", "visits", "patients", "decisions", "miles", "kilometres", "minutes",
+         "hours", "points")
+"""The units that have words."""
 WHOLE_FROM = 10
 WHY_YELLOW = ("evidence", "cap_warning", "too_quiet", "drifted", "feedback_late", "kill_switch_old")
 """What turns a light yellow, as its review says; the first two have figures of their own."""
@@ -42,9 +46,15 @@ def percent(rate: float) -> str:
 
 
 def unit_word(unit: str) -> str:
-    """The plan's unit of exposure; one that a firm named itself stays as it is."""
-    key = f"page.unit.{unit}"
-    return t(key) if has_word(key, "en") else unit
+    """The plan's unit of exposure, or of a metric, in the reader's language; one that is not known stays as typed."""
+    known = unit if unit in UNITS else units_as_said().get(unit)
+    return t(f"page.unit.{known}") if known else unit
+
+
+@cache
+def units_as_said() -> Mapping[str, str]:
+    """The known units by how a firm types them, in any language."""
+    return {say(word(f"page.unit.{unit}"), locale): unit for locale in LOCALES for unit in UNITS}
 
 
 def cap_word(dimension: str, unit: str) -> str:
