@@ -247,11 +247,11 @@ def winding(act: Act, row: Move) -> None:
 
 def ended(act: Act, row: Move) -> None:
     """Nothing is owed any more but what a clock of the law asks; reviews not held are dropped."""
-    drop_dues(act, (kind for kind in DueKind if kind not in BEYOND_THE_END))
-    drop_held(act)
     act.connection.execute(sa.update(REVIEWS).where(
         REVIEWS.c.trial_id == act.trial["id"], REVIEWS.c.state.in_((ReviewState.PLANNED, ReviewState.OPEN)),
     ).values(state=ReviewState.DROPPED))
+    drop_dues(act, (kind for kind in DueKind if kind not in BEYOND_THE_END))
+    drop_held(act)
     notify(act, "ended", role="firm", state=row.target)
 
 

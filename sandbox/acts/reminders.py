@@ -28,6 +28,7 @@ from sandbox.rules.access import Role
 from sandbox.rules.cadence import Rung
 from sandbox.rules.clocks import CLOCKS as KNOWN
 from sandbox.rules.clocks import owner_reminders, yearly_reminders
+from sandbox.rules.lifecycle import RUNNING
 from sandbox.rules.reporting import report_reminders
 from sandbox.store.annual import ANNUAL_REPORTS
 from sandbox.store.clocks import CLOCKS
@@ -110,7 +111,8 @@ def owed_review(act: Act, review_id: str) -> Owed | None:
     return Owed(review["due_at"], interval_of(act, review), {
         "reviewer": asked, "officer": [("role", Role.REGULATOR.value)],
         "deputy": _deputies(act, review_id, [name for _, name in asked]),
-        "substitute": [one for one in panel if one not in on_duty]}, {})
+        "substitute": [one for one in panel if one not in on_duty]},
+        {} if act.trial["state"] in RUNNING else {"stopped": True})
 
 
 def _deputies(act: Act, review_id: str, asked: list[str]) -> list[Party]:
@@ -141,6 +143,8 @@ def owed_clock(act: Act, clock_id: str) -> Owed | None:
     clock = act.row(CLOCKS, clock_id)
     if clock["ended_at"] is not None or clock["first_at"] is not None:
         return None
+    if clock["key"] == "C17" and panel_of(act):
+        return None  # the emergency review reminds its panel by its own ladder
     owners: dict[Party, None] = {}
     for owner in KNOWN[clock["key"]].owners:
         owners |= dict.fromkeys(_owners(act, owner))

@@ -122,9 +122,12 @@ def enter(act: Act, kind: EntryKind, object_id: str, due_at: datetime, state: En
 
 
 def cancel_entries(act: Act) -> None:
-    """The trial stands still or has ended: its open dates are cancelled until they are entered again."""
+    """The trial stands still or has ended: its dates are cancelled until they are entered again, but for those of
+    reviews that are open, which still ask for an opinion."""
+    still_open = sa.select(REVIEWS.c.id).where(REVIEWS.c.trial_id == act.trial["id"],
+                                               REVIEWS.c.state == ReviewState.OPEN)
     act.connection.execute(sa.update(ENTRIES).where(
-        ENTRIES.c.trial_id == act.trial["id"], ENTRIES.c.state == EntryState.OWED,
+        ENTRIES.c.trial_id == act.trial["id"], ENTRIES.c.state == EntryState.OWED, ENTRIES.c.id.not_in(still_open),
     ).values(state=EntryState.CANCELLED, sequence=ENTRIES.c.sequence + 1, changed_at=act.now))
 
 

@@ -223,8 +223,9 @@ def _fall_back(connection: sa.Connection, notice: str, account: str, channel: st
     there = sa.select(DELIVERIES.c.id).where(DELIVERIES.c.notice_id == notice, DELIVERIES.c.account_id == account,
                                              DELIVERIES.c.channel == ChannelKind.MAIL)
     if channel != ChannelKind.MAIL and connection.execute(there).first() is None:
+        noted = connection.execute(sa.select(NOTICES.c.at).where(NOTICES.c.id == notice)).scalar_one()
         connection.execute(sa.insert(DELIVERIES).values(
-            id=new_id("dv", now), notice_id=notice, account_id=account, channel=ChannelKind.MAIL,
+            id=new_id("dv", noted), notice_id=notice, account_id=account, channel=ChannelKind.MAIL,
             state=DeliveryState.DUE, at=now, attempts=0))
 
 

@@ -93,7 +93,9 @@ def ways_of(connection: sa.Connection, accounts: Iterable[str]) -> dict[str, Way
 
 def _deliveries(notice: Mapping[Any, Any], account: str, kinds: Sequence[ChannelKind], gathers: bool, now: datetime,
                 program: Program) -> list[dict[str, Any]]:
+    """One by each channel; their ids are of the notice's instant, so that lists by id are in the order of what was
+    told, whenever the deliveries were made."""
     wait = gathers and not urgent(notice["content"])
     at = next_digest(now, program.settings.zone) if wait else now
-    return [{"id": new_id("dv", now), "notice_id": notice["id"], "account_id": account, "channel": kind,
+    return [{"id": new_id("dv", notice["at"]), "notice_id": notice["id"], "account_id": account, "channel": kind,
              "state": DeliveryState.DUE, "at": at, "attempts": 0} for kind in kinds]

@@ -33,10 +33,12 @@ def values(content: Mapping[str, Any]) -> dict[str, Value]:
 
 
 def counted_days(name: str) -> Callable[[Mapping[str, Any]], Word]:
-    """The words of a rung: days ahead of the due time, on its day, or days past it."""
+    """The words of a rung: days ahead of the due time, on its day, or days past it,
+    then other ones where the trial stands still."""
     def said(content: Mapping[str, Any]) -> Word:
         days = int(content["days"])
         side = "ahead" if days < 0 else "past" if days else "today"
+        side = "stopped" if side == "past" and content.get("stopped") else side
         return word(f"notice.{name}_{side}", **{**values(content), "n": abs(days)})
 
     return said

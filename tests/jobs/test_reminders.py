@@ -10,15 +10,20 @@ import sqlalchemy as sa
 from cast import START, Cast, adopt
 
 from sandbox.acts.act import Act
+from sandbox.acts.effects import ended
+from sandbox.acts.moves import trip
 from sandbox.acts.schedule import arm_review, release_review
 from sandbox.jobs import tick as ticking
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program, open_program
 from sandbox.jobs.tick import tick
 from sandbox.rules.access import SYSTEM_ACTOR, Relation
-from sandbox.store.channels import EntryState
+from sandbox.rules.lifecycle import ROWS, Cause
+from sandbox.rules.notices import sentence
+from sandbox.store.channels import ENTRIES, EntryState
 from sandbox.store.dues import DUES, NOTICES, DueKind
 from sandbox.store.reviews import REVIEWS
+from sandbox.words import say
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 DUE = START + timedelta(days=30, hours=15)
@@ -139,6 +144,34 @@ def test_a_trial_that_was_paused_reminds_of_nothing_until_it_goes_on(program: Pr
         about = set(connection.execute(sa.select(DUES.c.object_id).where(
             DUES.c.kind == DueKind.REMIND_REVIEW)).scalars())
     assert review(program).id not in about
+
+
+def test_while_a_trial_is_paused_nobody_is_told_that_it_will_be_and_nothing_is_told_twice(
+        program: Program, clock: Shifted, cast: Cast, trial: str) -> None:
+    clock.forward(DUE - 5 * DAY)
+    tick(program)
+    periodic = review(program)
+    assert periodic.state == "open" and states(program)[periodic.id] == "owed"
+    within(program, trial, lambda act: trip(act, Cause.RISK_RED))
+    called, = set(states(program)) - {periodic.id, f"{trial}-end", f"{trial}-report"}
+    assert states(program) == {periodic.id: "owed", called: "owed", f"{trial}-end": "cancelled",
+                               f"{trial}-report": "cancelled"}, "an open review still takes opinions"
+    for days in (2, 3, 4, 6):
+        jump(program, clock, DUE + (days - 5) * DAY + MINUTE)
+    with program.reading() as connection:
+        found = connection.execute(sa.select(NOTICES).where(
+            NOTICES.c.account_id == cast.rui.id, NOTICES.c.at > DUE - 4 * DAY).order_by(NOTICES.c.at)).mappings().all()
+    said = [say(sentence(one["kind"], one["content"]), "en") for one in found]
+    assert len({one["at"] for one in found}) == len(found) > 2, said
+    assert all("paused automatically" not in one for one in said) and "cannot go on before it is held" in said[-1]
+    within(program, trial, lambda act: ended(act, ROWS["terminate", "winding_down"]))
+    assert set(states(program).values()) == {"cancelled"}
+
+
+def states(program: Program) -> dict[str, str]:
+    """How each date stands in the calendars."""
+    with program.reading() as connection:
+        return {row.id: str(row.state) for row in connection.execute(sa.select(ENTRIES))}
 
 
 @pytest.mark.only_on("sqlite")

@@ -1,13 +1,15 @@
 """Pages about being told: channels with masked addresses, the calendar's address, messages and how they went."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from cast import Cast
+from cast import START, Cast
 from flask import Flask
 from visitor import Visitor, give_password, text_of
 
+from sandbox.jobs.clock import Shifted
 from sandbox.jobs.outbox import deliver
 from sandbox.jobs.program import Program
 from sandbox.rules.access import Actor
@@ -109,6 +111,17 @@ def test_a_trial_message_appears_among_ones_own_and_waits_for_mail(as_: Any, cas
     deliver(program)
     page = text_of(rui.get("/messages").text)
     assert "试发消息" in page and "等待邮件服务器配置" in page
+
+
+def test_messages_are_newest_first_by_when_they_were_noted(as_: Any, cast: Cast, program: Program,
+                                                            clock: Shifted) -> None:
+    """Noted on six days, and made into deliveries at once, as after an outage of the outbox."""
+    for day in range(6):
+        clock.forward(START + timedelta(days=day))
+        program.acts.do("try_channels", cast.rui, {})
+    deliver(program)
+    page = as_(cast.rui).get("/messages?lang=en").text
+    assert list(dict.fromkeys(re.findall(r"(\d) March 2026", text_of(page)))) == list("765432")
 
 
 def test_keepers_see_everyones_deliveries_and_an_administrator_no_trial(as_: Any, cast: Cast, program: Program,
