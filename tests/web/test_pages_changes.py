@@ -1,5 +1,6 @@
 """Stage adjustment in a browser and by API: asked by class, judged, decided by two; what is wrong is said by field."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from visitor import text_of
 from walked import a_copy, month  # noqa: F401 the fixtures
 from world import World
 
+from sandbox.jobs.demo.bodies import body
 from sandbox.jobs.demo.walks import Walk
 from sandbox.rules.changes import KINDS
 
@@ -33,7 +35,7 @@ def ask(one: Walk, kind: str, **body: Any) -> str:
 def test_every_page_of_it_opens_in_each_language_for_all_who_see_the_trial(at: Desks, walked: Walked) -> None:
     _, one = walked
     changes = [ask(one, "A2", people=800), ask(one, "A4", volume=12_000.0), ask(one, "A3", metrics=[
-        {"name": "wait", "pass_line": 3.0}]), ask(one, "A6", more_days=10)]
+        *body("plan", one.today())["metrics"], {"name": "wait", "pass_line": 3.0}]), ask(one, "A6", more_days=10)]
     pages = [f"/trials/{one.trial}/changes", *(f"/changes/{change}" for change in changes)]
     forms = [f"/trials/{one.trial}/changes/new/{kind}" for kind in KINDS]
     opened = [("regulator", path, language) for path in pages[:3] for language in LANGUAGES]
@@ -148,3 +150,9 @@ def test_a_request_is_neither_accepted_nor_refused_until_one_of_both_is_chosen(a
     assert "Waits for a decision" in text_of(firm.get(f"{there}?lang=en").text)
     assert lin.send(f"{there}?lang=en", {"accept": "0", "reason": "Too many"}, there).status_code == 303
     assert "Refused" in text_of(firm.get(f"{there}?lang=en").text)
+
+
+def test_a_reports_metric_is_told_by_the_plans_name_and_in_its_unit(at: Desks, walked: Walked) -> None:
+    _, one = walked
+    said = text_of(desk(at, walked, "firm").get(f"/feedback/{one.last_report[0]}?lang=en").text)
+    assert "minutes =" not in said and re.search(r"平均办理时长: [\d.]+ minutes", said)

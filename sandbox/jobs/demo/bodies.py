@@ -65,8 +65,9 @@ BODIES: Mapping[str, Body] = MappingProxyType({
         "objectives": "检验该算法在真实流程中能否缩短办理时间而不增加差错与投诉。",
         "methods": "与原有人工流程并行；逐条记录建议、采纳与改判；每期汇总上报，每次评审抽查原始记录。",
         "metrics": [
-            {"name": "建议准确率", "unit": "%", "pass_line": 90.0},
-            {"name": "平均办理时长", "unit": "分钟", "higher_is_better": False, "pass_line": 12.0},
+            {"name": "建议准确率", "unit": "%", "pass_line": 90.0, "told_as": "accuracy"},
+            {"name": "平均办理时长", "unit": "分钟", "higher_is_better": False, "pass_line": 12.0,
+             "told_as": "minutes"},
             {"name": "使用者满意度", "unit": "分", "pass_line": 80.0},
         ],
         "limits": [

@@ -25,7 +25,7 @@ def invented(chance: Random, exposures: int, multiples: Mapping[str, float],
         "exposures": exposures, "events": events, "reviewed": wholes["override"], "labelled": wholes["error"],
         "groups": [_group("60 岁以上", elders, 0.82, bool(watched)),
                    _group("其他", exposures - elders, 0.85, bool(watched))],
-        "metrics": {"accuracy": round(chance.uniform(0.91, 0.95), 3), "minutes": round(chance.uniform(9.0, 11.0), 1)},
+        "metrics": {"accuracy": round(chance.uniform(91.0, 95.0), 1), "minutes": round(chance.uniform(9.0, 11.0), 1)},
         "distributions": [{"name": name, "counts": _binned(chance, round(share * exposures))}
                           for name, share in watched.items()],
     }

@@ -23,6 +23,7 @@ from sandbox.web.codec import label
 from sandbox.web.guard import page
 from sandbox.web.pages import files
 from sandbox.web.pages.filing import again, do, form_of, gone, read, tried
+from sandbox.web.pages.lights import number, unit_word
 from sandbox.web.pages.sections import name_dimensions, shown
 from sandbox.web.pages.shapes import PAGES, Form, PageContext, Plain, TrialHead, render, value_word
 from sandbox.web.pages.tasks import need_rows
@@ -248,7 +249,8 @@ def _page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, A
     return ChangePage(
         title=kind_name(one["kind"]), over=_over(row, stands),
         sub=until.text if until else t("page.change.is", state=value_word(ChangeState, one["state"])),
-        urgency=until.urgency if until else "", columns=_columns(DIFFERS), rows=differing(one["differences"]),
+        urgency=until.urgency if until else "", columns=_columns(DIFFERS),
+        rows=differing(one["differences"], row["unit"]),
         body=shown(model, apart), facts=_facts(connection, one), needs=_needs(connection, one, row, proposed),
         evidence=files.beside(connection, row, FileOf.CHANGE, one["id"]),
         waiting={"text": t("page.change.proposed_waits"),
@@ -263,32 +265,34 @@ def _withdrawal(one: Mapping[str, Any]) -> Form:
     return replace(form, kind="stop")
 
 
-def differing(found: list[Mapping[str, Any]]) -> list[Plain]:
+def differing(found: list[Mapping[str, Any]], unit: str) -> list[Plain]:
     """Term by term: what is agreed, and what is asked for; what is more than was agreed is marked."""
     ways = {way: t(f"page.change.way_{way}") for way in (Way.NARROWER, Way.WIDER)}
     return [{"field": {"text": _label(row["term"]), "sub": ways.get(row["way"], "")},
-             "agreed_now": term_text(row["term"], row["before"]) or t("page.change.nothing"),
-             "asked_for": term_text(row["term"], row["after"]) or t("page.change.nothing")} for row in found]
+             "agreed_now": term_text(row["term"], row["before"], unit) or t("page.change.nothing"),
+             "asked_for": term_text(row["term"], row["after"], unit) or t("page.change.nothing")} for row in found]
 
 
-def change_line(one: Mapping[str, Any]) -> str:
+def change_line(one: Mapping[str, Any], unit: str) -> str:
     """A request in one line: its class, what it would change, how it stands."""
     return t("page.change.line", kind=value_word(ChangeKind, one["kind"]), state=value_word(ChangeState, one["state"]),
-             what="; ".join(from_to(row) for row in one["differences"]))
+             what="; ".join(from_to(row, unit) for row in one["differences"]))
 
 
-def from_to(row: Mapping[str, Any]) -> str:
-    """One term, as it is and as it would be."""
-    return t("page.change.from_to", term=label(row["term"]), after=term_text(row["term"], row["after"]),
-             before=term_text(row["term"], row["before"]) or t("page.change.nothing"))
+def from_to(row: Mapping[str, Any], unit: str) -> str:
+    """One term, as it is and as it would be; `unit` is the trial's own."""
+    return t("page.change.from_to", term=label(row["term"]), after=term_text(row["term"], row["after"], unit),
+             before=term_text(row["term"], row["before"], unit) or t("page.change.nothing"))
 
 
 def _label(term: str) -> str:
     return said(label(term))
 
 
-def term_text(term: str, value: Any) -> str:
+def term_text(term: str, value: Any, unit: str) -> str:
     """A term's value in the reader's language; rows are joined, each cell with its name."""
+    if term == "volume" and value is not None:
+        return t("page.scenario.amount", amount=number(value), unit=unit_word(unit))
     if value in (None, "", []):
         return ""
     if term == "ends_at":

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from flask import request, url_for
 
-from sandbox.reads import accounts, records, reporting
+from sandbox.reads import accounts, records, reporting, trials
 from sandbox.rules.access import Relation, Role
 from sandbox.store.feedback import CorrectionDecision, CorrectionFields, CorrectionState, FeedbackFields
 from sandbox.store.files import FileOf
@@ -16,6 +16,7 @@ from sandbox.web.guard import page
 from sandbox.web.pages import files
 from sandbox.web.pages.feedback import READERS, Named, event_label, given_report, named_in, period, report_form
 from sandbox.web.pages.filing import do, form_of, gone, read, tried
+from sandbox.web.pages.lights import unit_word
 from sandbox.web.pages.sections import shown
 from sandbox.web.pages.shapes import PAGES, Form, FormPage, PageContext, Plain, render, value_word
 from sandbox.web.pages.times import moment
@@ -57,7 +58,7 @@ def report(feedback_id: str) -> Any:
         owner = row["relation"] is Relation.OWNER and not one["retracted"]
         waits = any(found["state"] == RetractionState.WAITING for found in asked)
         return render(ReportPage(
-            title=period(one), over=back(row), body=shown(FeedbackFields, {**one, "events": labelled(one["events"])}),
+            title=period(one), over=back(row), body=_body(connection, one, row),
             sub=t("page.feedback.filed_by", who=names.get(one["author_id"], ""), at=moment(one["at"])),
             corrections=[_correction(found) for found in one["corrections"]],
             correct_url=_url("pages.correct", one, may=owner and one["epoch"] > 0),
@@ -81,6 +82,22 @@ def retraction_line(one: Mapping[str, Any]) -> Plain:
 
 def one_report(connection: sa.Connection, feedback_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     return with_trial(connection, records.report(connection, actor(), feedback_id))
+
+
+def _body(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, Any]) -> list[Plain]:
+    """What was reported; a metric is told by the plan's own name for it, and in its unit."""
+    body = shown(FeedbackFields, {**one, "events": labelled(one["events"]), "metrics": None})
+    if one["metrics"]:
+        plan = trials.sections(connection, actor(), row)["plan"].body
+        known = {metric["told_as"]: metric for metric in plan.get("metrics", ()) if metric.get("told_as")}
+        told = [_metric(known.get(name, {"name": name}), value) for name, value in one["metrics"].items()]
+        body.append({"label": t("field.metrics"), "text": "\n".join(told)})
+    return body
+
+
+def _metric(metric: Mapping[str, Any], value: float) -> str:
+    unit = metric.get("unit") or ""
+    return t("page.report.metric", name=metric["name"], value=show(value, locale()), unit=unit_word(unit)).strip()
 
 
 def labelled(events: Mapping[str, int] | None) -> dict[str, int]:

@@ -205,7 +205,7 @@ def _facts(connection: sa.Connection, row: Mapping[str, Any], names: Mapping[str
            trial: Mapping[str, Any] | None) -> list[Plain]:
     """What would change, or who is invited; who proposed it, and when."""
     given = {name: row["given"].get(name) or None for name in INVITED} if row["act"] == "invite" else {}
-    change = _change_asked(connection, row) if row["act"] == "decide_change" else []
+    change = _change_asked(connection, row, trial) if row["act"] == "decide_change" else []
     tier = row["basis"].get("tier")
     return [*shown(InvitationFields, given), *change, *_change(row, trial),
             *([{"label": t("field.tier"), "text": said(choice(Tier(tier)))}] if tier else []),
@@ -214,14 +214,16 @@ def _facts(connection: sa.Connection, row: Mapping[str, Any], names: Mapping[str
             {"label": t("page.decision.expires"), "text": moment(row["expires_at"])}]
 
 
-def _change_asked(connection: sa.Connection, row: Mapping[str, Any]) -> list[Plain]:
+def _change_asked(connection: sa.Connection, row: Mapping[str, Any],
+                  trial: Mapping[str, Any] | None) -> list[Plain]:
     """The request that would be granted, and what it changes of the plan."""
     one = changes.change(connection, actor(), row["given"]["change"])
     if one is None:
         return []
+    unit = trial["unit"] if trial else ""
     return [{"label": t("page.decision.request"), "text": kind_name(one["kind"]),
              "url": url_for("pages.change", change_id=one["id"])},
-            *({"label": t("page.change.differs"), "text": from_to(each)} for each in one["differences"])]
+            *({"label": t("page.change.differs"), "text": from_to(each, unit)} for each in one["differences"])]
 
 
 def _change(row: Mapping[str, Any], trial: Mapping[str, Any] | None) -> list[Plain]:

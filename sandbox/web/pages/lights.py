@@ -21,8 +21,8 @@ from sandbox.web.reader import actor, locale, program, said, t
 from sandbox.words import LOCALES, Word, has_word, say, show, word
 
 TEN_THOUSAND = 10_000
-UNITS = ("uses", "items", "orders", "cases", "visits", "patients", "decisions", "miles", "kilometres", "minutes",
-         "hours", "points")
+UNITS = ("uses", "items", "orders", "cases", "visits", "shifts", "patients", "decisions", "miles", "kilometres",
+         "minutes", "hours", "points", "boxes", "places", "calls", "images", "copies", "lessons", "texts", "entries")
 """The units that have words."""
 WHOLE_FROM = 10
 WHY_YELLOW = ("evidence", "cap_warning", "too_quiet", "drifted", "feedback_late", "kill_switch_old")

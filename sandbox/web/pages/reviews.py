@@ -391,7 +391,8 @@ def _changes(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[st
 def _adjusted(connection: sa.Connection, row: Mapping[str, Any], last: Mapping[str, Any] | None) -> list[Plain]:
     """Requests for a change of the plan since then, each with what it changes and how it stands."""
     found = changes.since(connection, actor(), row["id"], last["held_at"] if last else None)
-    return [{"text": change_line(one), "url": url_for("pages.change", change_id=one["id"])} for one in found]
+    return [{"text": change_line(one, row["unit"]), "url": url_for("pages.change", change_id=one["id"])}
+            for one in found]
 
 
 def _numbers(row: Mapping[str, Any], known: Risk) -> list[Plain]:
