@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Context, Decimal, localcontext
 from functools import cache, lru_cache
 from io import BytesIO
@@ -23,6 +23,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import Translations
 
+HOUR = timedelta(hours=1)
 LOCALES = ("zh_Hans", "zh_Hant", "en")
 
 Number: TypeAlias = int | float | Decimal
@@ -58,7 +59,8 @@ def show(value: Value, locale: str, zone: tzinfo = UTC) -> str:
     """One value as `say` would put it into a sentence.
 
     A float under one keeps three significant digits (a small rate never reads as zero), a larger one three decimals;
-    a Decimal loses nothing. A time in UTC says so, since a reader would otherwise take it for local time.
+    a Decimal loses nothing. Midnight is 24:00 of the day that ends, as on every page. A time in UTC says so, since a
+    reader would otherwise take it for local time.
     """
     match value:
         case str():
@@ -180,8 +182,11 @@ def _number(value: Number, locale: str) -> str:
 def _time(value: datetime, locale: str, zone: tzinfo) -> str:
     if value.tzinfo is None:
         raise ValueError(f"a time needs a zone: {value!r}")
-    tongue = _tongue(locale)
-    shown = format_datetime(value, tongue.manner.minute, tzinfo=zone, locale=tongue.babel)
+    tongue, local = _tongue(locale), value.astimezone(zone)
+    ends_a_day = local.time() == time() and str(zone) != "UTC"
+    told = value - HOUR if ends_a_day else value
+    shown = format_datetime(told, tongue.manner.minute, tzinfo=zone, locale=tongue.babel)
+    shown = shown.replace("23:00", "24:00") if ends_a_day else shown
     return f"{shown} UTC" if str(zone) == "UTC" else shown
 
 

@@ -268,7 +268,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, list
     folder, port = tmp_path_factory.mktemp("served"), free_port()
     with started(folder, "--port", str(port), SANDBOX_TESTING="1") as process:
         seconds = seconds_until_answered(port, process)
-        yield port, list(said(process, len(Settings.model_fields) + 2)), seconds
+        yield port, list(said(process, len(Settings.model_fields) + 3)), seconds
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -295,6 +295,7 @@ def test_a_server_says_its_settings_its_address_and_the_first_link(served: tuple
     port, lines, _ = served
     assert "SANDBOX_SECRET_KEY=****" in lines
     assert f"http://localhost:{port}" in lines
+    assert "SANDBOX_CONTACT is empty: the public page names no way to reach the authority." in lines
     assert lines[-1].startswith(f"The first administrator opens, once: http://localhost:{port}/setup/")
 
 

@@ -94,12 +94,12 @@ def stand(program: Program, clock: Shifted, days: int) -> None:
 
 
 SAID = {
-    -14: ("風險評審將於 2026 年 4 月 2 日 00:00 截止，還有 14 天",
-          "风险评审将于 2026 年 4 月 2 日 00:00 截止，还有 14 天", "14 days left", None, None),
+    -14: ("風險評審將於 2026 年 4 月 1 日 24:00 截止，還有 14 天",
+          "风险评审将于 2026 年 4 月 1 日 24:00 截止，还有 14 天", "14 days left", None, None),
     -7: ("風險評審已開放", "风险评审已开放", None, None, None),
     -3: ("還有 3 天", "还有 3 天", None, None, None),
     -1: ("還有 1 天", "还有 1 天", None, None, None),
-    0: ("風險評審已到截止時間", "风险评审已到截止时间", None, "was due by 2 April 2026", "您作為監管人員"),
+    0: ("風險評審已到截止時間", "风险评审已到截止时间", None, "was due by 1 April 2026", "您作為監管人員"),
     1: ("已逾期 1 天", "已逾期 1 天", None, "1 day overdue", "已逾期 1 天"),
     3: ("已逾期 3 天", "已逾期 3 天", "You are asked as substitute", "3 days overdue", "已逾期 3 天"),
     7: ("已逾期 7 天", "已逾期 7 天", "You are asked as substitute", "7 days overdue", "已逾期 7 天"),
@@ -236,7 +236,7 @@ def test_a_corrective_item_is_reminded_of_and_falls_silent_when_it_is_done(
     due = START + timedelta(days=19, hours=15)
     for days in (7, 3):
         fang, lin, zhou = at(program, clock, servers, due - days * DAY)
-        assert len(fang) == 1 and f"整改事项将于 2026 年 3 月 22 日 00:00 到期，还有 {days} 天" in fang[0], fang
+        assert len(fang) == 1 and f"整改事项将于 2026 年 3 月 21 日 24:00 到期，还有 {days} 天" in fang[0], fang
         assert (lin, zhou) == ([], [])
     program.acts.do("finish_corrective_item", cast.fang, {"done": "Lamps fitted"}, on=item)
     deliver(program)

@@ -394,7 +394,7 @@ def test_a_request_that_comes_too_late_is_told_until_when_it_could_be_made(
     clock.forward(clock() + 30 * 24 * HOUR)
     sent = at(cast.fang).send(f"{path}?lang=en", {"reason": "Holds shares"})
     assert sent.status_code == 422
-    assert re.search(r"within three working days of the offer \(by \d+ March 2026, 00:00\)", text_of(sent.text))
+    assert re.search(r"within three working days of the offer \(by \d+ March 2026, 24:00\)", text_of(sent.text))
 
 
 # Nobody judges twice

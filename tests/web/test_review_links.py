@@ -48,7 +48,7 @@ def given(program: Program, cast: Cast, review: str) -> int:
 
 def test_the_link_opens_the_one_screen_and_takes_one_opinion(program: Program, cast: Cast, app: Flask, review: str):
     visitor, path = Visitor(app), path_of(program, review, cast.rui.id)
-    assert visitor.get(path).status_code == 200
+    assert "（需要登录）" in visitor.get(path).text
     assert visitor.post(path, opinion()).status_code == 200
     assert given(program, cast, review) == 1
     assert visitor.post(path, opinion(reason="Again")).status_code == 410

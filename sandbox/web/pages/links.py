@@ -123,7 +123,9 @@ def _shown(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[str, 
            status: int) -> Any:
     page = review_page(connection, one, row, form)
     declared = page.declared and {**page.declared, "url": url_for("pages.conflict_by_link", token=token)}
-    return render(replace(page, declared=declared, move_url=None, over=page.over[1:]), status)
+    told_only = [{**each, "url": ""} for each in page.adjusted]
+    return render(replace(page, declared=declared, move_url=None, over=page.over[1:], adjusted=told_only,
+                          trial_note=t("page.link.signs_in")), status)
 
 
 def _told(status: int) -> Any:

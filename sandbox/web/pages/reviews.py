@@ -184,6 +184,7 @@ class ReviewPage(PageContext):
     changes: list[str]
     adjusted: list[Plain]
     trial_url: str
+    trial_note: str
     light: str | None
     stopped: bool
     sentence: Plain | None
@@ -288,7 +289,7 @@ def review_page(connection: sa.Connection, one: Mapping[str, Any], row: Mapping[
         over=_over(row, one, until.text if one["state"] != ReviewState.HELD else ""),
         since=t("page.review.since", day=day(last["held_at"])) if last else t("page.review.since_start"),
         changes=_changes(connection, row, last), adjusted=_adjusted(connection, row, last),
-        trial_url=url_for("pages.trial", trial_id=row["id"]),
+        trial_url=url_for("pages.trial", trial_id=row["id"]), trial_note="",
         light=row["light"], stopped=row["state"] in STOPPED, sentence=lights.explained(connection, row, known),
         numbers=_numbers(row, known), previous=_conclusion(last) if last else None,
         held=_conclusion(one) if one["state"] == ReviewState.HELD else None,
