@@ -102,7 +102,7 @@ def _check_answers(act: Act, given: OpinionFields) -> None:
     known = asked(act.trial["tier"], template)
     wrong = [(("answers", place, "question"), word("error.unknown_question"))
              for place, one in enumerate(given.answers) if one.question not in known]
-    silent = [(("answers", place, "note"), word("error.missing"))
+    silent = [(("answers", place, "note"), word("error.concern_unsaid"))
               for place, one in enumerate(given.answers) if one.finding is Finding.CONCERN and not one.note]
     if wrong or silent:
         raise Invalid(*wrong, *silent)

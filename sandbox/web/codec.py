@@ -82,6 +82,8 @@ def _field(model: type[BaseModel], name: str, info: FieldInfo, say: Any) -> dict
     helps = [key for key in (f"help.{model.__name__}.{name}", f"help.{name}") if has_word(key, "en")]
     if helps:
         found["help"] = say(word(helps[0]))
+    if not info.is_required() and has_word(f"when.{model.__name__}.{name}", "en"):
+        found["when"] = say(word(f"when.{model.__name__}.{name}"))
     if kind == "answer":
         found.update(kind="choice", label=say(word(f"answer.{name}")), choices=[
             {"value": value, "label": say(word(f"answer.{name}.{said}"))} for value, said in ANSWERS])

@@ -95,6 +95,11 @@ def test_the_examples_of_the_documents_work_on_the_first_firms_running_trial(cit
     written = body[1].replace("'$FROM'", (today - timedelta(days=1)).isoformat()).replace("'$TO'", today.isoformat())
     filed = city.program.acts.do("file_feedback", city.actor("firm"), json.loads(written), on=trial[1], dry_run=True)
     assert (filed.state, filed.light, filed.held) == ("trial", "green", None)
+    narrower = re.search(r"trials/\$TRIAL/changes/A2 .*?-d '(\{.*?\})'\n", text, re.DOTALL)
+    assert narrower
+    asked = city.program.acts.do("file_change", city.actor("firm"), {"kind": "A2", "body": json.loads(narrower[1])},
+                                 on=trial[1], dry_run=True)
+    assert asked.state == "accepted"
 
 
 def test_running_and_stopped_trials_show_every_light(rows: Any) -> None:

@@ -179,7 +179,7 @@ def test_a_filing_that_turns_the_light_red_says_so_itself_and_everyone_knows_wit
         tasks = {(task["kind"], task["trial_id"]) for who in ("lin", "rui")
                  for task in service.ask("/me", who)[1]["tasks"]}
         notices = [one["kind"] for one in service.ask("/notices", "rui")[1]["items"] if one["trial_id"] == trial]
-        return {("conclude", trial), ("review", trial)} <= tasks and "review_open" in notices
+        return {("await", trial), ("review", trial)} <= tasks and "review_open" in notices
 
     assert soon(told) < TICK_S
     assert service.ask(f"/trials/{trial}", "lin")[1]["light"] == "red"

@@ -314,9 +314,11 @@ def test_a_grave_incident_stops_the_trial_and_the_next_page_says_so(
 
 def test_an_incident_needs_its_class_and_a_time_that_has_been(
         at: Desks, cast: Cast, running: str, later: Shifted) -> None:
-    given = {"kind": "incident", "occurred_at": "2030-01-01T00:00"}
-    answer = at(cast.fang).send(f"/trials/{running}/incidents/new", given)
+    given, path = {"kind": "incident", "occurred_at": "2030-01-01T00:00"}, f"/trials/{running}/incidents/new"
+    assert "Severity needed for an incident" in text_of(at(cast.fang).get(f"{path}?lang=en").text)
+    answer = at(cast.fang).send(f"{path}?lang=en", given, path)
     assert answer.status_code == 422 and beside(answer.text, "f-severity")
+    assert "The severity is missing" in answer.text
 
 
 def test_an_incident_is_amended_and_its_earlier_version_stays(

@@ -85,6 +85,22 @@ def test_what_is_left_of_each_cap_is_in_the_permit_and_a_report_lowers_it(app: F
     assert after["serial"] > before["serial"]
 
 
+def test_a_former_model_version_stands_on_the_paper_and_in_the_signed_permit_for_its_week(
+        app: Flask, cast: Cast, program: Program, clock: Shifted, gateway: Any) -> None:
+    trial, = adopt(program, cast, 1, model_version="1.0")
+    asked = program.acts.do("file_change", cast.fang, {"kind": "A5", "body": {
+        "model_version": "2.0", "regression": "All passed", "regression_passed": True, "reason": "Fewer"}}, trial)
+    program.acts.do("decide_change", cast.lin, {"accept": True, "reason": "Good"}, asked.id)
+    client, start = gateway(cast.fang), clock()
+    said = claims(app, client.get(f"/trials/{trial}/permit")["permit"])
+    until = int((start + 7 * 24 * HOUR).timestamp())
+    assert (said["model_version"], said["former_versions"]) == ("2.0", [{"version": "1.0", "until": until}])
+    paper = f"/trials/{trial}/permit?lang=en"
+    assert "the former 1.0 may still be used to" in desks(program)(cast.lin).get(paper).text
+    clock.forward(start + 7 * 24 * HOUR)
+    assert "the former" not in desks(program)(cast.lin).get(paper).text
+
+
 def test_a_permit_that_did_not_change_is_not_sent_again(cast: Cast, trial: str, clock: Shifted, gateway: Any):
     client, path = gateway(cast.fang), f"/trials/{trial}/permit"
     first = client.send("GET", path)

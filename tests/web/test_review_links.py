@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from cast import Cast
 from flask import Flask
-from visitor import Visitor
+from visitor import Visitor, text_of
 
 from sandbox.jobs.clock import Shifted
 from sandbox.jobs.program import Program
@@ -58,11 +58,13 @@ def test_the_link_opens_the_one_screen_and_takes_one_opinion(program: Program, c
 
 def test_a_concern_says_which_and_a_question_left_blank_is_named(program: Program, cast: Cast, app: Flask, review: str):
     visitor, path = Visitor(app), path_of(program, review, cast.rui.id)
-    visitor.get(path)
+    assert "What it shows needed for a concern" in text_of(visitor.get(f"{path}?lang=en").text)
     first, second = asked("R3")[:2]
     refused = visitor.post(path, opinion(**{f"finding_{first}": "concern", f"finding_{second}": ""}))
     assert refused.status_code == 422
     assert f'href="#o-note_{first}"' in refused.text or f'href="#o-finding_{second}"' in refused.text
+    assert "What it shows is missing: a concern needs it" in visitor.post(
+        f"{path}?lang=en", opinion(**{f"finding_{first}": "concern"})).text
     assert given(program, cast, review) == 0
 
 

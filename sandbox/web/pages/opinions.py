@@ -48,7 +48,8 @@ def _question(code: str, before: records.AnsweredBefore | None) -> Plain:
         t(f"question.{code}.hint"), last))), "fields": [
         {"name": f"finding_{code}", "label": t("field.finding"), "named": named, "kind": "choice", "required": True,
          "choices": [{"value": value, "label": label} for value, label in enum_words(Finding).items()]},
-        {"name": f"note_{code}", "label": t("field.note"), "named": named, "kind": "text", "max_length": 200}]}
+        {"name": f"note_{code}", "label": t("field.note"), "named": named, "kind": "text", "max_length": 200,
+         "when": t("when.AnswerRow.note")}]}
 
 
 def opinion_given(row: Mapping[str, Any]) -> dict[str, Any]:
