@@ -164,7 +164,7 @@ def test_a_need_looks_at_the_sections_that_are_said_to_meet_it(need: str) -> Non
     stop = f.Suspension("su_1", "regulator", "trial", START)
     trial = f.TrialFacts("ES-0001", "suspended", START, tier="R3", listed=False)
     groups = {"sections": watched, "suspension": stop, "votes": (), "panel": (), "reviews": (), "proof": f.Proof(),
-              "decision": None, "reminders": f.Reminders()}
+              "decision": None, "reminders": f.Reminders(), "terms": None}
     NEEDS[need].holds(f.Facts(START, trial, groups))
     from_columns = need in ("tier_set", "listed")
     assert from_columns or watched.asked & set(SECTIONS_OF[need])
