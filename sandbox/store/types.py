@@ -1,5 +1,6 @@
 """Column types and annotated field types: the same on SQLite and PostgreSQL, strict about what comes from outside."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -92,12 +93,16 @@ def column_for(choices: type[StrEnum], nullable: bool = False, index: bool = Fal
     )
 
 
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Control characters but for tabs and ends of lines."""
+
+
 def plain_text(value: Any) -> Any:
     """Trim; blank is None; control characters are refused (PostgreSQL cannot keep NUL, people cannot see the rest).
 
     Containers are refused when they are nested deeper than anything of ours, or have names that are no text."""
     if isinstance(value, str):
-        if any(ord(c) < 32 and c not in "\n\r\t" for c in value):
+        if CONTROL.search(value):
             raise PydanticCustomError("text_control", "text has a control character")
         return value.strip() or None
     if isinstance(value, dict | list | tuple):
