@@ -202,5 +202,10 @@ def reminders(due: datetime, interval_days: int, zone: tzinfo,
 
 def period_number(start: datetime, days: int, at: datetime, zone: tzinfo) -> int:
     """The period of so many days in which a thing occurred: from 1, and 0 and below for what was before the start."""
+    return _period_number(start.astimezone(UTC), days, at.astimezone(UTC), zone)
+
+
+@lru_cache(maxsize=4096)
+def _period_number(start: datetime, days: int, at: datetime, zone: tzinfo) -> int:
     number = -((local_day(start, zone) - local_day(at, zone)).days // days)
     return min(number, 0) if at < start else max(number, 1)
