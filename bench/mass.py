@@ -56,7 +56,7 @@ def _grow(of: City, reports: int) -> None:
                              "period_end": seconds.format("n.i / 1000 + 1")}),
         (INCIDENTS, reports // EVERY_INCIDENT, {
             "id": "printf('in_%012d', n.i)", "trial_id": of_trial, "at": seconds.format("n.i"),
-            "severity": "CASE WHEN n.i % 5000 = 0 THEN 'S1' ELSE 'S4' END",
+            "severity": "CASE WHEN n.i % 10 = 0 THEN 'S1' ELSE 'S4' END",
             "state": "CASE WHEN n.i % 1000 = 0 THEN 'open' ELSE 'closed' END"})):
         for first in range(1, number + 1, AT_ONCE):
             with engine.begin() as connection:
