@@ -22,6 +22,9 @@ PRAGMAS = (
     "wal_autocheckpoint=4000", "temp_store=MEMORY", "recursive_triggers=ON",
 )
 """Without recursive triggers a REPLACE would slip past the log's own."""
+READER_CACHE = "cache_size=-4096"
+"""Four megabytes for each of many: what others wrote empties it anyway. A mapped file would have to be mapped anew at
+every growth, which cost a small read more than it saved."""
 LINK: dict[str, Any] = {"connect_timeout": 5, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
                         "tcp_user_timeout": 10_000}
 """A link that was cut without a word is noticed within seconds."""
@@ -81,7 +84,7 @@ def _sqlite(url: str, writing: bool) -> sa.Engine:
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], "query_only=ON"):
+        for pragma in PRAGMAS if writing else (*PRAGMAS[2:], READER_CACHE, "query_only=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
