@@ -15,13 +15,12 @@ from sandbox.rules.jurisdiction import Jurisdiction
 from sandbox.rules.lifecycle import STATES, Move, Stage, moves_from, stage_of
 from sandbox.rules.needs import groups_for, unmet
 from sandbox.store.accounts import ACCOUNTS, CONTACTS
-from sandbox.store.batches import KEPT
 from sandbox.store.changes import CHANGES
 from sandbox.store.facts import load_facts, trial_facts
-from sandbox.store.feedback import FEEDBACK
 from sandbox.store.incidents import INCIDENTS
 from sandbox.store.log import LOG, current_tree, inclusion_proof
 from sandbox.store.organisations import ORGANISATIONS
+from sandbox.store.retractions import RETRACTIONS, RetractionState
 from sandbox.store.reviews import REVIEWS
 from sandbox.store.scenarios import SCENARIOS
 from sandbox.store.scope import log_seen_by, of_seen_trials, relation_to, trials_seen_by
@@ -287,8 +286,12 @@ def causes(connection: sa.Connection, rows: Sequence[Mapping[Any, Any]]) -> dict
     return {one.trial_id: one.cause for one in connection.execute(query)} if asked else {}
 
 
-def tallies(connection: sa.Connection, trial_id: str) -> dict[str, int]:
-    """How many reports, incidents, reviews and requests for a change a trial has, for the tabs."""
-    return {name: connection.execute(sa.select(sa.func.count()).where(table.c.trial_id == trial_id, *more)).scalar_one()
-            for name, table, *more in (("feedback", FEEDBACK, KEPT), ("incidents", INCIDENTS), ("reviews", REVIEWS),
-                                       ("changes", CHANGES))}
+def tallies(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, int]:
+    """How many reports, incidents, reviews and requests for a change a trial has, for the tabs; reports are counted
+    already, but for those taken back."""
+    taken_back = sa.and_(RETRACTIONS.c.feedback_id.is_not(None), RETRACTIONS.c.state == RetractionState.ACCEPTED)
+    found = {name: connection.execute(sa.select(sa.func.count()).where(
+        table.c.trial_id == row["id"], *more)).scalar_one() for name, table, *more in (
+            ("feedback", RETRACTIONS, taken_back), ("incidents", INCIDENTS), ("reviews", REVIEWS),
+            ("changes", CHANGES))}
+    return {**found, "feedback": found["feedback"] + row["reports"]}

@@ -157,11 +157,18 @@ def proof(connection: sa.Connection, rows: Rows, now: datetime) -> dict[str, f.P
 
 
 def _filed(connection: sa.Connection, rows: Rows) -> dict[str, tuple[int, int]]:
-    """Reports that were in time, and all of them, by trial."""
-    query = sa.select(FEEDBACK.c.trial_id, sa.func.count(), sa.func.count(sa.case((FEEDBACK.c.late, 1)))).where(
-        FEEDBACK.c.trial_id.in_([row["id"] for row in rows]), FEEDBACK.c.epoch >= 1, COUNTS)
-    return {trial: (all_of_them - late, all_of_them) for trial, all_of_them, late in connection.execute(
-        query.group_by(FEEDBACK.c.trial_id))}
+    """Reports that were in time, and all of them, by trial: what is counted already, without the record before an
+    adoption. Only late ones and that record are looked at, each by its index."""
+    ids = [row["id"] for row in rows]
+    late = sa.select(FEEDBACK.c.trial_id, sa.func.count()).where(
+        FEEDBACK.c.trial_id.in_(ids), FEEDBACK.c.late, FEEDBACK.c.epoch >= 1, COUNTS)
+    before = sa.select(FEEDBACK.c.trial_id, sa.func.count()).join(TRIALS, TRIALS.c.id == FEEDBACK.c.trial_id).where(
+        TRIALS.c.id.in_([row["id"] for row in rows if row["adopted"]]), FEEDBACK.c.epoch == 0, COUNTS,
+        FEEDBACK.c.period_start < TRIALS.c.starts_at)
+    late_of, before_of = ({one[0]: one[1] for one in connection.execute(query.group_by(FEEDBACK.c.trial_id))}
+                          for query in (late, before))
+    told = {row["id"]: row["reports"] - before_of.get(row["id"], 0) for row in rows}
+    return {trial: (number - late_of.get(trial, 0), number) for trial, number in told.items()}
 
 
 def _proof(row: Mapping[Any, Any], filed: tuple[int, int], told: tuple[int, int], grave: tuple[int, int],

@@ -12,8 +12,10 @@ from sandbox.acts.refusals import Invalid, NotFound, NotPermitted, Refused
 from sandbox.jobs.clock import Shifted, walk
 from sandbox.jobs.program import Program
 from sandbox.reads.assessments import known_now
+from sandbox.reads.trials import tallies
 from sandbox.store.coverage import NO_USE
 from sandbox.store.dues import DUES
+from sandbox.store.facts import proof
 from sandbox.store.feedback import FEEDBACK
 from sandbox.store.scope import seen_trial
 from sandbox.store.trials import COUNTERS
@@ -260,3 +262,24 @@ def test_a_plan_taken_back_ends_now(program: Program, acts: Acts, cast: Cast, cl
     assert row(program, cast, trial)["covered_until"] == START + 3 * DAY
     with pytest.raises(Refused, match="plan_is_over"):
         acts.do("withdraw_no_use", cast.fang, {}, planned)
+
+
+def test_what_is_counted_of_reports_is_what_a_recount_finds(
+        program: Program, acts: Acts, cast: Cast, clock: Shifted, trial: str) -> None:
+    past = [report(START - 2 * (place + 1) * DAY, START - (2 * place + 1) * DAY, source_key=f"past-{place}")
+            for place in range(3)]
+    acts.do("import_feedback", cast.lin, {"reports": past, "events": []}, trial)
+    clock.forward(FIRST + HOUR)
+    filed = [acts.do("file_feedback", cast.fang, report(START + place * DAY, START + (place + 1) * DAY), trial).id
+             for place in range(3)]
+    clock.forward(FIRST + 9 * DAY)  # the first period ended more than a day ago
+    acts.do("file_feedback", cast.fang, report(START + 3 * DAY, START + 4 * DAY), trial)
+    asked = acts.do("retract_feedback", cast.fang, {"why": "spurious", **WHY}, filed[1]).id
+    acts.do("decide_retraction", cast.rui, {"accept": True, "reason": "Seen"}, asked)
+    with program.reading() as connection:
+        rows = connection.execute(sa.select(FEEDBACK).where(FEEDBACK.c.trial_id == trial)).mappings().all()
+        trial_row = row(program, cast, trial)
+        told, shown = proof(connection, [trial_row], clock())[trial], tallies(connection, trial_row)["feedback"]
+    counting = [one for one in rows if one["epoch"] >= 1 and not one["retracted"]]
+    assert [len(rows), len(counting), sum(one["late"] for one in counting)] == [7, 3, 1]
+    assert (told.reports_on_time, told.reports_filed, shown) == ((2, 3), 3, 7)

@@ -29,7 +29,7 @@ def head_of(connection: sa.Connection, row: Mapping[str, Any], tab: str,
     return TrialHead(
         title=titled(row), over=over(row), light=row["light"] if row["state"] in AT_WORK else None,
         stopped=row["state"] in STOPPED, state=t(f"state.{row['state']}"), stages=stages(row, made),
-        tabs=tabs(connection, row["id"], tab), actions=actions or [])
+        tabs=tabs(connection, row, tab), actions=actions or [])
 
 
 def over(row: Mapping[str, Any]) -> list[Plain]:
@@ -50,10 +50,10 @@ def back(row: Mapping[str, Any], *more: Plain) -> list[Plain]:
             {"text": own, "url": url_for("pages.trial", trial_id=row["id"])}, *more]
 
 
-def tabs(connection: sa.Connection, trial_id: str, current: str) -> list[Plain]:
+def tabs(connection: sa.Connection, row: Mapping[str, Any], current: str) -> list[Plain]:
     """The parts of a trial, with how many things each holds."""
-    tallies = trials.tallies(connection, trial_id)
-    return [{"label": t(f"page.tab.{tab}"), "url": url_for(f"pages.{tab}", trial_id=trial_id),
+    tallies = trials.tallies(connection, row)
+    return [{"label": t(f"page.tab.{tab}"), "url": url_for(f"pages.{tab}", trial_id=row["id"]),
              "current": tab == current, "count": tallies.get(COUNTED.get(tab, ""))} for tab in TABS]
 
 
