@@ -2,7 +2,6 @@
 before it counts. Private keys stay where they are."""
 
 import hashlib
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -15,7 +14,7 @@ import sqlalchemy as sa
 from sandbox.jobs.demonstration import NAME as DEMO
 from sandbox.jobs.schema import existing
 from sandbox.store.engine import database_url, make_engine
-from sandbox.store.files import BITE, FILES, FileFolder
+from sandbox.store.files import BITE, FILES, FileFolder, sync
 from sandbox.store.settings import Settings
 from sandbox.store.stops import Stop
 from sandbox.store.verification import Verified, verify
@@ -48,9 +47,9 @@ def back_up(settings: Settings, target: Path) -> BackedUp:
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         found = _copied(settings, source, made)
-        _sync(made)
+        _sync_whole(made)
         made.rename(target)
-        _sync_one(target.parent)
+        sync(target.parent)
         return found
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -106,16 +105,8 @@ def _copy_file(source: Path, target: Path, sha256: str) -> None:
         raise CannotBackUp(word("command.backup_file_other", file=source.name))
 
 
-def _sync(folder: Path) -> None:
+def _sync_whole(folder: Path) -> None:
     """Everything in it is on disk before it gets its name."""
     for path in sorted(folder.rglob("*")):
-        _sync_one(path)
-    _sync_one(folder)
-
-
-def _sync_one(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync(path)
+    sync(folder)

@@ -129,9 +129,9 @@ class FileFolder:
         target = self.of(blob)
         if not target.parent.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync(self.path)
+            sync(self.path)
         received.path.replace(target)
-        _sync(target.parent)
+        sync(target.parent)
 
     def of(self, blob: str) -> Path:
         """Where the bytes of this name are."""
@@ -172,8 +172,9 @@ class FileFolder:
             os.close(lock)
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """What a file holds, or which names a folder has, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

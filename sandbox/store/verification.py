@@ -42,9 +42,12 @@ class Verified:
 
 
 def verify(connection: sa.Connection, block: int = BLOCK) -> Verified:
-    """Recompute the whole log, in blocks of 2**block leaves.
+    """Recompute the whole log, in blocks of 2**block leaves, as it stood at one moment: others may write meanwhile.
 
     A value that cannot even be read is a problem like any other, and the last one named."""
+    if not connection.in_transaction():
+        with connection.begin():
+            return verify(connection, block)
     tree, problems, after = Tree(), list[Word](), BEFORE_ALL
     try:
         while rows := _block.run(connection, {"after": after, "size": 1 << block}).fetchall():

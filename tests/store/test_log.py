@@ -306,6 +306,30 @@ def test_a_log_is_the_same_in_blocks_of_any_size(tmp_path: Path, size: int):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("block", [0, 1, BLOCK])
+def test_a_log_that_grows_while_it_is_checked_is_intact(tmp_path: Path, block: int):
+    engine, readers = engine_at(tmp_path / "sandbox.db"), make_engine(f"sqlite:///{tmp_path / 'sandbox.db'}",
+                                                                      writing=False)
+    with engine.begin() as connection:
+        fill(connection, 5)
+    with readers.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+
+        def file_one(statement: str) -> None:
+            if statement.startswith("SELECT log"):
+                with engine.begin() as beside:
+                    fill(beside, 1)
+
+        raw.set_trace_callback(file_one)
+        found = verify(connection, block)
+        raw.set_trace_callback(None)
+    assert (found.size, found.problems) in ((5, ()), (6, ()))
+    with engine.connect() as connection:
+        assert verify(connection).size > 6
+    readers.dispose()
+    engine.dispose()
+
+
 def test_two_entries_that_changed_places_are_found(log: sa.Connection):
     for seq, other in ((3, 100), (4, 3), (100, 4)):
         log.execute(sa.text(f"UPDATE log_entries SET seq = {other} WHERE seq = {seq}"))
