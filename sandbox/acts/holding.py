@@ -20,7 +20,7 @@ from sandbox.store.batches import COUNTS
 from sandbox.store.dues import DueKind
 from sandbox.store.engine import Statement
 from sandbox.store.feedback import FEEDBACK, USES, FeedbackFields, site_key_of
-from sandbox.store.held import HELD, Doubt, HeldState, day_given
+from sandbox.store.held import HELD, Doubt, HeldState, day_given, ended_holds
 from sandbox.store.trials import SUSPENSIONS
 
 WAITS = timedelta(hours=24)
@@ -62,7 +62,7 @@ def keep_held(act: Act, given: FeedbackFields, doubts: Sequence[str], causes: Se
     for one in same:
         if one["body"] == given.plain():  # sent again, perhaps by a machine that knows no 409
             return _told(one)
-    before = day_given(act.connection, act.trial["id"], (given.period_start, given.period_end))
+    before = day_given(ended_holds(act.connection, act.trial["id"]), given.period_start, given.period_end)
     applies_at = min([one["applies_at"] for one in same], default=act.now + WAITS)
     applies_at = applies_at if before is None else min(applies_at, before)
     if applies_at <= act.now:

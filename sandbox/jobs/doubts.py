@@ -14,7 +14,7 @@ from sandbox.rules.reporting import same_version
 from sandbox.rules.terms import pinned
 from sandbox.store.batches import COUNTS
 from sandbox.store.feedback import FEEDBACK, USES
-from sandbox.store.held import Doubt, day_given
+from sandbox.store.held import Doubt, Holds, day_given, ended_holds
 from sandbox.store.lines import instant
 from sandbox.store.spool import Spool
 
@@ -68,6 +68,7 @@ def doubtful(connection: sa.Connection, terms: "Terms", spool: Spool,
 def _doubted(connection: sa.Connection, terms: "Terms", spool: Spool,
              passes: bool) -> Iterator[tuple[int, list[str]]]:
     last: deque[Mapping[str, Any]] | None = None
+    holds = ended_holds(connection, terms.trial["id"])
     for line, _, starts, ends, _, body in spool.in_time():
         if last is None:
             last = deque(_before(connection, terms, starts), LAST)
@@ -75,14 +76,14 @@ def _doubted(connection: sa.Connection, terms: "Terms", spool: Spool,
         figures = {name: values[name] for name in USES.values()}
         doubts = [Doubt.OTHER_VERSION.value] if unpinned(terms, values["model_version"], starts, ends) else []
         doubts += [Doubt.FAR_MORE.value] if passes and far_more(figures, last) else []
-        if doubts and not tells_harm(values["events"]) and not _had_its_day(connection, terms, starts, ends):
+        if doubts and not tells_harm(values["events"]) and not _had_its_day(holds, terms, starts, ends):
             yield line, doubts
         else:
             last.append(figures)
 
 
-def _had_its_day(connection: sa.Connection, terms: "Terms", starts: str, ends: str) -> bool:
-    until = day_given(connection, terms.trial["id"], (instant(starts), instant(ends)))
+def _had_its_day(holds: Holds, terms: "Terms", starts: str, ends: str) -> bool:
+    until = day_given(holds, instant(starts), instant(ends))
     return until is not None and until <= terms.now
 
 

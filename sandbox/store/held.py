@@ -66,10 +66,18 @@ class HeldFiling(Row, table=True):
 HELD = HeldFiling.__table__  # type: ignore[attr-defined]
 
 
-def day_given(connection: sa.Connection, trial_id: str, span: tuple[datetime, datetime]) -> datetime | None:
-    """Until when a report of this time may wait, where one was held before and came to nothing: it was taken back,
-    another took its place, if only for a part of its time, or it no longer fitted. None where none was."""
+Holds = list[tuple[datetime, datetime, datetime]]
+
+
+def ended_holds(connection: sa.Connection, trial_id: str) -> Holds:
+    """Start and end of what was held and came to nothing, and until when it could have waited: it was taken back,
+    another took its place, if only for a part of its time, or it no longer fitted."""
     ended = connection.execute(sa.select(HELD.c.body, HELD.c.applies_at).where(
         HELD.c.trial_id == trial_id, HELD.c.state.not_in((HeldState.WAITING, HeldState.APPLIED))))
-    return min((row.applies_at for row in ended if datetime.fromisoformat(row.body["period_start"]) < span[1]
-                and span[0] < datetime.fromisoformat(row.body["period_end"])), default=None)
+    return [(datetime.fromisoformat(row.body["period_start"]), datetime.fromisoformat(row.body["period_end"]),
+             row.applies_at) for row in ended]
+
+
+def day_given(holds: Holds, start: datetime, end: datetime) -> datetime | None:
+    """Until when a report of this time may wait, where some of it was held before; None where none was."""
+    return min((until for since, to, until in holds if since < end and start < to), default=None)
